@@ -1,0 +1,3 @@
+"""proofbook: a fast, exact and verifiable limit order book."""
+
+from __future__ import annotations

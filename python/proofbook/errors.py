@@ -1,0 +1,52 @@
+"""The exceptions of proofbook.
+
+::
+
+    ProofbookError
+    ├── InputError (also a ValueError)      what you passed cannot be used
+    │   └── TickError                       a price or quantity between two ticks or lots
+    ├── RejectedError                       raised by ``events.raise_for_reject()`` only
+    ├── ReplayError                         a file of market data that cannot be read
+    ├── JournalError                        a journal that is damaged or cannot be written
+    └── BrokenInvariantError                a defect in proofbook itself
+
+A command that the market refuses is not an exception: it is a ``Rejected`` event with a reason.
+"""
+
+from __future__ import annotations
+
+
+class ProofbookError(Exception):
+    """Base of every exception that proofbook raises on purpose."""
+
+
+class InputError(ProofbookError, ValueError):
+    """What was passed cannot be used; the message says what was expected and what was received."""
+
+
+class TickError(InputError):
+    """A decimal price or quantity that is not a whole number of the market's ticks or lots."""
+
+
+class RejectedError(ProofbookError):
+    """A command was rejected and the caller asked for an exception.
+
+    Attributes:
+        reason: the stable name of the reason, such as ``"would_cross"``.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the market rejected the command: {reason}")
+        self.reason = reason
+
+
+class ReplayError(ProofbookError):
+    """A file of market data that cannot be read, with the record at fault."""
+
+
+class JournalError(ProofbookError):
+    """A journal that is damaged before its tail, or that cannot be read or written."""
+
+
+class BrokenInvariantError(ProofbookError):
+    """Something that must always hold inside proofbook does not. Please report it."""
