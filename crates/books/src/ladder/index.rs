@@ -1,0 +1,145 @@
+//! From a 64-bit key to a slot: open addressing with linear probing, one probe in the common case.
+//!
+//! An entry is eight bytes: the slot and 32 bits of the key's hash, which tell nearly always without a look at the slot
+//! whether it is the right one. Keys that differ only in their last three bits share a cache line, so identifiers given
+//! one after another are found next to each other; the rest of the key is hashed with a seed, so that nobody who does not know the
+//! seed can choose keys that collide. Removal shifts later entries back (Knuth, TAOCP 6.4, algorithm R), so there are no
+//! tombstones and no slow decay. At most half of the entries are used.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::NIL;
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    tag: u32,
+    slot: u32,
+}
+
+const EMPTY: Entry = Entry { tag: 0, slot: NIL };
+const LINE_BITS: u32 = 3;
+/// 2^64 divided by the golden ratio (Knuth, TAOCP 6.4).
+const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// A map from keys to slots; the caller says which key a slot has.
+#[derive(Clone, Debug)]
+pub(super) struct Index {
+    entries: Vec<Entry>,
+    len: usize,
+    seed: u64,
+}
+
+impl Index {
+    /// Room for `capacity` keys before it has to grow.
+    pub(super) fn with_capacity(capacity: usize, seed: u64) -> Self {
+        let size = (capacity.max(8) * 2).next_power_of_two();
+        Index {
+            entries: vec![EMPTY; size],
+            len: 0,
+            seed,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// 32 bits of hash whose low three are the key's own: they choose the entry within a cache line.
+    #[inline]
+    fn tag(&self, key: u64) -> u32 {
+        let product = u128::from((key >> LINE_BITS) ^ self.seed) * u128::from(MULTIPLIER);
+        let folded = (product >> 64) as u64 ^ product as u64;
+        ((folded >> 32) as u32) << LINE_BITS | (key as u32 & 7)
+    }
+
+    #[inline]
+    fn home(&self, tag: u32) -> usize {
+        tag as usize & (self.entries.len() - 1)
+    }
+
+    /// The slot of `key`, where `is_key` tells whether a slot has that key.
+    #[inline]
+    pub(super) fn find(&self, key: u64, is_key: impl Fn(u32) -> bool) -> Option<u32> {
+        self.position(key, is_key)
+            .map(|position| self.entries[position].slot)
+    }
+
+    #[inline]
+    fn position(&self, key: u64, is_key: impl Fn(u32) -> bool) -> Option<usize> {
+        let tag = self.tag(key);
+        let mask = self.entries.len() - 1;
+        let mut position = self.home(tag);
+        loop {
+            let entry = self.entries[position & mask];
+            if entry.slot == NIL {
+                return None;
+            }
+            if entry.tag == tag && is_key(entry.slot) {
+                return Some(position & mask);
+            }
+            position += 1;
+        }
+    }
+
+    /// Adds a key that is not in here.
+    #[inline]
+    pub(super) fn insert(&mut self, key: u64, slot: u32) {
+        if (self.len + 1) * 2 > self.entries.len() {
+            self.grow();
+        }
+        let tag = self.tag(key);
+        self.put(Entry { tag, slot });
+        self.len += 1;
+    }
+
+    #[inline]
+    fn put(&mut self, entry: Entry) {
+        let mask = self.entries.len() - 1;
+        let mut position = self.home(entry.tag);
+        while self.entries[position & mask].slot != NIL {
+            position += 1;
+        }
+        self.entries[position & mask] = entry;
+    }
+
+    /// Points a key that is in here to another slot.
+    pub(super) fn set(&mut self, key: u64, slot: u32, is_key: impl Fn(u32) -> bool) {
+        let position = self.position(key, is_key).expect("the key is in the index");
+        self.entries[position].slot = slot;
+    }
+
+    /// Removes a key that is in here.
+    #[inline]
+    pub(super) fn remove(&mut self, key: u64, is_key: impl Fn(u32) -> bool) {
+        let mask = self.entries.len() - 1;
+        let mut hole = self.position(key, is_key).expect("the key is in the index");
+        let mut position = hole;
+        loop {
+            position = (position + 1) & mask;
+            let entry = self.entries[position];
+            if entry.slot == NIL {
+                break;
+            }
+            // An entry may move back to the hole unless that is before its home.
+            let home = self.home(entry.tag);
+            if position.wrapping_sub(home) & mask >= position.wrapping_sub(hole) & mask {
+                self.entries[hole] = entry;
+                hole = position;
+            }
+        }
+        self.entries[hole] = EMPTY;
+        self.len -= 1;
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let doubled = vec![EMPTY; self.entries.len() * 2];
+        let before = core::mem::replace(&mut self.entries, doubled);
+        for entry in before {
+            if entry.slot != NIL {
+                self.put(entry);
+            }
+        }
+    }
+}

@@ -1,0 +1,584 @@
+//! The fast book: orders in a slab, intrusive queues by index, levels in pages.
+//!
+//! - **Orders** are one cache line each, in a slab whose freed slots are used again last in, first out, so that they are
+//!   still in the cache. What most orders do not have (hidden quantity, expiry, account links, a limit price beside a stop
+//!   price) lies in a second slab that they never touch.
+//! - **Queues** are doubly linked through the slots by 32-bit index: a cancel unlinks without a search.
+//! - **Ids** are found by [`index::Index`], one probe in the common case; an order knows its level, so nothing else is searched.
+//! - **Levels** are found by [`levels::Levels`], without a tree walk while their page is in use.
+//!
+//! Nothing allocates while the numbers of live orders, pages and nodes stay within what they have been.
+//!
+//! Invariants, checked by `check`: a level's sums and links agree with its orders; every live order is in the index; a
+//! page is in the trie exactly while it holds orders; free slots are in the free list exactly once.
+
+mod expiry;
+mod index;
+mod levels;
+mod verify;
+
+use alloc::vec::Vec;
+
+use proofbook_book::{Book, Level};
+use proofbook_types::{
+    AccountId, Order, OrderId, Price, Quantity, Queue, SelfTradePrevention, TimeInForce, Timestamp,
+};
+
+use expiry::{Entry, ExpiryHeap};
+use index::Index;
+use levels::{LevelRef, Levels};
+
+/// No slot.
+const NIL: u32 = u32::MAX;
+
+/// A live order's hot half: exactly one cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+struct Hot {
+    id: u64,
+    displayed: u64,
+    /// Price at which it stands in its queue.
+    price: i64,
+    priority: u64,
+    account: u64,
+    filled: u64,
+    next: u32,
+    previous: u32,
+    level: LevelRef,
+    terms: Terms,
+}
+
+const _: () = assert!(core::mem::size_of::<Hot>() == 64);
+
+/// A live order's cold half. Only those fields are meaningful that its terms call for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cold {
+    hidden: u64,
+    display: u64,
+    expiry: u64,
+    limit_price: i64,
+    heap_position: u32,
+    account_next: u32,
+    account_previous: u32,
+}
+
+/// An order's terms in four bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+struct Terms {
+    queue: Queue,
+    self_trade: SelfTradePrevention,
+    life: Life,
+    flags: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Life {
+    Cancel,
+    Immediate,
+    Kill,
+    Date,
+}
+
+const POST_ONLY: u8 = 1;
+const ICEBERG: u8 = 1 << 1;
+/// A stop order that has a limit price too.
+const STOP_LIMIT: u8 = 1 << 2;
+
+impl Terms {
+    #[inline]
+    fn has(self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+/// The default book.
+#[derive(Clone, Debug)]
+pub struct Ladder {
+    hot: Vec<Hot>,
+    cold: Vec<Cold>,
+    free: u32,
+    index: Index,
+    queues: [Levels; 4],
+    expiring: ExpiryHeap,
+    accounts: Index,
+}
+
+impl Default for Ladder {
+    fn default() -> Self {
+        Ladder::with_capacity(1024)
+    }
+}
+
+/// Lower is better, in every queue.
+#[inline]
+fn rank_of(queue: Queue, price: Price) -> u64 {
+    let ascending = price.0 as u64 ^ 1 << 63;
+    if queue.is_descending() {
+        !ascending
+    } else {
+        ascending
+    }
+}
+
+#[inline]
+fn price_of(queue: Queue, rank: u64) -> Price {
+    let ascending = if queue.is_descending() { !rank } else { rank };
+    Price((ascending ^ 1 << 63) as i64)
+}
+
+impl Ladder {
+    /// An empty book with room for `orders` live orders before it allocates again.
+    pub fn with_capacity(orders: usize) -> Self {
+        Self::with_seed(orders, 0)
+    }
+
+    /// The same, with a seed for the id index. Results never depend on it; a secret one keeps others from choosing ids
+    /// that collide.
+    pub fn with_seed(orders: usize, seed: u64) -> Self {
+        Ladder {
+            hot: Vec::with_capacity(orders),
+            cold: Vec::with_capacity(orders),
+            free: NIL,
+            index: Index::with_capacity(orders, seed),
+            queues: core::array::from_fn(|_| Levels::new()),
+            expiring: ExpiryHeap::with_capacity(0),
+            accounts: Index::with_capacity(0, seed),
+        }
+    }
+
+    #[inline]
+    fn hot(&self, slot: u32) -> &Hot {
+        &self.hot[slot as usize]
+    }
+
+    #[inline]
+    fn hot_mut(&mut self, slot: u32) -> &mut Hot {
+        &mut self.hot[slot as usize]
+    }
+
+    #[inline]
+    fn levels(&self, queue: Queue) -> &Levels {
+        &self.queues[queue as usize]
+    }
+
+    #[inline]
+    fn level_mut(&mut self, queue: Queue, level: LevelRef) -> &mut levels::LevelData {
+        self.queues[queue as usize].get_mut(level)
+    }
+
+    #[inline]
+    fn allocate(&mut self, hot: Hot) -> u32 {
+        let slot = self.free;
+        if slot != NIL {
+            self.free = self.hot(slot).next;
+            *self.hot_mut(slot) = hot;
+            return slot;
+        }
+        self.hot.push(hot);
+        self.cold.push(Cold::default());
+        u32::try_from(self.hot.len() - 1).expect("a market holds at most 2^31 orders")
+    }
+
+    /// Puts a slot last at its level, which must be the one of its price.
+    #[inline]
+    fn append(&mut self, slot: u32, queue: Queue, level: LevelRef, displayed: u64, hidden: u64) {
+        let data = self.queues[queue as usize].get_mut(level);
+        let tail = data.tail;
+        data.tail = slot;
+        data.displayed += displayed;
+        data.hidden += hidden;
+        data.orders += 1;
+        if tail == NIL {
+            data.head = slot;
+        } else {
+            self.hot_mut(tail).next = slot;
+        }
+        let hot = self.hot_mut(slot);
+        hot.level = level;
+        hot.previous = tail;
+        hot.next = NIL;
+    }
+
+    /// Takes a slot out of its level's links and sums; a level left empty is vacated.
+    #[inline]
+    fn unlink(&mut self, slot: u32, hot: &Hot, hidden: u64) {
+        let queue = hot.terms.queue;
+        let data = self.queues[queue as usize].get_mut(hot.level);
+        data.displayed -= hot.displayed;
+        data.hidden -= hidden;
+        data.orders -= 1;
+        if hot.previous == NIL {
+            data.head = hot.next;
+        }
+        if hot.next == NIL {
+            data.tail = hot.previous;
+        }
+        let is_empty = data.orders == 0;
+        debug_assert!(data.head != slot && data.tail != slot);
+        if hot.previous != NIL {
+            self.hot_mut(hot.previous).next = hot.next;
+        }
+        if hot.next != NIL {
+            self.hot_mut(hot.next).previous = hot.previous;
+        }
+        if is_empty {
+            self.queues[queue as usize].vacate(hot.level);
+        }
+    }
+
+    /// Whether a slot uses its cold half.
+    #[inline]
+    fn has_cold(hot: &Hot) -> bool {
+        hot.account != 0
+            || hot.terms.life == Life::Date
+            || hot.terms.flags & (ICEBERG | STOP_LIMIT) != 0
+    }
+
+    #[cold]
+    fn insert_cold(&mut self, slot: u32, order: &Order) {
+        self.cold[slot as usize] = Cold {
+            hidden: order.hidden.0,
+            display: order.display.map_or(0, |display| display.0),
+            expiry: order.time_in_force.expiry().map_or(0, |expiry| expiry.0),
+            limit_price: order.price.map_or(0, |price| price.0),
+            heap_position: NIL,
+            account_next: NIL,
+            account_previous: NIL,
+        };
+        if let Some(expiry) = order.time_in_force.expiry() {
+            let entry = Entry {
+                expiry: expiry.0,
+                priority: order.priority,
+                slot,
+            };
+            let cold = &mut self.cold;
+            self.expiring.insert(entry, |slot, position| {
+                cold[slot as usize].heap_position = position;
+            });
+        }
+        if order.account.is_some() {
+            self.link_account(slot, order.account.0);
+        }
+    }
+
+    #[cold]
+    fn remove_cold(&mut self, slot: u32, account: u64, life: Life) {
+        if life == Life::Date {
+            let position = self.cold[slot as usize].heap_position;
+            let cold = &mut self.cold;
+            self.expiring.remove(position, |slot, position| {
+                cold[slot as usize].heap_position = position;
+            });
+        }
+        if account != 0 {
+            self.unlink_account(slot, account);
+        }
+    }
+
+    fn link_account(&mut self, slot: u32, account: u64) {
+        let hot = &self.hot;
+        let is_key = |slot: u32| hot[slot as usize].account == account;
+        match self.accounts.find(account, is_key) {
+            None => self.accounts.insert(account, slot),
+            Some(head) => {
+                self.cold[slot as usize].account_next = head;
+                self.cold[head as usize].account_previous = slot;
+                self.accounts.set(account, slot, is_key);
+            }
+        }
+    }
+
+    fn unlink_account(&mut self, slot: u32, account: u64) {
+        let Cold {
+            account_next: next,
+            account_previous: previous,
+            ..
+        } = self.cold[slot as usize];
+        if next != NIL {
+            self.cold[next as usize].account_previous = previous;
+        }
+        if previous != NIL {
+            self.cold[previous as usize].account_next = next;
+            return;
+        }
+        let hot = &self.hot;
+        let is_key = |slot: u32| hot[slot as usize].account == account;
+        if next == NIL {
+            self.accounts.remove(account, is_key);
+        } else {
+            self.accounts.set(account, next, is_key);
+        }
+    }
+
+    fn view(&self, queue: Queue, rank: u64, level: LevelRef) -> Level {
+        let data = self.levels(queue).get(level);
+        Level {
+            price: price_of(queue, rank),
+            displayed: Quantity(data.displayed),
+            hidden: Quantity(data.hidden),
+            orders: data.orders,
+        }
+    }
+
+    #[inline]
+    fn index_remove(&mut self, id: u64) {
+        let hot = &self.hot;
+        self.index.remove(id, |slot| hot[slot as usize].id == id);
+    }
+}
+
+fn terms(order: &Order) -> Terms {
+    let is_stop_limit = order.stop_price.is_some() && order.price.is_some();
+    let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+    Terms {
+        queue: order.queue(),
+        self_trade: order.self_trade,
+        life: match order.time_in_force {
+            TimeInForce::GoodTillCancel => Life::Cancel,
+            TimeInForce::ImmediateOrCancel => Life::Immediate,
+            TimeInForce::FillOrKill => Life::Kill,
+            TimeInForce::GoodTillDate { .. } => Life::Date,
+        },
+        flags: flag(order.post_only, POST_ONLY)
+            | flag(order.display.is_some(), ICEBERG)
+            | flag(is_stop_limit, STOP_LIMIT),
+    }
+}
+
+impl Book for Ladder {
+    type Slot = u32;
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    #[inline]
+    fn find(&self, id: OrderId) -> Option<u32> {
+        self.index.find(id.0, |slot| self.hot(slot).id == id.0)
+    }
+
+    #[inline]
+    fn order(&self, slot: u32) -> Order {
+        let hot = self.hot(slot);
+        let terms = hot.terms;
+        let cold = if Self::has_cold(hot) {
+            self.cold[slot as usize]
+        } else {
+            Cold::default()
+        };
+        let is_stop = matches!(terms.queue, Queue::BuyStops | Queue::SellStops);
+        Order {
+            id: OrderId(hot.id),
+            account: AccountId(hot.account),
+            side: terms.queue.side(),
+            price: match (is_stop, terms.has(STOP_LIMIT)) {
+                (false, _) => Some(Price(hot.price)),
+                (true, true) => Some(Price(cold.limit_price)),
+                (true, false) => None,
+            },
+            stop_price: is_stop.then_some(Price(hot.price)),
+            displayed: Quantity(hot.displayed),
+            hidden: Quantity(cold.hidden),
+            display: terms.has(ICEBERG).then_some(Quantity(cold.display)),
+            filled: Quantity(hot.filled),
+            priority: hot.priority,
+            time_in_force: match terms.life {
+                Life::Cancel => TimeInForce::GoodTillCancel,
+                Life::Immediate => TimeInForce::ImmediateOrCancel,
+                Life::Kill => TimeInForce::FillOrKill,
+                Life::Date => TimeInForce::GoodTillDate {
+                    expiry: Timestamp(cold.expiry),
+                },
+            },
+            post_only: terms.has(POST_ONLY),
+            self_trade: terms.self_trade,
+        }
+    }
+
+    #[inline]
+    fn id(&self, slot: u32) -> OrderId {
+        OrderId(self.hot(slot).id)
+    }
+
+    #[inline]
+    fn account(&self, slot: u32) -> AccountId {
+        AccountId(self.hot(slot).account)
+    }
+
+    #[inline]
+    fn displayed(&self, slot: u32) -> Quantity {
+        Quantity(self.hot(slot).displayed)
+    }
+
+    #[inline]
+    fn hidden(&self, slot: u32) -> Quantity {
+        if self.hot(slot).terms.has(ICEBERG) {
+            Quantity(self.cold[slot as usize].hidden)
+        } else {
+            Quantity::ZERO
+        }
+    }
+
+    #[inline]
+    fn best_price(&self, queue: Queue) -> Option<Price> {
+        self.levels(queue)
+            .best()
+            .map(|(rank, _)| price_of(queue, rank))
+    }
+
+    #[inline]
+    fn best(&self, queue: Queue) -> Option<u32> {
+        let levels = self.levels(queue);
+        levels.best().map(|(_, level)| levels.get(level).head)
+    }
+
+    fn next(&self, slot: u32) -> Option<u32> {
+        let hot = self.hot(slot);
+        if hot.next != NIL {
+            return Some(hot.next);
+        }
+        let queue = hot.terms.queue;
+        let levels = self.levels(queue);
+        let (_, level) = levels.after(rank_of(queue, Price(hot.price)))?;
+        Some(levels.get(level).head)
+    }
+
+    #[inline]
+    fn insert(&mut self, order: &Order) {
+        let queue = order.queue();
+        let price = order
+            .queue_price()
+            .expect("an order in a queue has a price there");
+        let slot = self.allocate(Hot {
+            id: order.id.0,
+            displayed: order.displayed.0,
+            price: price.0,
+            priority: order.priority,
+            account: order.account.0,
+            filled: order.filled.0,
+            next: NIL,
+            previous: NIL,
+            level: NIL,
+            terms: terms(order),
+        });
+        let level = self.queues[queue as usize].occupy(rank_of(queue, price));
+        self.append(slot, queue, level, order.displayed.0, order.hidden.0);
+        self.index.insert(order.id.0, slot);
+        if Self::has_cold(self.hot(slot)) {
+            self.insert_cold(slot, order);
+        }
+    }
+
+    #[inline]
+    fn remove(&mut self, slot: u32) {
+        let hot = *self.hot(slot);
+        let hidden = self.hidden(slot).0;
+        self.unlink(slot, &hot, hidden);
+        if Self::has_cold(&hot) {
+            self.remove_cold(slot, hot.account, hot.terms.life);
+        }
+        self.index_remove(hot.id);
+        let free = self.free;
+        let hot = self.hot_mut(slot);
+        hot.next = free;
+        hot.level = NIL;
+        self.free = slot;
+    }
+
+    #[inline]
+    fn fill(&mut self, slot: u32, quantity: Quantity) {
+        let hot = self.hot_mut(slot);
+        hot.displayed -= quantity.0;
+        hot.filled += quantity.0;
+        let (queue, level) = (hot.terms.queue, hot.level);
+        self.level_mut(queue, level).displayed -= quantity.0;
+    }
+
+    fn reduce(&mut self, slot: u32, quantity: Quantity) {
+        let from_hidden = quantity.0.min(self.hidden(slot).0);
+        let from_displayed = quantity.0 - from_hidden;
+        if from_hidden > 0 {
+            self.cold[slot as usize].hidden -= from_hidden;
+        }
+        let hot = self.hot_mut(slot);
+        hot.displayed -= from_displayed;
+        let (queue, level) = (hot.terms.queue, hot.level);
+        let data = self.level_mut(queue, level);
+        data.displayed -= from_displayed;
+        data.hidden -= from_hidden;
+    }
+
+    fn refresh(&mut self, slot: u32, priority: u64) {
+        let before = *self.hot(slot);
+        let queue = before.terms.queue;
+        let cold = &mut self.cold[slot as usize];
+        let slice = cold.display.min(cold.hidden);
+        cold.hidden -= slice;
+        let (hidden, heap_position) = (cold.hidden, cold.heap_position);
+        if before.next == NIL {
+            // Alone or last at its price: it stays where it is.
+            let data = self.level_mut(queue, before.level);
+            data.displayed += slice;
+            data.hidden -= slice;
+        } else {
+            self.unlink(slot, &before, hidden + slice);
+            self.append(slot, queue, before.level, slice, hidden);
+        }
+        let hot = self.hot_mut(slot);
+        hot.displayed = slice;
+        hot.priority = priority;
+        if before.terms.life == Life::Date {
+            let cold = &mut self.cold;
+            self.expiring
+                .set_priority(heap_position, priority, |slot, position| {
+                    cold[slot as usize].heap_position = position;
+                });
+        }
+    }
+
+    fn level(&self, queue: Queue, price: Price) -> Option<Level> {
+        let rank = rank_of(queue, price);
+        let level = self.levels(queue).find(rank)?;
+        Some(self.view(queue, rank, level))
+    }
+
+    fn next_level(&self, queue: Queue, after: Option<Price>) -> Option<Level> {
+        let levels = self.levels(queue);
+        let (rank, level) = match after {
+            None => levels.best()?,
+            Some(price) => levels.after(rank_of(queue, price))?,
+        };
+        Some(self.view(queue, rank, level))
+    }
+
+    fn front(&self, queue: Queue, price: Price) -> Option<u32> {
+        let levels = self.levels(queue);
+        let level = levels.find(rank_of(queue, price))?;
+        Some(levels.get(level).head)
+    }
+
+    #[inline]
+    fn first_to_expire(&self) -> Option<(Timestamp, u32)> {
+        self.expiring
+            .first()
+            .map(|entry| (Timestamp(entry.expiry), entry.slot))
+    }
+
+    fn account_orders(&self, account: AccountId, ids: &mut Vec<OrderId>) {
+        let mut slot = self
+            .accounts
+            .find(account.0, |slot| self.hot(slot).account == account.0)
+            .unwrap_or(NIL);
+        while slot != NIL {
+            ids.push(OrderId(self.hot(slot).id));
+            slot = self.cold[slot as usize].account_next;
+        }
+    }
+
+    fn check(&self) -> Result<(), alloc::string::String> {
+        self.verify()
+    }
+}

@@ -1,0 +1,166 @@
+//! New orders: the checks of section 4 of the rules, in their order.
+
+use proofbook_book::Book;
+use proofbook_types::{
+    Event, EventSink, NewOrder, Order, OrderKind, Phase, Price, Quantity, RejectReason, TimeInForce,
+};
+
+use crate::MatchingEngine;
+
+impl<B: Book> MatchingEngine<B> {
+    #[inline]
+    pub(crate) fn enter(
+        &mut self,
+        new: &NewOrder,
+        events: &mut impl EventSink,
+    ) -> Result<(), RejectReason> {
+        self.check_phase(new)?;
+        self.check_terms(new)?;
+        self.check_room(new)?;
+        if let OrderKind::Limit { price } = new.kind {
+            if new.post_only && self.phase == Phase::Continuous && self.would_cross(new.side, price)
+            {
+                return Err(RejectReason::WouldCross);
+            }
+        }
+        events.event(Event::Accepted {
+            order_id: new.order_id,
+            account: new.account,
+            side: new.side,
+            price: new.kind.price(),
+            quantity: new.quantity,
+        });
+        let order = live_order(new);
+        if let Some(stop_price) = order.stop_price {
+            self.arm(order, stop_price, new.quantity, events);
+        } else if self.phase == Phase::Auction {
+            self.place(order, new.quantity, events);
+        } else {
+            self.work(order, new.quantity, events);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn check_phase(&self, new: &NewOrder) -> Result<(), RejectReason> {
+        match self.phase {
+            Phase::Continuous => Ok(()),
+            Phase::Halted => Err(RejectReason::MarketHalted),
+            Phase::Auction if rests_or_waits(new) => Ok(()),
+            Phase::Auction => Err(RejectReason::WrongPhase),
+        }
+    }
+
+    #[inline]
+    fn check_terms(&self, new: &NewOrder) -> Result<(), RejectReason> {
+        self.check_order_quantity(new.quantity)?;
+        self.check_tick(new.kind.price())?;
+        self.check_tick(new.kind.stop_price())?;
+        if self.config.max_notional.is_some() {
+            let price = match new.kind {
+                OrderKind::Limit { price } | OrderKind::StopLimit { price, .. } => Some(price),
+                OrderKind::Stop { stop_price } => Some(stop_price),
+                OrderKind::Market => self.reference_price(),
+            };
+            if price.is_some_and(|price| self.is_notional_too_large(price, new.quantity)) {
+                return Err(RejectReason::NotionalLimit);
+            }
+        }
+        self.check_life(new)?;
+        if let OrderKind::Limit { price } = new.kind {
+            if self.is_beyond_collar(new.side, price) {
+                return Err(RejectReason::PriceCollar);
+            }
+        }
+        Ok(())
+    }
+
+    /// Time in force, post-only and display quantity.
+    #[inline]
+    fn check_life(&self, new: &NewOrder) -> Result<(), RejectReason> {
+        let is_lasting = new.time_in_force.rests();
+        let fits = match new.kind {
+            OrderKind::Market => !is_lasting,
+            OrderKind::Stop { .. } => is_lasting,
+            OrderKind::Limit { .. } | OrderKind::StopLimit { .. } => true,
+        };
+        if !fits {
+            return Err(RejectReason::TimeInForce);
+        }
+        if let TimeInForce::GoodTillDate { expiry } = new.time_in_force {
+            if expiry <= self.clock {
+                return Err(RejectReason::AlreadyExpired);
+            }
+        }
+        let may_rest = is_lasting && new.kind.price().is_some();
+        if new.post_only && !may_rest {
+            return Err(RejectReason::PostOnly);
+        }
+        if let Some(display) = new.display {
+            if !may_rest || display >= new.quantity || self.check_quantity(display).is_err() {
+                return Err(RejectReason::DisplayQuantity);
+            }
+        }
+        Ok(())
+    }
+
+    /// Identity and capacity.
+    #[inline]
+    fn check_room(&self, new: &NewOrder) -> Result<(), RejectReason> {
+        if self.book.find(new.order_id).is_some() {
+            return Err(RejectReason::DuplicateOrder);
+        }
+        if rests_or_waits(new) {
+            if self.book.len() >= self.config.max_orders as usize {
+                return Err(RejectReason::BookFull);
+            }
+            self.open_quantity[new.side as usize]
+                .checked_add(new.quantity.0)
+                .ok_or(RejectReason::QuantityOverflow)?;
+        }
+        Ok(())
+    }
+
+    /// A stop order whose trigger is reached goes to work, any other waits.
+    pub(crate) fn arm(
+        &mut self,
+        order: Order,
+        stop_price: Price,
+        open: Quantity,
+        events: &mut impl EventSink,
+    ) {
+        if self.phase == Phase::Continuous && self.is_reached(order.side, stop_price) {
+            self.activate(order, open, events);
+        } else {
+            self.place(order, open, events);
+        }
+    }
+}
+
+fn rests_or_waits(new: &NewOrder) -> bool {
+    match new.kind {
+        OrderKind::Market => false,
+        OrderKind::Limit { .. } => new.time_in_force.rests(),
+        OrderKind::Stop { .. } | OrderKind::StopLimit { .. } => true,
+    }
+}
+
+/// The order as the market will know it, before it has a place.
+#[inline]
+fn live_order(new: &NewOrder) -> Order {
+    Order {
+        id: new.order_id,
+        account: new.account,
+        side: new.side,
+        price: new.kind.price(),
+        stop_price: new.kind.stop_price(),
+        displayed: Quantity::ZERO,
+        hidden: Quantity::ZERO,
+        display: new.display,
+        filled: Quantity::ZERO,
+        priority: 0,
+        time_in_force: new.time_in_force,
+        post_only: new.post_only,
+        self_trade: new.self_trade,
+    }
+}
