@@ -1,1 +1,20 @@
-//! python
+//! `proofbook._core`: the native half of the Python package, and the only crate that knows Python.
+//!
+//! It turns natural terms (decimal strings, keyword arguments, Arrow columns) into commands, hands them to the matching
+//! engine, and turns events into Python objects or Arrow columns. It decides nothing about the market.
+//!
+//! Invariants:
+//! - no float ever becomes a price or a quantity;
+//! - what can be wrong with a caller's input raises one of `proofbook.errors`; what the market refuses is an event;
+//! - work on a batch runs with the interpreter detached, so that other Python threads go on.
+
+mod errors;
+mod market;
+mod raw_market;
+
+/// The native module.
+#[pyo3::pymodule]
+mod _core {
+    #[pymodule_export]
+    use crate::raw_market::RawMarket;
+}
