@@ -305,12 +305,20 @@ pub fn run_case<B: Book>(case: &Case, book: B) -> Result<(), String> {
     Ok(())
 }
 
-/// Property test: random cases, shrunk to a small one on failure.
+/// A disagreement that a property test found and shrunk.
+#[derive(Debug)]
+pub struct Failure {
+    /// The smallest case found.
+    pub case: Case,
+    /// The command at fault and the difference.
+    pub reason: String,
+}
+
+/// Looks for a disagreement in random cases of this seed and shrinks it.
 ///
 /// # Panics
-/// On the first disagreement.
-pub fn shrinking_cases<B: Book>(make: impl Fn() -> B) {
-    let seed = setting("PROOFBOOK_SEED", DEFAULT_SEED);
+/// If the search itself fails.
+pub fn search<B: Book>(seed: u64, make: impl Fn() -> B) -> Option<Failure> {
     let mut seed_bytes = [0; 32];
     Random::new(seed).fill(&mut seed_bytes);
     let config = Config {
@@ -324,20 +332,29 @@ pub fn shrinking_cases<B: Book>(make: impl Fn() -> B) {
         run_case(&case, make()).map_err(TestCaseError::fail)
     });
     match outcome {
-        Ok(()) => {}
-        Err(TestError::Fail(reason, case)) => {
-            let commands: Vec<String> = case
-                .commands
-                .iter()
-                .map(|command| format!("  {command:?}"))
-                .collect();
-            panic!(
-                "{reason}\nPROOFBOOK_SEED={seed}; smallest failing case: {:?}\n{}",
-                case.config,
-                commands.join("\n")
-            );
-        }
+        Ok(()) => None,
+        Err(TestError::Fail(reason, case)) => Some(Failure {
+            case,
+            reason: reason.message().to_owned(),
+        }),
         Err(error) => panic!("PROOFBOOK_SEED={seed}: {error}"),
+    }
+}
+
+/// Property test: random cases, shrunk to a small one on failure.
+///
+/// # Panics
+/// On a disagreement.
+pub fn shrinking_cases<B: Book>(make: impl Fn() -> B) {
+    let seed = setting("PROOFBOOK_SEED", DEFAULT_SEED);
+    if let Some(Failure { case, reason }) = search(seed, make) {
+        let lines = case
+            .commands
+            .iter()
+            .map(|command| format!("\n  {command:?}"));
+        let commands: String = lines.collect();
+        let config = case.config;
+        panic!("{reason}\nPROOFBOOK_SEED={seed}; smallest failing case: {config:?}{commands}");
     }
 }
 
