@@ -41,7 +41,7 @@ $(VENV)/.stamp-python: pyproject.toml $(VENV)/.stamp-tools
 
 $(VENV)/.stamp-native: $(VENV)/.stamp-python $(rust_sources)
 	@echo "Building the native module (release; minutes the first time) ..."
-	@$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@
 
 run: $(VENV)/.stamp-native ## Replay order flow through the engine and report: a sample, or DATA=path
