@@ -1,0 +1,155 @@
+//! The queue between the matcher and whoever publishes its reports: one thread pushes, one thread drains.
+//!
+//! A ring of cache-line slots. Each side keeps its own position and a copy of the other's, and looks at the other's
+//! line only when its copy says that it cannot go on, so that in the steady state the two cores exchange the reports
+//! and one line per published batch. (Cached positions: Lamport's queue with the batching of MCRingBuffer, Lee et al. 2010.)
+//!
+//! Invariants:
+//! - `taken <= published <= pushed <= taken + capacity`, positions only grow, a slot's index is its position modulo the
+//!   capacity (a power of two);
+//! - slots in `taken..published` belong to the draining thread, all others to the pushing thread.
+
+use core::cell::UnsafeCell;
+use core::ptr;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::alloc::{alloc_zeroed, dealloc, handle_alloc_error, Layout};
+
+use crate::contract::Report;
+
+/// Pushed reports become visible in groups of this many, or when the ring is flushed.
+const PUBLISH_EVERY: u64 = 32;
+
+/// A power of two: the ring's memory starts on a large page.
+const RING_ALIGN: usize = 2 << 20;
+
+#[repr(align(128))]
+struct Line<T>(T);
+
+struct PushSide {
+    pushed: u64,
+    /// A past value of `taken`.
+    taken_seen: u64,
+}
+
+struct DrainSide {
+    taken: u64,
+    /// A past value of `published`.
+    published_seen: u64,
+}
+
+/// The ring. [`Ring::push`] and [`Ring::flush`] are for one thread, [`Ring::drain`] for one other.
+pub struct Ring {
+    slots: *mut Report,
+    capacity: u64,
+    published: Line<AtomicU64>,
+    taken: Line<AtomicU64>,
+    push_side: Line<UnsafeCell<PushSide>>,
+    drain_side: Line<UnsafeCell<DrainSide>>,
+}
+
+impl Ring {
+    /// A ring for at least `capacity` reports, its memory already touched.
+    pub fn new(capacity: u32) -> Box<Ring> {
+        let capacity = u64::from(capacity.max(64)).next_power_of_two();
+        let layout = Self::layout(capacity);
+        // SAFETY: the layout's size is not zero.
+        let slots = unsafe { alloc_zeroed(layout) }.cast::<Report>();
+        if slots.is_null() {
+            handle_alloc_error(layout);
+        }
+        crate::memory::prefer_large_pages(slots.cast(), layout.size());
+        // SAFETY: the block has just been allocated with this size.
+        unsafe { ptr::write_bytes(slots, 0, capacity as usize) };
+        Box::new(Ring {
+            slots,
+            capacity,
+            published: Line(AtomicU64::new(0)),
+            taken: Line(AtomicU64::new(0)),
+            push_side: Line(UnsafeCell::new(PushSide {
+                pushed: 0,
+                taken_seen: 0,
+            })),
+            drain_side: Line(UnsafeCell::new(DrainSide {
+                taken: 0,
+                published_seen: 0,
+            })),
+        })
+    }
+
+    fn layout(capacity: u64) -> Layout {
+        Layout::from_size_align(capacity as usize * size_of::<Report>(), RING_ALIGN)
+            .expect("2^32 reports fit the address space")
+    }
+
+    /// Adds a report. Whether there was room.
+    ///
+    /// # Safety
+    /// Only one thread pushes and flushes.
+    #[inline(always)]
+    pub unsafe fn push(&self, report: &Report) -> bool {
+        // SAFETY: the caller is the only thread on this side.
+        let side = unsafe { &mut *self.push_side.0.get() };
+        if side.pushed - side.taken_seen >= self.capacity {
+            self.publish(side.pushed);
+            side.taken_seen = self.taken.0.load(Ordering::Acquire);
+            if side.pushed - side.taken_seen >= self.capacity {
+                return false;
+            }
+        }
+        let index = (side.pushed & (self.capacity - 1)) as usize;
+        // SAFETY: the index is below the capacity, and the slot is this side's (`pushed < taken + capacity`).
+        unsafe { ptr::write(self.slots.add(index), *report) };
+        side.pushed += 1;
+        if side.pushed % PUBLISH_EVERY == 0 {
+            self.publish(side.pushed);
+        }
+        true
+    }
+
+    #[inline(always)]
+    fn publish(&self, pushed: u64) {
+        self.published.0.store(pushed, Ordering::Release);
+    }
+
+    /// Makes everything pushed visible.
+    ///
+    /// # Safety
+    /// Only one thread pushes and flushes.
+    pub unsafe fn flush(&self) {
+        // SAFETY: the caller is the only thread on this side.
+        let side = unsafe { &*self.push_side.0.get() };
+        self.publish(side.pushed);
+    }
+
+    /// Takes out as many reports as there are, up to the length of `out`; how many it wrote there.
+    ///
+    /// # Safety
+    /// Only one thread drains.
+    pub unsafe fn drain(&self, out: *mut Report, limit: usize) -> usize {
+        // SAFETY: the caller is the only thread on this side.
+        let side = unsafe { &mut *self.drain_side.0.get() };
+        if side.published_seen == side.taken {
+            side.published_seen = self.published.0.load(Ordering::Acquire);
+        }
+        let count = (side.published_seen - side.taken).min(limit as u64) as usize;
+        let start = (side.taken & (self.capacity - 1)) as usize;
+        let first = count.min(self.capacity as usize - start);
+        // SAFETY: the slots are within the ring and this side's (`taken..published`); `out` holds `limit` reports.
+        unsafe {
+            ptr::copy_nonoverlapping(self.slots.add(start), out, first);
+            ptr::copy_nonoverlapping(self.slots, out.add(first), count - first);
+        }
+        if count > 0 {
+            side.taken += count as u64;
+            self.taken.0.store(side.taken, Ordering::Release);
+        }
+        count
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with this layout.
+        unsafe { dealloc(self.slots.cast(), Self::layout(self.capacity)) };
+    }
+}
