@@ -1,0 +1,193 @@
+//! The benchmarks as commands of a few words each, answered with one JSON object.
+
+use core::fmt;
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use proofbook_workload::{
+    generate, read_messages, write_messages, FileError, Message, Parameters, Scenario,
+};
+
+use crate::books::{event_digest, BookName, LadderMarket, ReferenceMarket};
+use crate::contender::Contender;
+use crate::json::Value;
+use crate::measure::{measure, Plan};
+use crate::{machine, quick};
+
+const USAGE: &str = "\
+proofbook-bench generate SCENARIO SEED NEW_ORDERS FILE    write a workload file
+proofbook-bench digest BOOK FILE                          hash everything a book says about a workload
+proofbook-bench measure BOOK FILE [OPTION...]             time a book on a workload
+proofbook-bench machine                                   what this machine can do
+proofbook-bench quick SEED NEW_ORDERS RUNS                check and time both books on every scenario
+options: --latency (latencies too), --rate N (messages per second of the open loop), --limit-s N";
+
+/// Why a command was not carried out.
+#[derive(Debug)]
+pub enum Error {
+    /// The words make no command.
+    Usage {
+        /// What is wrong.
+        reason: String,
+    },
+    /// A workload file cannot be read or written.
+    File {
+        /// Which one.
+        path: String,
+        /// Why.
+        source: FileError,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Usage { reason } => write!(f, "{reason}\n{USAGE}"),
+            Error::File { path, source } => write!(f, "{path}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+fn usage<T>(reason: impl Into<String>) -> Result<T, Error> {
+    Err(Error::Usage {
+        reason: reason.into(),
+    })
+}
+
+fn number<T: core::str::FromStr>(what: &str, text: &str) -> Result<T, Error> {
+    text.parse()
+        .or_else(|_| usage(format!("{what} is {text:?}, expected a whole number")))
+}
+
+fn scenario(name: &str) -> Result<Scenario, Error> {
+    Scenario::from_name(name).map_or_else(
+        || {
+            let names = Scenario::ALL.map(Scenario::name).join(", ");
+            usage(format!("no scenario {name:?}, expected one of {names}"))
+        },
+        Ok,
+    )
+}
+
+fn book(name: &str) -> Result<BookName, Error> {
+    let found = BookName::ALL.into_iter().find(|book| book.name() == name);
+    found.map_or_else(
+        || {
+            let names = BookName::ALL.map(BookName::name).join(", ");
+            usage(format!("no book {name:?}, expected one of {names}"))
+        },
+        Ok,
+    )
+}
+
+fn at<T>(path: &str, result: Result<T, FileError>) -> Result<T, Error> {
+    result.map_err(|source| Error::File {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn read(path: &str) -> Result<Vec<Message>, Error> {
+    let file = at(path, File::open(path).map_err(FileError::from))?;
+    at(path, read_messages(BufReader::new(file)))
+}
+
+/// Carries out one command and gives its result.
+///
+/// # Errors
+/// Words that make no command, or a file that cannot be used.
+pub fn command(arguments: &[String]) -> Result<Value, Error> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["generate", name, seed, new_orders, path] => {
+            let messages = generate(&Parameters {
+                scenario: scenario(name)?,
+                seed: number("SEED", seed)?,
+                new_orders: number("NEW_ORDERS", new_orders)?,
+            });
+            let file = at(path, File::create(path).map_err(FileError::from))?;
+            let written = write_messages(&messages, BufWriter::new(file));
+            at(path, written.map_err(FileError::from))?;
+            Ok(Value::object([("messages", Value::from(messages.len()))]))
+        }
+        ["digest", name, path] => Ok(event_digest(book(name)?, &read(path)?).to_json()),
+        ["measure", name, path, ref options @ ..] => {
+            let (name, plan) = (book(name)?, plan(options)?);
+            let messages = read(path)?;
+            Ok(match name {
+                BookName::Reference => measure::<ReferenceMarket>(&messages, &plan),
+                BookName::Ladder => measure::<LadderMarket>(&messages, &plan),
+            })
+        }
+        ["machine"] => Ok(machine::report()),
+        ["quick", seed, new_orders, runs] => Ok(quick::run(&quick::Options {
+            seed: number("SEED", seed)?,
+            new_orders: number("NEW_ORDERS", new_orders)?,
+            runs: number("RUNS", runs)?,
+        })),
+        _ => usage(format!("{words:?} is no command")),
+    }
+}
+
+fn plan(options: &[&str]) -> Result<Plan, Error> {
+    let mut plan = Plan {
+        with_latency: false,
+        rate_per_s: 1_000_000,
+        limit: Duration::from_secs(3600),
+    };
+    let mut rest = options.iter();
+    while let Some(&option) = rest.next() {
+        if option == "--latency" {
+            plan.with_latency = true;
+            continue;
+        }
+        let Some(value) = rest.next() else {
+            return usage(format!("{option} needs a value"));
+        };
+        let value: u64 = number(option, value)?;
+        match option {
+            "--rate" if value > 0 => plan.rate_per_s = value,
+            "--limit-s" => plan.limit = Duration::from_secs(value),
+            _ => return usage(format!("no option {option} {value}")),
+        }
+    }
+    Ok(plan)
+}
+
+/// The main function of a peer's program: `PROGRAM FILE [OPTION...]` measures it on a workload file.
+pub fn peer_main<C: Contender>() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words[..] {
+        [path, ref options @ ..] => plan(options).and_then(|plan| {
+            let messages = read(path)?;
+            Ok(measure::<C>(&messages, &plan))
+        }),
+        [] => usage("the workload's FILE is missing"),
+    };
+    finish(result)
+}
+
+/// Prints a result or an error as a program does.
+pub(crate) fn finish(result: Result<Value, Error>) -> ExitCode {
+    match result {
+        Ok(value) => {
+            println!("{value}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The main function of `proofbook-bench`.
+pub fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    finish(command(&arguments))
+}
