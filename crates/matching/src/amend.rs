@@ -8,6 +8,7 @@ use proofbook_types::{
     ReduceReason, RejectReason,
 };
 
+use crate::enter::has_too_many_slices;
 use crate::work::cancel_incoming;
 use crate::MatchingEngine;
 
@@ -151,7 +152,7 @@ impl<B: Book> MatchingEngine<B> {
             kept_priority: keeps_priority,
         });
         if !keeps_priority {
-            self.enter_replacement(after, open, events);
+            self.enter_replacement(&mut after, open, events);
         }
         Ok(())
     }
@@ -167,6 +168,12 @@ impl<B: Book> MatchingEngine<B> {
         let rank_price = after.price.or(after.stop_price);
         if rank_price.is_some_and(|price| self.is_notional_too_large(price, open)) {
             return Err(RejectReason::NotionalLimit);
+        }
+        if after
+            .display
+            .is_some_and(|display| has_too_many_slices(display, open))
+        {
+            return Err(RejectReason::DisplayQuantity);
         }
         let resting_price = match after.stop_price {
             None => after.price,
@@ -190,7 +197,12 @@ impl<B: Book> MatchingEngine<B> {
     }
 
     #[inline]
-    fn enter_replacement(&mut self, order: Order, open: Quantity, events: &mut impl EventSink) {
+    fn enter_replacement(
+        &mut self,
+        order: &mut Order,
+        open: Quantity,
+        events: &mut impl EventSink,
+    ) {
         if let Some(stop_price) = order.stop_price {
             self.arm(order, stop_price, open, events);
         } else if self.phase == Phase::Auction {

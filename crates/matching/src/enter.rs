@@ -2,41 +2,91 @@
 
 use proofbook_book::Book;
 use proofbook_types::{
-    Event, EventSink, NewOrder, Order, OrderKind, Phase, Price, Quantity, RejectReason, TimeInForce,
+    Event, EventSink, NewOrder, Order, OrderKind, Phase, Price, Quantity, RejectReason,
+    SelfTradePrevention, TimeInForce,
 };
 
 use crate::MatchingEngine;
 
+/// An iceberg shows at most this many slices. This bounds what one command can set off.
+const SLICES_MAX: u64 = 1024;
+
 impl<B: Book> MatchingEngine<B> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter(
+        &mut self,
+        new: &NewOrder,
+        events: &mut impl EventSink,
+    ) -> Result<(), RejectReason> {
+        match plain_limit(new) {
+            Some(price) if self.is_unlimited && self.phase == Phase::Continuous => {
+                self.enter_plain(new, price, events)
+            }
+            _ => self.enter_any(new, events),
+        }
+    }
+
+    /// The short way for the orders that nearly all are: of all checks of the terms, only the one for zero can fail here.
+    #[inline(always)]
+    fn enter_plain(
+        &mut self,
+        new: &NewOrder,
+        price: Price,
+        events: &mut impl EventSink,
+    ) -> Result<(), RejectReason> {
+        if new.quantity.is_zero() {
+            return Err(RejectReason::ZeroQuantity);
+        }
+        self.check_room(new, new.time_in_force.rests())?;
+        accept(new, events);
+        // The same order as `live_order` gives, with the terms it must have written out as constants, so that the
+        // compiler makes a copy of the matching loop in which they are folded in.
+        let mut order = Order {
+            id: new.order_id,
+            account: new.account,
+            side: new.side,
+            price: Some(price),
+            stop_price: None,
+            displayed: Quantity::ZERO,
+            hidden: Quantity::ZERO,
+            display: None,
+            filled: Quantity::ZERO,
+            priority: 0,
+            time_in_force: if new.time_in_force.rests() {
+                TimeInForce::GoodTillCancel
+            } else {
+                TimeInForce::ImmediateOrCancel
+            },
+            post_only: false,
+            self_trade: SelfTradePrevention::Allow,
+        };
+        self.work_inline(&mut order, new.quantity, events);
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn enter_any(
         &mut self,
         new: &NewOrder,
         events: &mut impl EventSink,
     ) -> Result<(), RejectReason> {
         self.check_phase(new)?;
         self.check_terms(new)?;
-        self.check_room(new)?;
+        self.check_room(new, rests_or_waits(new))?;
         if let OrderKind::Limit { price } = new.kind {
             if new.post_only && self.phase == Phase::Continuous && self.would_cross(new.side, price)
             {
                 return Err(RejectReason::WouldCross);
             }
         }
-        events.event(Event::Accepted {
-            order_id: new.order_id,
-            account: new.account,
-            side: new.side,
-            price: new.kind.price(),
-            quantity: new.quantity,
-        });
-        let order = live_order(new);
+        accept(new, events);
+        let mut order = live_order(new);
         if let Some(stop_price) = order.stop_price {
-            self.arm(order, stop_price, new.quantity, events);
+            self.arm(&mut order, stop_price, new.quantity, events);
         } else if self.phase == Phase::Auction {
-            self.place(order, new.quantity, events);
+            self.place(&mut order, new.quantity, events);
         } else {
-            self.work(order, new.quantity, events);
+            self.work(&mut order, new.quantity, events);
         }
         Ok(())
     }
@@ -97,7 +147,11 @@ impl<B: Book> MatchingEngine<B> {
             return Err(RejectReason::PostOnly);
         }
         if let Some(display) = new.display {
-            if !may_rest || display >= new.quantity || self.check_quantity(display).is_err() {
+            if !may_rest
+                || display >= new.quantity
+                || has_too_many_slices(display, new.quantity)
+                || self.check_quantity(display).is_err()
+            {
                 return Err(RejectReason::DisplayQuantity);
             }
         }
@@ -105,12 +159,12 @@ impl<B: Book> MatchingEngine<B> {
     }
 
     /// Identity and capacity.
-    #[inline]
-    fn check_room(&self, new: &NewOrder) -> Result<(), RejectReason> {
+    #[inline(always)]
+    fn check_room(&self, new: &NewOrder, rests_or_waits: bool) -> Result<(), RejectReason> {
         if self.book.find(new.order_id).is_some() {
             return Err(RejectReason::DuplicateOrder);
         }
-        if rests_or_waits(new) {
+        if rests_or_waits {
             if self.book.len() >= self.config.max_orders as usize {
                 return Err(RejectReason::BookFull);
             }
@@ -124,7 +178,7 @@ impl<B: Book> MatchingEngine<B> {
     /// A stop order whose trigger is reached goes to work, any other waits.
     pub(crate) fn arm(
         &mut self,
-        order: Order,
+        order: &mut Order,
         stop_price: Price,
         open: Quantity,
         events: &mut impl EventSink,
@@ -135,6 +189,37 @@ impl<B: Book> MatchingEngine<B> {
             self.place(order, open, events);
         }
     }
+}
+
+/// The limit price of an order that asks for nothing but to trade, and to rest or be cancelled after that.
+#[inline(always)]
+fn plain_limit(new: &NewOrder) -> Option<Price> {
+    let is_plain = matches!(
+        new.time_in_force,
+        TimeInForce::GoodTillCancel | TimeInForce::ImmediateOrCancel
+    ) && !new.post_only
+        && new.display.is_none()
+        && new.self_trade == SelfTradePrevention::Allow;
+    match new.kind {
+        OrderKind::Limit { price } if is_plain => Some(price),
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn accept(new: &NewOrder, events: &mut impl EventSink) {
+    events.event(Event::Accepted {
+        order_id: new.order_id,
+        account: new.account,
+        side: new.side,
+        price: new.kind.price(),
+        quantity: new.quantity,
+    });
+}
+
+/// Whether an iceberg of this quantity would show more slices than it may.
+pub(crate) fn has_too_many_slices(display: Quantity, quantity: Quantity) -> bool {
+    display.0.saturating_mul(SLICES_MAX) < quantity.0
 }
 
 fn rests_or_waits(new: &NewOrder) -> bool {

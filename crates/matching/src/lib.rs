@@ -38,6 +38,8 @@ const NUMBERS_END: u64 = 1 << 63;
 #[derive(Clone, Debug)]
 pub struct MatchingEngine<B> {
     config: MarketConfig,
+    /// No term of the market can make the checks of a plain order fail.
+    is_unlimited: bool,
     book: B,
     sequence: u64,
     clock: Timestamp,
@@ -67,6 +69,7 @@ impl<B: Book> MatchingEngine<B> {
         debug_assert!(book.is_empty());
         Ok(MatchingEngine {
             phase: config.initial_phase,
+            is_unlimited: is_unlimited(&config),
             config,
             book,
             sequence: 0,
@@ -173,6 +176,7 @@ impl<B: Book> MatchingEngine<B> {
         }
     }
 
+    #[inline(always)]
     fn next_priority(&mut self) -> u64 {
         let priority = self.next_priority;
         self.next_priority += 1;
@@ -180,6 +184,7 @@ impl<B: Book> MatchingEngine<B> {
     }
 
     /// Removes a live order from the book and from its side's sum.
+    #[inline]
     fn take_out(&mut self, slot: B::Slot) -> Order {
         let order = self.book.order(slot);
         self.book.remove(slot);
@@ -188,13 +193,13 @@ impl<B: Book> MatchingEngine<B> {
     }
 
     /// Puts an order with `open` left last at its price: in its stop queue while it has a stop price, else in its resting queue.
-    #[inline]
-    fn place(&mut self, mut order: Order, open: Quantity, events: &mut impl EventSink) {
+    #[inline(always)]
+    fn place_inline(&mut self, order: &mut Order, open: Quantity, events: &mut impl EventSink) {
         order.displayed = order.display.map_or(open, |display| display.min(open));
         order.hidden = Quantity(open.0 - order.displayed.0);
         order.priority = self.next_priority();
         self.open_quantity[order.side as usize] += open.0;
-        self.book.insert(&order);
+        self.book.insert(order);
         let price = order
             .queue_price()
             .expect("only orders with a limit or stop price are placed");
@@ -206,6 +211,10 @@ impl<B: Book> MatchingEngine<B> {
             hidden: order.hidden,
             priority: order.priority,
         });
+    }
+
+    fn place(&mut self, order: &mut Order, open: Quantity, events: &mut impl EventSink) {
+        self.place_inline(order, open, events);
     }
 
     /// The reference price moved by the collar towards the worse for `side`; `None` where there is no such bound.
@@ -272,6 +281,14 @@ impl<B: Book> MatchingEngine<B> {
             _ => Ok(()),
         }
     }
+}
+
+fn is_unlimited(config: &MarketConfig) -> bool {
+    config.tick_size == 1
+        && config.lot_size == 1
+        && config.max_quantity.is_none()
+        && config.max_notional.is_none()
+        && config.collar.is_none()
 }
 
 /// The order that an action names.

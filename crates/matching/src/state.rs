@@ -9,7 +9,8 @@ use proofbook_types::{
     ORDER_BYTES,
 };
 
-use crate::{MatchingEngine, Scratch, NUMBERS_END};
+use crate::enter::has_too_many_slices;
+use crate::{is_unlimited, MatchingEngine, Scratch, NUMBERS_END};
 
 const HEADER_BYTES: usize = 40;
 
@@ -77,6 +78,7 @@ impl<B: Book> MatchingEngine<B> {
         let config = MarketConfig::decode(split_array::<CONFIG_BYTES>(&mut bytes)?)?;
         let mut header = Reader::new(split(&mut bytes, HEADER_BYTES)?);
         let mut engine = MatchingEngine {
+            is_unlimited: is_unlimited(&config),
             config,
             book,
             sequence: header.u64(),
@@ -149,7 +151,11 @@ impl<B: Book> MatchingEngine<B> {
         let shows = order.display.map_or(order.hidden.is_zero(), |display| {
             order.displayed <= display && !display.is_zero()
         });
-        if order.displayed.is_zero() || !shows {
+        let has_too_many_slices = match (order.display, open) {
+            (Some(display), Some(open)) => has_too_many_slices(display, open),
+            _ => false,
+        };
+        if order.displayed.is_zero() || !shows || has_too_many_slices {
             return inconsistent("an order's displayed and hidden quantities contradict its terms");
         }
         if !order.time_in_force.rests() && (order.stop_price.is_none() || order.price.is_none()) {

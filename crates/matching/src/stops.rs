@@ -20,8 +20,9 @@ impl<B: Book> MatchingEngine<B> {
     #[inline]
     pub(crate) fn trigger_stops(&mut self, events: &mut impl EventSink) {
         while let Some(slot) = self.first_reached() {
-            let order = self.take_out(slot);
-            self.activate(order, order.open(), events);
+            let mut order = self.take_out(slot);
+            let open = order.open();
+            self.activate(&mut order, open, events);
         }
     }
 
@@ -38,9 +39,10 @@ impl<B: Book> MatchingEngine<B> {
     }
 
     /// The trigger of an order that stands in no queue is reached: it becomes a market or limit order and is worked.
+    #[cold]
     pub(crate) fn activate(
         &mut self,
-        mut order: Order,
+        order: &mut Order,
         open: Quantity,
         events: &mut impl EventSink,
     ) {
@@ -48,10 +50,10 @@ impl<B: Book> MatchingEngine<B> {
         events.event(Event::Triggered { order_id: order.id });
         if let Some(price) = order.price {
             if self.is_beyond_collar(order.side, price) {
-                return cancel_incoming(&order, open, CancelReason::LimitBeyondCollar, events);
+                return cancel_incoming(order, open, CancelReason::LimitBeyondCollar, events);
             }
             if order.post_only && self.would_cross(order.side, price) {
-                return cancel_incoming(&order, open, CancelReason::WouldCross, events);
+                return cancel_incoming(order, open, CancelReason::WouldCross, events);
             }
         }
         self.work(order, open, events);

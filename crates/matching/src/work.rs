@@ -10,25 +10,45 @@ use crate::MatchingEngine;
 
 impl<B: Book> MatchingEngine<B> {
     /// Trades what can be traded of `open`, then cancels or places the rest.
-    #[inline]
-    pub(crate) fn work(
+    #[inline(never)]
+    pub(crate) fn work(&mut self, order: &mut Order, open: Quantity, events: &mut impl EventSink) {
+        self.work_inline(order, open, events);
+    }
+
+    #[inline(always)]
+    pub(crate) fn work_inline(
         &mut self,
-        mut order: Order,
+        order: &mut Order,
+        open: Quantity,
+        events: &mut impl EventSink,
+    ) {
+        // One copy of the loop for each side, in which the side is a constant.
+        match order.side {
+            Side::Buy => self.work_side(Side::Buy, order, open, events),
+            Side::Sell => self.work_side(Side::Sell, order, open, events),
+        }
+    }
+
+    #[inline(always)]
+    fn work_side(
+        &mut self,
+        side: Side,
+        order: &mut Order,
         mut open: Quantity,
         events: &mut impl EventSink,
     ) {
-        let bound = order.price.unwrap_or_else(|| self.market_bound(order.side));
-        if order.time_in_force == TimeInForce::FillOrKill && !self.can_fill(&order, open, bound) {
-            cancel_incoming(&order, open, CancelReason::FillOrKill, events);
+        let bound = order.price.unwrap_or_else(|| self.market_bound(side));
+        if order.time_in_force == TimeInForce::FillOrKill && !self.can_fill(order, open, bound) {
+            cancel_incoming(order, open, CancelReason::FillOrKill, events);
             return;
         }
-        let queue = Queue::resting(order.side.opposite());
+        let queue = Queue::resting(side.opposite());
         let prevents = order.account.is_some() && order.self_trade != SelfTradePrevention::Allow;
         while !open.is_zero() {
             let Some(price) = self.book.best_price(queue) else {
                 break;
             };
-            if !order.side.accepts(bound, price) {
+            if !side.accepts(bound, price) {
                 break;
             }
             let maker = self
@@ -36,7 +56,7 @@ impl<B: Book> MatchingEngine<B> {
                 .best(queue)
                 .expect("a queue with a best price has a first order");
             if prevents && self.book.account(maker) == order.account {
-                open = self.prevent_self_trade(&order, open, maker, events);
+                open = self.prevent_self_trade(order, open, maker, events);
                 continue;
             }
             let quantity = open.min(self.book.displayed(maker));
@@ -48,7 +68,7 @@ impl<B: Book> MatchingEngine<B> {
             events.event(Event::Trade {
                 maker_id: self.book.id(maker),
                 taker_id: order.id,
-                taker_side: order.side,
+                taker_side: side,
                 price,
                 quantity,
                 maker_open,
@@ -56,30 +76,34 @@ impl<B: Book> MatchingEngine<B> {
             self.fill_first(queue, maker, quantity, maker_open, events);
         }
         if !open.is_zero() {
-            self.settle(order, open, queue, events);
+            self.settle(side, order, open, events);
         }
     }
 
     /// What happens to the quantity that could not trade.
-    #[inline]
+    #[inline(always)]
     fn settle(
         &mut self,
-        order: Order,
+        side: Side,
+        order: &mut Order,
         open: Quantity,
-        opposite: Queue,
         events: &mut impl EventSink,
     ) {
         if order.price.is_none() {
-            let reason = if self.book.best_price(opposite).is_some() {
+            let reason = if self
+                .book
+                .best_price(Queue::resting(side.opposite()))
+                .is_some()
+            {
                 CancelReason::PriceCollar
             } else {
                 CancelReason::Unfilled
             };
-            cancel_incoming(&order, open, reason, events);
+            cancel_incoming(order, open, reason, events);
         } else if order.time_in_force.rests() {
-            self.place(order, open, events);
+            self.place_inline(order, open, events);
         } else {
-            cancel_incoming(&order, open, CancelReason::Unfilled, events);
+            cancel_incoming(order, open, CancelReason::Unfilled, events);
         }
     }
 
@@ -220,6 +244,7 @@ impl<B: Book> MatchingEngine<B> {
 }
 
 /// Says that what is left of an order that holds no place is cancelled.
+#[inline]
 pub(crate) fn cancel_incoming(
     order: &Order,
     open: Quantity,

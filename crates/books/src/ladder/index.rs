@@ -1,10 +1,9 @@
 //! From a 64-bit key to a slot: open addressing with linear probing, one probe in the common case.
 //!
 //! An entry is eight bytes: the slot and 32 bits of the key's hash, which tell nearly always without a look at the slot
-//! whether it is the right one. Keys that differ only in their last three bits share a cache line, so identifiers given
-//! one after another are found next to each other; the rest of the key is hashed with a seed, so that nobody who does not know the
+//! whether it is the right one. The hash is a folded multiplication with a seed, so that nobody who does not know the
 //! seed can choose keys that collide. Removal shifts later entries back (Knuth, TAOCP 6.4, algorithm R), so there are no
-//! tombstones and no slow decay. At most half of the entries are used.
+//! tombstones and no slow decay. At most three of eight entries are used.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -18,7 +17,6 @@ struct Entry {
 }
 
 const EMPTY: Entry = Entry { tag: 0, slot: NIL };
-const LINE_BITS: u32 = 3;
 /// 2^64 divided by the golden ratio (Knuth, TAOCP 6.4).
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -33,7 +31,7 @@ pub(super) struct Index {
 impl Index {
     /// Room for `capacity` keys before it has to grow.
     pub(super) fn with_capacity(capacity: usize, seed: u64) -> Self {
-        let size = (capacity.max(8) * 2).next_power_of_two();
+        let size = (capacity.max(8) / 3 * 8).next_power_of_two();
         Index {
             entries: vec![EMPTY; size],
             len: 0,
@@ -45,12 +43,11 @@ impl Index {
         self.len
     }
 
-    /// 32 bits of hash whose low three are the key's own: they choose the entry within a cache line.
+    /// 32 bits of hash, whose lowest bits are the entry at which to look first.
     #[inline]
     fn tag(&self, key: u64) -> u32 {
-        let product = u128::from((key >> LINE_BITS) ^ self.seed) * u128::from(MULTIPLIER);
-        let folded = (product >> 64) as u64 ^ product as u64;
-        ((folded >> 32) as u32) << LINE_BITS | (key as u32 & 7)
+        let product = u128::from(key ^ self.seed) * u128::from(MULTIPLIER);
+        ((product >> 64) as u64 ^ product as u64) as u32
     }
 
     #[inline]
@@ -85,7 +82,7 @@ impl Index {
     /// Adds a key that is not in here.
     #[inline]
     pub(super) fn insert(&mut self, key: u64, slot: u32) {
-        if (self.len + 1) * 2 > self.entries.len() {
+        if self.len >= self.entries.len() / 8 * 3 {
             self.grow();
         }
         let tag = self.tag(key);

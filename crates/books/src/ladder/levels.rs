@@ -1,11 +1,15 @@
 //! Price levels of one queue, found without a tree walk near the touch and in a bounded number of steps anywhere.
 //!
-//! A price becomes a **rank**: an unsigned number that is lower the better the price is in its queue. So one piece of code
-//! serves bids and asks alike, and "best" is always the lowest rank. 64 neighbouring ranks make a **page**: their levels
-//! side by side, and a word whose bits tell which of them hold orders. Pages hang in a 64-ary trie that is only as high
-//! as the span of its pages needs (one node for 4,096 ticks, two levels for 262,144, at most ten for all of 64 bits), with an occupancy word in each
-//! node, as in a van Emde Boas tree with fixed fan-out. The trie is walked only when a page is born or dies: a small
-//! direct-mapped cache finds pages in use, whatever the price does, and the best level is kept at hand.
+//! A price becomes a **rank**: an unsigned number that is lower the better the price is in its queue. So one piece of
+//! code serves bids and asks alike, and "best" is always the lowest rank. 64 neighbouring ranks make a **page**: their
+//! levels side by side, and a word whose bits tell which of them hold orders. Pages hang in a 64-ary trie that is only as
+//! high as the span of its pages needs (one node for 4,096 ticks, two levels for 262,144, at most ten for all of 64
+//! bits). Every node has an occupancy word too: a bit is set while any level below it holds orders, as in a van Emde
+//! Boas tree of fixed fan-out.
+//!
+//! A small direct-mapped cache finds pages without the trie, whatever the price does, and the best level is kept at hand.
+//! A page whose last order goes stays where it is, because markets come back to the same prices; only its bits are
+//! cleared. When too many pages stand empty they are all given back at once.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -19,6 +23,8 @@ const DIGIT: u64 = 63;
 const CACHE_SIZE: usize = 256;
 /// No page has this number: page numbers have 58 bits.
 const NO_PAGE: u64 = u64::MAX;
+/// How many pages may stand empty beyond as many as hold orders.
+const EMPTY_PAGES_MAX: usize = 1024;
 
 /// The orders at one price.
 #[derive(Clone, Copy, Debug)]
@@ -41,16 +47,38 @@ const EMPTY_LEVEL: LevelData = LevelData {
 
 const _: () = assert!(core::mem::size_of::<LevelData>() == 32);
 
+impl LevelData {
+    /// Counts a slot in as the last one. The links between slots are the caller's.
+    #[inline]
+    pub(super) fn append(&mut self, slot: u32, displayed: u64, hidden: u64) {
+        if self.tail == NIL {
+            self.head = slot;
+        }
+        self.tail = slot;
+        self.displayed += displayed;
+        self.hidden += hidden;
+        self.orders += 1;
+    }
+}
+
 #[derive(Clone, Debug)]
+#[repr(C, align(32))]
 struct Page {
     number: u64,
     occupied: u64,
+    /// The node above.
+    parent: u32,
     levels: [LevelData; 64],
 }
 
 #[derive(Clone, Debug)]
+#[repr(C)]
 struct Node {
     occupied: u64,
+    /// The node above, `NIL` for the root.
+    parent: u32,
+    /// Which child of that node this is.
+    digit: u32,
     children: [u32; 64],
 }
 
@@ -59,6 +87,11 @@ struct CacheLine {
     number: u64,
     page: u32,
 }
+
+const NO_LINE: CacheLine = CacheLine {
+    number: NO_PAGE,
+    page: 0,
+};
 
 /// Where a level lies: its page's index times 64 plus its place in the page.
 pub(super) type LevelRef = u32;
@@ -71,8 +104,8 @@ pub(super) struct Levels {
     cache: Box<[CacheLine; CACHE_SIZE]>,
     pages: Vec<Page>,
     free_pages: Vec<u32>,
+    occupied_pages: usize,
     nodes: Vec<Node>,
-    free_nodes: Vec<u32>,
     root: u32,
     height: u32,
     /// What all page numbers share above the trie's digits.
@@ -84,16 +117,11 @@ impl Levels {
         Levels {
             best_rank: 0,
             best_level: NIL,
-            cache: Box::new(
-                [CacheLine {
-                    number: NO_PAGE,
-                    page: 0,
-                }; CACHE_SIZE],
-            ),
+            cache: Box::new([NO_LINE; CACHE_SIZE]),
             pages: Vec::new(),
             free_pages: Vec::new(),
+            occupied_pages: 0,
             nodes: Vec::new(),
-            free_nodes: Vec::new(),
             root: NIL,
             height: 0,
             prefix: 0,
@@ -125,17 +153,24 @@ impl Levels {
     }
 
     /// The level at a rank, which is occupied from now on.
-    #[inline]
+    #[inline(always)]
     pub(super) fn occupy(&mut self, rank: u64) -> LevelRef {
         let number = rank >> PAGE_BITS;
         let line = self.cache[number as usize % CACHE_SIZE];
-        let page = if line.number == number {
+        let page_index = if line.number == number {
             line.page
         } else {
             self.open_page(number)
         };
-        let level = page << PAGE_BITS | (rank & DIGIT) as u32;
-        self.pages[page as usize].occupied |= 1 << (rank & DIGIT);
+        let page = &mut self.pages[page_index as usize];
+        let before = page.occupied;
+        page.occupied = before | 1 << (rank & DIGIT);
+        if before == 0 {
+            let parent = page.parent;
+            self.occupied_pages += 1;
+            self.mark_occupied(parent, (number & DIGIT) as u32);
+        }
+        let level = page_index << PAGE_BITS | (rank & DIGIT) as u32;
         if self.best_level == NIL || rank < self.best_rank {
             self.best_rank = rank;
             self.best_level = level;
@@ -149,9 +184,10 @@ impl Levels {
         let page_index = level >> PAGE_BITS;
         let page = &mut self.pages[page_index as usize];
         page.occupied &= !(1 << (level & 63));
-        let (number, occupied) = (page.number, page.occupied);
+        let (number, occupied, parent) = (page.number, page.occupied, page.parent);
         if occupied == 0 {
-            self.close_page(page_index, number);
+            self.occupied_pages -= 1;
+            self.mark_empty(parent, (number & DIGIT) as u32);
         }
         if level == self.best_level {
             if occupied != 0 {
@@ -159,10 +195,9 @@ impl Levels {
                 self.best_rank = number << PAGE_BITS | u64::from(digit);
                 self.best_level = page_index << PAGE_BITS | digit;
             } else {
-                self.best_level = NIL;
-                if let Some((rank, next)) = self.first_after_page(number) {
-                    self.best_rank = rank;
-                    self.best_level = next;
+                match self.turn(parent, (number & DIGIT) as u32, 0) {
+                    None => self.best_level = NIL,
+                    Some(page) => (self.best_rank, self.best_level) = self.first_in(page),
                 }
             }
         }
@@ -172,7 +207,7 @@ impl Levels {
     pub(super) fn after(&self, rank: u64) -> Option<(u64, LevelRef)> {
         let number = rank >> PAGE_BITS;
         if let Some(page) = self.find_page(number) {
-            let above = self.pages[page as usize].occupied & above(rank & DIGIT);
+            let above = self.pages[page as usize].occupied & above((rank & DIGIT) as u32);
             if above != 0 {
                 let digit = above.trailing_zeros();
                 let rank = number << PAGE_BITS | u64::from(digit);
@@ -182,60 +217,117 @@ impl Levels {
         self.first_after_page(number)
     }
 
+    /// A child of a node holds orders: says so upwards.
+    #[inline]
+    fn mark_occupied(&mut self, mut index: u32, mut digit: u32) {
+        while index != NIL {
+            let node = &mut self.nodes[index as usize];
+            let before = node.occupied;
+            node.occupied = before | 1 << digit;
+            if before != 0 {
+                break;
+            }
+            (index, digit) = (node.parent, node.digit);
+        }
+    }
+
+    /// A child of a node holds no orders any more: says so upwards.
+    #[inline]
+    fn mark_empty(&mut self, mut index: u32, mut digit: u32) {
+        while index != NIL {
+            let node = &mut self.nodes[index as usize];
+            node.occupied &= !(1 << digit);
+            if node.occupied != 0 {
+                break;
+            }
+            (index, digit) = (node.parent, node.digit);
+        }
+    }
+
     fn first_after_page(&self, number: u64) -> Option<(u64, LevelRef)> {
-        let page_index = self.next_page(number)?;
+        self.next_page(number).map(|page| self.first_in(page))
+    }
+
+    /// The first occupied level of a page that has one.
+    #[inline]
+    fn first_in(&self, page_index: u32) -> (u64, LevelRef) {
         let page = &self.pages[page_index as usize];
         let digit = page.occupied.trailing_zeros();
-        Some((
+        (
             page.number << PAGE_BITS | u64::from(digit),
             page_index << PAGE_BITS | digit,
-        ))
+        )
     }
 
-    /// Checks the trie, the pages and the cache against each other.
-    pub(super) fn verify(&self) -> Result<(), String> {
-        let mut in_use = 0;
-        let mut number = None;
-        let mut next = self.lowest_page();
-        while let Some(index) = next {
-            let page = &self.pages[index as usize];
-            if page.occupied == 0 || number.is_some_and(|before| before >= page.number) {
-                return Err(format!("page {} is empty or out of order", page.number));
-            }
-            for (digit, level) in page.levels.iter().enumerate() {
-                let is_occupied = page.occupied >> digit & 1 == 1;
-                if is_occupied != (level.orders > 0) {
-                    return Err(format!("page {}: level {digit} is {level:?}", page.number));
-                }
-            }
-            if self.find_page(page.number) != Some(index) {
-                return Err(format!("page {} is not found", page.number));
-            }
-            in_use += 1;
-            number = Some(page.number);
-            next = self.next_page(page.number);
-        }
-        if in_use + self.free_pages.len() != self.pages.len() {
-            return Err(format!("{in_use} pages hang in the trie, others are lost"));
-        }
-        let best = self.lowest_page().map(|page| {
-            let digit = self.pages[page as usize].occupied.trailing_zeros();
-            page << PAGE_BITS | digit
-        });
-        if best.unwrap_or(NIL) != self.best_level {
-            return Err(format!(
-                "the best level is {best:?}, not {}",
-                self.best_level
-            ));
-        }
-        Ok(())
+    fn has_prefix(&self, number: u64) -> bool {
+        self.root != NIL && without_digits(number, self.height) == self.prefix
     }
 
-    fn lowest_page(&self) -> Option<u32> {
-        (self.root != NIL).then(|| self.descend(self.root, self.height))
+    /// The page with a number, whether or not it holds orders.
+    #[inline]
+    fn find_page(&self, number: u64) -> Option<u32> {
+        let line = self.cache[number as usize % CACHE_SIZE];
+        if line.number == number {
+            return Some(line.page);
+        }
+        self.walk_to_page(number)
     }
 
-    /// The lowest page below a node at a height.
+    fn walk_to_page(&self, number: u64) -> Option<u32> {
+        if !self.has_prefix(number) {
+            return None;
+        }
+        let mut index = self.root;
+        for height in (0..self.height).rev() {
+            index = self.nodes[index as usize].children[digit(number, height)];
+            if index == NIL {
+                return None;
+            }
+        }
+        Some(index)
+    }
+
+    /// The page with the lowest number above `number` that holds orders.
+    fn next_page(&self, number: u64) -> Option<u32> {
+        if self.occupied_pages == 0 {
+            return None;
+        }
+        let prefix = without_digits(number, self.height);
+        if prefix != self.prefix {
+            return (prefix < self.prefix).then(|| self.descend(self.root, self.height));
+        }
+        // Down as far as the way to `number` goes, then up to the first turn towards higher numbers.
+        let mut index = self.root;
+        let mut height = self.height - 1;
+        while height > 0 {
+            let child = self.nodes[index as usize].children[digit(number, height)];
+            if child == NIL {
+                break;
+            }
+            index = child;
+            height -= 1;
+        }
+        self.turn(index, digit(number, height) as u32, height)
+    }
+
+    /// The first page with orders beyond a child of a node, whose children are at `height`.
+    #[inline]
+    fn turn(&self, mut index: u32, mut digit: u32, mut height: u32) -> Option<u32> {
+        while index != NIL {
+            let node = &self.nodes[index as usize];
+            let higher = node.occupied & above(digit);
+            if higher != 0 {
+                let child = node.children[higher.trailing_zeros() as usize];
+                return Some(self.descend(child, height));
+            }
+            (index, digit) = (node.parent, node.digit);
+            height += 1;
+        }
+        None
+    }
+
+    /// The lowest page with orders below a node at a height; there is one.
+    #[inline]
     fn descend(&self, mut index: u32, height: u32) -> u32 {
         for _ in 0..height {
             let node = &self.nodes[index as usize];
@@ -244,178 +336,195 @@ impl Levels {
         index
     }
 
-    /// Digit of a page number at a height of the trie: 0 is the lowest.
-    #[inline]
-    fn digit(number: u64, height: u32) -> usize {
-        (number >> (PAGE_BITS * height) & DIGIT) as usize
-    }
-
-    fn has_prefix(&self, number: u64) -> bool {
-        self.root != NIL && shift(number, self.height) == self.prefix
-    }
-
-    fn find_page(&self, number: u64) -> Option<u32> {
-        let line = self.cache[number as usize % CACHE_SIZE];
-        if line.number == number {
-            return Some(line.page);
-        }
-        if !self.has_prefix(number) {
-            return None;
-        }
-        let mut index = self.root;
-        for height in (0..self.height).rev() {
-            let node = &self.nodes[index as usize];
-            let digit = Self::digit(number, height);
-            if node.occupied >> digit & 1 == 0 {
-                return None;
-            }
-            index = node.children[digit];
-        }
-        Some(index)
-    }
-
-    /// The page with the lowest number above `number`.
-    fn next_page(&self, number: u64) -> Option<u32> {
-        if self.root == NIL {
-            return None;
-        }
-        // Where the way to `number` could have turned towards higher numbers last.
-        let mut turn: Option<(u32, u32)> = None;
-        let prefix = shift(number, self.height);
-        let mut index = self.root;
-        let mut height = self.height;
-        if prefix > self.prefix {
-            return None;
-        }
-        if prefix == self.prefix {
-            while height > 0 {
-                let node = &self.nodes[index as usize];
-                let digit = Self::digit(number, height - 1);
-                let higher = node.occupied & above(digit as u64);
-                if higher != 0 {
-                    turn = Some((node.children[higher.trailing_zeros() as usize], height - 1));
-                }
-                if node.occupied >> digit & 1 == 0 {
-                    break;
-                }
-                index = node.children[digit];
-                height -= 1;
-            }
-            (index, height) = turn?;
-        }
-        Some(self.descend(index, height))
-    }
-
     #[inline(never)]
     fn open_page(&mut self, number: u64) -> u32 {
-        let page = match self.find_page(number) {
+        let page = match self.walk_to_page(number) {
             Some(page) => page,
-            None => {
-                let page = self.new_page(number);
-                self.hang(number, page);
-                page
-            }
+            None => self.new_page(number),
         };
         self.cache[number as usize % CACHE_SIZE] = CacheLine { number, page };
         page
     }
 
+    #[cold]
     fn new_page(&mut self, number: u64) -> u32 {
-        if let Some(page) = self.free_pages.pop() {
-            // Its levels were left empty.
-            self.pages[page as usize].number = number;
-            return page;
+        let in_use = self.pages.len() - self.free_pages.len();
+        if in_use >= 2 * self.occupied_pages + EMPTY_PAGES_MAX {
+            self.release_empty_pages();
         }
-        self.pages.push(Page {
-            number,
-            occupied: 0,
-            levels: [EMPTY_LEVEL; 64],
+        // The levels of a page that was given back were left empty.
+        let page = self.free_pages.pop().unwrap_or_else(|| {
+            self.pages.push(Page {
+                number,
+                occupied: 0,
+                parent: NIL,
+                levels: [EMPTY_LEVEL; 64],
+            });
+            u32::try_from(self.pages.len() - 1).expect("pages fit 26 bits as long as memory does")
         });
-        u32::try_from(self.pages.len() - 1).expect("there are at most 2^31 orders and so pages")
+        self.pages[page as usize].number = number;
+        self.hang(number, page);
+        page
     }
 
-    fn new_node(&mut self) -> u32 {
-        let node = Node {
-            occupied: 0,
-            children: [NIL; 64],
-        };
-        if let Some(index) = self.free_nodes.pop() {
-            self.nodes[index as usize] = node;
-            return index;
+    /// Takes every empty page out and builds the trie anew from the others.
+    fn release_empty_pages(&mut self) {
+        self.cache.fill(NO_LINE);
+        self.nodes.clear();
+        self.root = NIL;
+        for index in 0..self.pages.len() {
+            let page = &self.pages[index];
+            let (number, occupied) = (page.number, page.occupied);
+            if number == NO_PAGE {
+                continue;
+            }
+            let index = index as u32;
+            if occupied == 0 {
+                self.pages[index as usize].number = NO_PAGE;
+                self.free_pages.push(index);
+            } else {
+                self.hang(number, index);
+                let parent = self.pages[index as usize].parent;
+                self.mark_occupied(parent, (number & DIGIT) as u32);
+            }
         }
-        self.nodes.push(node);
-        u32::try_from(self.nodes.len() - 1).expect("there are fewer nodes than 2^32")
     }
 
-    /// Hangs a new page into the trie.
+    fn new_node(&mut self, parent: u32, digit: usize) -> u32 {
+        self.nodes.push(Node {
+            occupied: 0,
+            parent,
+            digit: digit as u32,
+            children: [NIL; 64],
+        });
+        let index = (self.nodes.len() - 1) as u32;
+        if parent != NIL {
+            self.nodes[parent as usize].children[digit] = index;
+        }
+        index
+    }
+
+    /// Hangs a page into the trie, with its occupancy bits not yet set.
     fn hang(&mut self, number: u64, page: u32) {
         if self.root == NIL {
-            self.root = self.new_node();
+            self.root = self.new_node(NIL, 0);
             self.height = 1;
-            self.prefix = shift(number, 1);
+            self.prefix = without_digits(number, 1);
         }
-        while shift(number, self.height) != self.prefix {
-            let root = self.new_node();
-            let digit = (self.prefix & DIGIT) as usize;
-            self.nodes[root as usize].occupied = 1 << digit;
-            self.nodes[root as usize].children[digit] = self.root;
-            self.root = root;
-            self.prefix >>= PAGE_BITS;
-            self.height += 1;
+        while without_digits(number, self.height) != self.prefix {
+            self.raise();
         }
         let mut index = self.root;
         for height in (1..self.height).rev() {
-            let digit = Self::digit(number, height);
-            if self.nodes[index as usize].occupied >> digit & 1 == 0 {
-                let child = self.new_node();
-                let node = &mut self.nodes[index as usize];
-                node.occupied |= 1 << digit;
-                node.children[digit] = child;
-            }
-            index = self.nodes[index as usize].children[digit];
+            let digit = digit(number, height);
+            let child = self.nodes[index as usize].children[digit];
+            index = if child == NIL {
+                self.new_node(index, digit)
+            } else {
+                child
+            };
         }
-        let digit = Self::digit(number, 0);
-        let node = &mut self.nodes[index as usize];
-        node.occupied |= 1 << digit;
-        node.children[digit] = page;
+        self.nodes[index as usize].children[digit(number, 0)] = page;
+        self.pages[page as usize].parent = index;
     }
 
-    /// Takes an empty page out of the trie, with the nodes that it leaves empty.
-    #[inline(never)]
-    fn close_page(&mut self, page: u32, number: u64) {
-        let line = &mut self.cache[number as usize % CACHE_SIZE];
-        if line.number == number {
-            line.number = NO_PAGE;
+    /// Puts a new root above the root.
+    fn raise(&mut self) {
+        let digit = (self.prefix & DIGIT) as usize;
+        let old = self.root;
+        let root = self.new_node(NIL, 0);
+        self.nodes[root as usize].children[digit] = old;
+        if self.nodes[old as usize].occupied != 0 {
+            self.nodes[root as usize].occupied = 1 << digit;
         }
-        self.free_pages.push(page);
-        let mut path = [NIL; 11];
-        let mut index = self.root;
-        for height in (0..self.height).rev() {
-            path[height as usize] = index;
-            index = self.nodes[index as usize].children[Self::digit(number, height)];
-        }
-        for height in 0..self.height {
-            let index = path[height as usize];
-            let node = &mut self.nodes[index as usize];
-            node.occupied &= !(1 << Self::digit(number, height));
-            if node.occupied != 0 {
-                return;
-            }
-            self.free_nodes.push(index);
-        }
-        self.root = NIL;
+        self.nodes[old as usize].parent = root;
+        self.nodes[old as usize].digit = digit as u32;
+        self.root = root;
+        self.prefix >>= PAGE_BITS;
+        self.height += 1;
     }
+
+    /// Checks the trie, the pages and the cache against each other.
+    pub(super) fn verify(&self) -> Result<(), String> {
+        let mut occupied = 0;
+        let mut best: Option<(u64, LevelRef)> = None;
+        for (index, page) in self.pages.iter().enumerate() {
+            for (digit, level) in page.levels.iter().enumerate() {
+                if (page.occupied >> digit & 1 == 1) != (level.orders > 0) {
+                    return Err(format!("page {}: level {digit} is {level:?}", page.number));
+                }
+            }
+            if page.number == NO_PAGE {
+                continue;
+            }
+            let is_found = self.walk_to_page(page.number) == Some(index as u32)
+                && self.find_page(page.number) == Some(index as u32);
+            if !is_found {
+                return Err(format!("page {} is not found", page.number));
+            }
+            if page.occupied != 0 {
+                occupied += 1;
+                let digit = page.occupied.trailing_zeros();
+                let rank = page.number << PAGE_BITS | u64::from(digit);
+                if best.is_none_or(|(best, _)| rank < best) {
+                    best = Some((rank, (index as u32) << PAGE_BITS | digit));
+                }
+            }
+        }
+        if occupied != self.occupied_pages || best != self.best() {
+            return Err(format!(
+                "{occupied} pages hold orders, {} known; the best level is {best:?}, known as {:?}",
+                self.occupied_pages,
+                self.best()
+            ));
+        }
+        self.verify_nodes()
+    }
+
+    fn verify_nodes(&self) -> Result<(), String> {
+        let mut marks = 0;
+        for (index, node) in self.nodes.iter().enumerate() {
+            let is_root = index as u32 == self.root;
+            if is_root != (node.parent == NIL) {
+                return Err(format!("node {index} has parent {}", node.parent));
+            }
+            if !is_root {
+                let parent = &self.nodes[node.parent as usize];
+                let is_marked = parent.occupied >> node.digit & 1 == 1;
+                let is_child = parent.children[node.digit as usize] == index as u32;
+                if !is_child || is_marked != (node.occupied != 0) {
+                    return Err(format!("node {index} hangs wrongly: {node:?}"));
+                }
+            }
+            marks += node.occupied.count_ones() as usize;
+        }
+        let marked_nodes = self.nodes.iter().enumerate();
+        let marked_nodes =
+            marked_nodes.filter(|(index, node)| *index as u32 != self.root && node.occupied != 0);
+        if marks != marked_nodes.count() + self.occupied_pages {
+            return Err(format!(
+                "{marks} marks in the trie, not one for each child with orders"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Digit of a page number at a height of the trie: 0 is the lowest.
+#[inline]
+fn digit(number: u64, height: u32) -> usize {
+    (number >> (PAGE_BITS * height) & DIGIT) as usize
 }
 
 /// Bits above a digit.
 #[inline]
-fn above(digit: u64) -> u64 {
+fn above(digit: u32) -> u64 {
     (u64::MAX << digit) << 1
 }
 
 /// A page number without its lowest `digits` digits.
 #[inline]
-fn shift(number: u64, digits: u32) -> u64 {
+fn without_digits(number: u64, digits: u32) -> u64 {
     number.checked_shr(PAGE_BITS * digits).unwrap_or(0)
 }
 

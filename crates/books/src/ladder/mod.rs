@@ -85,6 +85,8 @@ const POST_ONLY: u8 = 1;
 const ICEBERG: u8 = 1 << 1;
 /// A stop order that has a limit price too.
 const STOP_LIMIT: u8 = 1 << 2;
+/// Something is kept in the cold half.
+const COLD: u8 = 1 << 3;
 
 impl Terms {
     #[inline]
@@ -111,21 +113,21 @@ impl Default for Ladder {
     }
 }
 
+/// What turns a price into its rank and back: flips the sign bit, and all others where higher prices come first.
+#[inline]
+fn rank_mask(queue: Queue) -> u64 {
+    (1 << 63) - u64::from(queue.is_descending())
+}
+
 /// Lower is better, in every queue.
 #[inline]
 fn rank_of(queue: Queue, price: Price) -> u64 {
-    let ascending = price.0 as u64 ^ 1 << 63;
-    if queue.is_descending() {
-        !ascending
-    } else {
-        ascending
-    }
+    price.0 as u64 ^ rank_mask(queue)
 }
 
 #[inline]
 fn price_of(queue: Queue, rank: u64) -> Price {
-    let ascending = if queue.is_descending() { !rank } else { rank };
-    Price((ascending ^ 1 << 63) as i64)
+    Price((rank ^ rank_mask(queue)) as i64)
 }
 
 impl Ladder {
@@ -168,37 +170,25 @@ impl Ladder {
         self.queues[queue as usize].get_mut(level)
     }
 
+    /// A slot for a new order.
     #[inline]
     fn allocate(&mut self, hot: Hot) -> u32 {
         let slot = self.free;
-        if slot != NIL {
-            self.free = self.hot(slot).next;
-            *self.hot_mut(slot) = hot;
-            return slot;
+        if slot == NIL {
+            return self.extend(hot);
         }
+        let free = self.hot_mut(slot);
+        let next_free = free.next;
+        *free = hot;
+        self.free = next_free;
+        slot
+    }
+
+    #[cold]
+    fn extend(&mut self, hot: Hot) -> u32 {
         self.hot.push(hot);
         self.cold.push(Cold::default());
         u32::try_from(self.hot.len() - 1).expect("a market holds at most 2^31 orders")
-    }
-
-    /// Puts a slot last at its level, which must be the one of its price.
-    #[inline]
-    fn append(&mut self, slot: u32, queue: Queue, level: LevelRef, displayed: u64, hidden: u64) {
-        let data = self.queues[queue as usize].get_mut(level);
-        let tail = data.tail;
-        data.tail = slot;
-        data.displayed += displayed;
-        data.hidden += hidden;
-        data.orders += 1;
-        if tail == NIL {
-            data.head = slot;
-        } else {
-            self.hot_mut(tail).next = slot;
-        }
-        let hot = self.hot_mut(slot);
-        hot.level = level;
-        hot.previous = tail;
-        hot.next = NIL;
     }
 
     /// Takes a slot out of its level's links and sums; a level left empty is vacated.
@@ -226,14 +216,6 @@ impl Ladder {
         if is_empty {
             self.queues[queue as usize].vacate(hot.level);
         }
-    }
-
-    /// Whether a slot uses its cold half.
-    #[inline]
-    fn has_cold(hot: &Hot) -> bool {
-        hot.account != 0
-            || hot.terms.life == Life::Date
-            || hot.terms.flags & (ICEBERG | STOP_LIMIT) != 0
     }
 
     #[cold]
@@ -329,9 +311,13 @@ impl Ladder {
     }
 }
 
+#[inline]
 fn terms(order: &Order) -> Terms {
     let is_stop_limit = order.stop_price.is_some() && order.price.is_some();
-    let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+    let has_expiry = order.time_in_force.expiry().is_some();
+    let has_cold =
+        order.account.is_some() || order.display.is_some() || is_stop_limit || has_expiry;
+    let flag = |is_set: bool, flag: u8| u8::from(is_set) * flag;
     Terms {
         queue: order.queue(),
         self_trade: order.self_trade,
@@ -343,7 +329,8 @@ fn terms(order: &Order) -> Terms {
         },
         flags: flag(order.post_only, POST_ONLY)
             | flag(order.display.is_some(), ICEBERG)
-            | flag(is_stop_limit, STOP_LIMIT),
+            | flag(is_stop_limit, STOP_LIMIT)
+            | flag(has_cold, COLD),
     }
 }
 
@@ -364,7 +351,7 @@ impl Book for Ladder {
     fn order(&self, slot: u32) -> Order {
         let hot = self.hot(slot);
         let terms = hot.terms;
-        let cold = if Self::has_cold(hot) {
+        let cold = if terms.has(COLD) {
             self.cold[slot as usize]
         } else {
             Cold::default()
@@ -446,12 +433,15 @@ impl Book for Ladder {
         Some(levels.get(level).head)
     }
 
-    #[inline]
+    #[inline(always)]
     fn insert(&mut self, order: &Order) {
         let queue = order.queue();
         let price = order
             .queue_price()
             .expect("an order in a queue has a price there");
+        let terms = terms(order);
+        let level = self.queues[queue as usize].occupy(rank_of(queue, price));
+        let tail = self.levels(queue).get(level).tail;
         let slot = self.allocate(Hot {
             id: order.id.0,
             displayed: order.displayed.0,
@@ -460,14 +450,17 @@ impl Book for Ladder {
             account: order.account.0,
             filled: order.filled.0,
             next: NIL,
-            previous: NIL,
-            level: NIL,
-            terms: terms(order),
+            previous: tail,
+            level,
+            terms,
         });
-        let level = self.queues[queue as usize].occupy(rank_of(queue, price));
-        self.append(slot, queue, level, order.displayed.0, order.hidden.0);
+        let data = self.level_mut(queue, level);
+        data.append(slot, order.displayed.0, order.hidden.0);
+        if tail != NIL {
+            self.hot_mut(tail).next = slot;
+        }
         self.index.insert(order.id.0, slot);
-        if Self::has_cold(self.hot(slot)) {
+        if terms.has(COLD) {
             self.insert_cold(slot, order);
         }
     }
@@ -477,7 +470,7 @@ impl Book for Ladder {
         let hot = *self.hot(slot);
         let hidden = self.hidden(slot).0;
         self.unlink(slot, &hot, hidden);
-        if Self::has_cold(&hot) {
+        if hot.terms.has(COLD) {
             self.remove_cold(slot, hot.account, hot.terms.life);
         }
         self.index_remove(hot.id);
@@ -525,7 +518,13 @@ impl Book for Ladder {
             data.hidden -= slice;
         } else {
             self.unlink(slot, &before, hidden + slice);
-            self.append(slot, queue, before.level, slice, hidden);
+            let data = self.level_mut(queue, before.level);
+            let tail = data.tail;
+            data.append(slot, slice, hidden);
+            self.hot_mut(tail).next = slot;
+            let hot = self.hot_mut(slot);
+            hot.previous = tail;
+            hot.next = NIL;
         }
         let hot = self.hot_mut(slot);
         hot.displayed = slice;
