@@ -1,0 +1,365 @@
+//! Recovery: the exact state from the newest good snapshot and the log behind it, or from the log alone.
+//!
+//! Invariants:
+//! - the state is that of the log's commands from the first to the last verified one, whatever snapshots there are;
+//! - a snapshot is used only if its link is the log's link at its command; one that is damaged or belongs to another
+//!   log is passed over with a warning;
+//! - nothing is changed on the disk before the whole log has been read and found good.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use proofbook_book::Book;
+use proofbook_journal::{
+    market, scan, snapshot_name, snapshots, Chain, Directory, JournalError, Scan, Snapshot,
+    Storage, Tail, WriterLock,
+};
+use proofbook_matching::MatchingEngine;
+use proofbook_types::{Command, Event, MarketConfig};
+
+use crate::digest::digest;
+use crate::EngineError;
+
+/// How much of the log recovery reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// All of it, from the first command, even where a snapshot spares applying it.
+    WholeLog,
+    /// From the segment that holds the snapshot's command.
+    SinceSnapshot,
+}
+
+/// What a recovery found and did.
+#[derive(Clone, Debug)]
+pub struct RecoveryReport {
+    /// The market's terms.
+    pub config: MarketConfig,
+    /// The last command.
+    pub last_sequence: u64,
+    /// The digest of the state after it.
+    pub digest: [u8; 32],
+    /// Segments read.
+    pub segments: u64,
+    /// Records read and verified.
+    pub records: u64,
+    /// Of those, applied: the others were in the snapshot.
+    pub replayed: u64,
+    /// After which command the snapshot used was taken.
+    pub snapshot: Option<u64>,
+    /// What a crash left behind the last command. It was never acknowledged.
+    pub truncated: Option<Tail>,
+    /// Whether the tail is gone from the disk, or was only looked at.
+    pub is_repaired: bool,
+    /// What is not as it should be, but changes nothing of the state.
+    pub warnings: Vec<String>,
+}
+
+impl fmt::Display for RecoveryReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for warning in &self.warnings {
+            writeln!(f, "warning: {warning}")?;
+        }
+        if let Some(tail) = &self.truncated {
+            let done = if self.is_repaired {
+                "cut off"
+            } else {
+                "left in place"
+            };
+            writeln!(
+                f,
+                "torn tail: {} bytes at offset {} of {} were never acknowledged ({} whole records behind a gap): {done}",
+                tail.bytes, tail.offset, tail.file, tail.records
+            )?;
+        }
+        writeln!(
+            f,
+            "read {} records in {} segments, all verified",
+            self.records, self.segments
+        )?;
+        match self.snapshot {
+            Some(sequence) => writeln!(
+                f,
+                "applied {} commands to the snapshot after command {sequence}",
+                self.replayed
+            )?,
+            None => writeln!(f, "applied {} commands from the start", self.replayed)?,
+        }
+        writeln!(f, "last command {}", self.last_sequence)?;
+        f.write_str("digest ")?;
+        for byte in self.digest {
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A market rebuilt from its journal.
+pub(crate) struct Rebuilt<B> {
+    pub matching: MatchingEngine<B>,
+    pub scan: Scan,
+    pub report: RecoveryReport,
+}
+
+/// A snapshot that is good in itself.
+struct Base<B> {
+    matching: MatchingEngine<B>,
+    chain: Chain,
+}
+
+impl<B: Book> Base<B> {
+    fn read<S: Storage>(
+        storage: &S,
+        sequence: u64,
+        config: &MarketConfig,
+        book: B,
+    ) -> Result<Self, String> {
+        let snapshot = Snapshot::read(storage, sequence).map_err(|error| error.to_string())?;
+        let name = snapshot_name(sequence);
+        let matching = MatchingEngine::restore(&snapshot.state, book)
+            .map_err(|error| format!("{name} holds no state: {error}"))?;
+        if matching.sequence() != sequence || matching.config() != config {
+            return Err(format!(
+                "{name} holds the state of another market or command"
+            ));
+        }
+        Ok(Base {
+            matching,
+            chain: snapshot.chain,
+        })
+    }
+}
+
+/// Rebuilds the market and hands each event of each command numbered above `events_after` to `sink`.
+pub(crate) fn rebuild<B: Book, S: Storage>(
+    storage: &S,
+    verification: Verification,
+    book: &impl Fn() -> B,
+    events_after: u64,
+    sink: &mut impl FnMut(u64, Event),
+) -> Result<Rebuilt<B>, EngineError> {
+    let config = market(storage)?;
+    let mut warnings = Vec::new();
+    let sequences = snapshots(storage)?;
+    for (index, &sequence) in sequences.iter().enumerate() {
+        if sequence == 0 || sequence > events_after {
+            continue;
+        }
+        match Base::read(storage, sequence, &config, book()) {
+            Ok(base) => {
+                let after = match verification {
+                    Verification::WholeLog => 0,
+                    Verification::SinceSnapshot => sequence - 1,
+                };
+                let replay = Replay::new(base.matching, Some(base.chain), events_after);
+                match replay.run(storage, after, sink)? {
+                    Some(replay) => {
+                        if verification == Verification::WholeLog {
+                            warn_of_damage(storage, &sequences[index + 1..], &mut warnings);
+                        }
+                        return Ok(finish(replay, warnings, Some(sequence)));
+                    }
+                    None => warnings.push(format!(
+                        "{} does not belong to this log and is passed over",
+                        snapshot_name(sequence)
+                    )),
+                }
+            }
+            Err(warning) => warnings.push(format!("{warning}; the snapshot is passed over")),
+        }
+    }
+    let replay = Replay::new(MatchingEngine::new(config, book())?, None, events_after);
+    let replay = replay
+        .run(storage, 0, sink)?
+        .expect("without a snapshot there is no link that could differ");
+    Ok(finish(replay, warnings, None))
+}
+
+/// Reads snapshots that are not needed, so that damage to them does not wait until they are.
+fn warn_of_damage<S: Storage>(storage: &S, sequences: &[u64], warnings: &mut Vec<String>) {
+    for &sequence in sequences {
+        if let Err(error) = Snapshot::read(storage, sequence) {
+            warnings.push(format!("{error}; the snapshot is not needed"));
+        }
+    }
+}
+
+/// Applying a log to a state.
+struct Replay<B> {
+    matching: MatchingEngine<B>,
+    start: u64,
+    /// The link that the log must have at the start.
+    link: Option<Chain>,
+    link_matches: bool,
+    events_after: u64,
+    diverged: Option<EngineError>,
+}
+
+impl<B: Book> Replay<B> {
+    fn new(matching: MatchingEngine<B>, link: Option<Chain>, events_after: u64) -> Self {
+        Replay {
+            start: matching.sequence(),
+            matching,
+            link_matches: link.is_none(),
+            link,
+            events_after,
+            diverged: None,
+        }
+    }
+
+    /// Reads the log; `None` if the state does not belong to it.
+    fn run<S: Storage>(
+        mut self,
+        storage: &S,
+        after: u64,
+        sink: &mut impl FnMut(u64, Event),
+    ) -> Result<Option<(Self, Scan)>, EngineError> {
+        let scan = scan(storage, after, &mut |sequence, command, chain| {
+            self.visit(sequence, command, chain, sink);
+        })?;
+        if self.start > scan.end.sequence {
+            // Snapshots are taken of durable commands only.
+            return Err(EngineError::Journal(JournalError::Damaged {
+                file: scan.last_segment,
+                offset: scan.end.offset,
+                what: format!(
+                    "there is a snapshot after command {}, but the log ends with {}",
+                    self.start, scan.end.sequence
+                ),
+            }));
+        }
+        match self.diverged.take() {
+            Some(error) => Err(error),
+            None => Ok(self.link_matches.then_some((self, scan))),
+        }
+    }
+
+    fn visit(
+        &mut self,
+        sequence: u64,
+        command: &Command,
+        chain: &Chain,
+        sink: &mut impl FnMut(u64, Event),
+    ) {
+        if sequence == self.start {
+            self.link_matches = self.link.is_none_or(|link| link == *chain);
+        }
+        if sequence <= self.start || !self.link_matches || self.diverged.is_some() {
+            return;
+        }
+        let is_wanted = sequence > self.events_after;
+        self.matching.apply(command, &mut |event: Event| {
+            if is_wanted {
+                sink(sequence, event);
+            }
+        });
+        if self.matching.sequence() != sequence {
+            self.diverged = Some(EngineError::Diverged {
+                expected: sequence,
+                received: self.matching.sequence(),
+            });
+        }
+    }
+}
+
+fn finish<B: Book>(
+    (replay, scan): (Replay<B>, Scan),
+    mut warnings: Vec<String>,
+    snapshot: Option<u64>,
+) -> Rebuilt<B> {
+    warnings.extend(scan.warnings.iter().cloned());
+    let report = RecoveryReport {
+        config: scan.config,
+        last_sequence: scan.end.sequence,
+        digest: digest(&replay.matching),
+        segments: scan.segments,
+        records: scan.records,
+        replayed: scan.end.sequence - replay.start,
+        snapshot,
+        truncated: scan.tail.clone(),
+        is_repaired: false,
+        warnings,
+    };
+    Rebuilt {
+        matching: replay.matching,
+        scan,
+        report,
+    }
+}
+
+/// Rebuilds the market of the journal in `storage`, verifying the whole log, and repairs the log's end: a torn tail,
+/// which was never acknowledged, is cut off.
+///
+/// # Errors
+/// The journal is missing, in use, damaged or cannot be read. Then nothing is changed.
+pub fn recover<B: Book, S: Storage>(
+    storage: S,
+    book: impl Fn() -> B,
+) -> Result<(MatchingEngine<B>, RecoveryReport), EngineError> {
+    let lock = WriterLock::take(storage)?;
+    let mut rebuilt = rebuild(
+        lock.storage(),
+        Verification::WholeLog,
+        &book,
+        u64::MAX,
+        &mut |_, _| {},
+    )?;
+    lock.repair(&rebuilt.scan)?;
+    rebuilt.report.is_repaired = true;
+    Ok((rebuilt.matching, rebuilt.report))
+}
+
+/// Rebuilds the market of the journal in `storage` as [`recover`] does, but changes nothing and takes no lock. Beside
+/// a writer that is at work it may find a torn tail.
+///
+/// # Errors
+/// The journal is missing, damaged or cannot be read.
+pub fn inspect<B: Book, S: Storage>(
+    storage: &S,
+    book: impl Fn() -> B,
+) -> Result<(MatchingEngine<B>, RecoveryReport), EngineError> {
+    let rebuilt = rebuild(
+        storage,
+        Verification::WholeLog,
+        &book,
+        u64::MAX,
+        &mut |_, _| {},
+    )?;
+    Ok((rebuilt.matching, rebuilt.report))
+}
+
+/// [`recover`] in a directory of the file system.
+///
+/// # Errors
+/// As [`recover`].
+pub fn recover_directory<B: Book>(
+    path: &Path,
+    book: impl Fn() -> B,
+) -> Result<(MatchingEngine<B>, RecoveryReport), EngineError> {
+    recover(open_directory(path)?, book)
+}
+
+/// [`inspect`] in a directory of the file system.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_directory<B: Book>(
+    path: &Path,
+    book: impl Fn() -> B,
+) -> Result<(MatchingEngine<B>, RecoveryReport), EngineError> {
+    inspect(&open_directory(path)?, book)
+}
+
+fn open_directory(path: &Path) -> Result<Directory, EngineError> {
+    Directory::open(path).map_err(|source| {
+        let file = path.display().to_string();
+        EngineError::Journal(match source.kind() {
+            io::ErrorKind::NotFound => JournalError::Missing { directory: file },
+            _ => JournalError::Io {
+                operation: "open",
+                file,
+                source,
+            },
+        })
+    })
+}
