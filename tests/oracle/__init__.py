@@ -1,0 +1,1 @@
+"""A second market, written from ``docs/RULES.md`` alone, that the tests hold the engine against."""
