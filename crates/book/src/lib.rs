@@ -79,6 +79,12 @@ pub trait Book {
     /// The best price of a queue.
     fn best_price(&self, queue: Queue) -> Option<Price>;
 
+    /// Whether an order of the other side, or a trade, bounded by `bound` reaches the best price of a queue.
+    fn crosses(&self, queue: Queue, bound: Price) -> bool {
+        self.best_price(queue)
+            .is_some_and(|best| !queue.before(bound, best))
+    }
+
     /// The first order of a queue.
     fn best(&self, queue: Queue) -> Option<Self::Slot>;
 

@@ -238,9 +238,7 @@ impl<B: Book> MatchingEngine<B> {
 
     /// Whether an order of `side` limited to `price` would trade at once.
     fn would_cross(&self, side: Side, price: Price) -> bool {
-        self.book
-            .best_price(Queue::resting(side.opposite()))
-            .is_some_and(|best| side.accepts(price, best))
+        self.book.crosses(Queue::resting(side.opposite()), price)
     }
 
     fn is_notional_too_large(&self, price: Price, quantity: Quantity) -> bool {

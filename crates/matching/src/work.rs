@@ -19,24 +19,10 @@ impl<B: Book> MatchingEngine<B> {
     pub(crate) fn work_inline(
         &mut self,
         order: &mut Order,
-        open: Quantity,
-        events: &mut impl EventSink,
-    ) {
-        // One copy of the loop for each side, in which the side is a constant.
-        match order.side {
-            Side::Buy => self.work_side(Side::Buy, order, open, events),
-            Side::Sell => self.work_side(Side::Sell, order, open, events),
-        }
-    }
-
-    #[inline(always)]
-    fn work_side(
-        &mut self,
-        side: Side,
-        order: &mut Order,
         mut open: Quantity,
         events: &mut impl EventSink,
     ) {
+        let side = order.side;
         let bound = order.price.unwrap_or_else(|| self.market_bound(side));
         if order.time_in_force == TimeInForce::FillOrKill && !self.can_fill(order, open, bound) {
             cancel_incoming(order, open, CancelReason::FillOrKill, events);
@@ -44,17 +30,11 @@ impl<B: Book> MatchingEngine<B> {
         }
         let queue = Queue::resting(side.opposite());
         let prevents = order.account.is_some() && order.self_trade != SelfTradePrevention::Allow;
-        while !open.is_zero() {
-            let Some(price) = self.book.best_price(queue) else {
-                break;
+        while !open.is_zero() && self.book.crosses(queue, bound) {
+            let (Some(price), Some(maker)) = (self.book.best_price(queue), self.book.best(queue))
+            else {
+                unreachable!("a queue that is crossed has a first order");
             };
-            if !side.accepts(bound, price) {
-                break;
-            }
-            let maker = self
-                .book
-                .best(queue)
-                .expect("a queue with a best price has a first order");
             if prevents && self.book.account(maker) == order.account {
                 open = self.prevent_self_trade(order, open, maker, events);
                 continue;

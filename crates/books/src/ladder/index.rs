@@ -68,14 +68,14 @@ impl Index {
         let mask = self.entries.len() - 1;
         let mut position = self.home(tag);
         loop {
-            let entry = self.entries[position & mask];
+            let entry = self.entries[position];
             if entry.slot == NIL {
                 return None;
             }
             if entry.tag == tag && is_key(entry.slot) {
-                return Some(position & mask);
+                return Some(position);
             }
-            position += 1;
+            position = (position + 1) & mask;
         }
     }
 
@@ -94,10 +94,10 @@ impl Index {
     fn put(&mut self, entry: Entry) {
         let mask = self.entries.len() - 1;
         let mut position = self.home(entry.tag);
-        while self.entries[position & mask].slot != NIL {
-            position += 1;
+        while self.entries[position].slot != NIL {
+            position = (position + 1) & mask;
         }
-        self.entries[position & mask] = entry;
+        self.entries[position] = entry;
     }
 
     /// Points a key that is in here to another slot.
@@ -106,11 +106,15 @@ impl Index {
         self.entries[position].slot = slot;
     }
 
-    /// Removes a key that is in here.
+    /// Removes a key that is in here with `slot`.
     #[inline]
-    pub(super) fn remove(&mut self, key: u64, is_key: impl Fn(u32) -> bool) {
+    pub(super) fn remove(&mut self, key: u64, slot: u32) {
         let mask = self.entries.len() - 1;
-        let mut hole = self.position(key, is_key).expect("the key is in the index");
+        let mut hole = self.home(self.tag(key));
+        while self.entries[hole].slot != slot {
+            debug_assert_ne!(self.entries[hole].slot, NIL, "the key is not in the index");
+            hole = (hole + 1) & mask;
+        }
         let mut position = hole;
         loop {
             position = (position + 1) & mask;

@@ -7,7 +7,7 @@
 //! bits). Every node has an occupancy word too: a bit is set while any level below it holds orders, as in a van Emde
 //! Boas tree of fixed fan-out.
 //!
-//! A small direct-mapped cache finds pages without the trie, whatever the price does, and the best level is kept at hand.
+//! A small direct-mapped cache finds pages without the trie, whatever the price does.
 //! A page whose last order goes stays where it is, because markets come back to the same prices; only its bits are
 //! cleared. When too many pages stand empty they are all given back at once.
 
@@ -21,6 +21,8 @@ use super::NIL;
 const PAGE_BITS: u32 = 6;
 const DIGIT: u64 = 63;
 const CACHE_SIZE: usize = 256;
+/// No page, no node.
+const NONE: u32 = u32::MAX;
 /// No page has this number: page numbers have 58 bits.
 const NO_PAGE: u64 = u64::MAX;
 /// How many pages may stand empty beyond as many as hold orders.
@@ -51,13 +53,21 @@ impl LevelData {
     /// Counts a slot in as the last one. The links between slots are the caller's.
     #[inline]
     pub(super) fn append(&mut self, slot: u32, displayed: u64, hidden: u64) {
-        if self.tail == NIL {
-            self.head = slot;
-        }
+        self.head = if self.tail == NIL { slot } else { self.head };
         self.tail = slot;
         self.displayed += displayed;
         self.hidden += hidden;
         self.orders += 1;
+    }
+
+    /// Counts the slot between `previous` and `next` out.
+    #[inline]
+    pub(super) fn remove(&mut self, previous: u32, next: u32, displayed: u64, hidden: u64) {
+        self.head = if previous == NIL { next } else { self.head };
+        self.tail = if next == NIL { previous } else { self.tail };
+        self.displayed -= displayed;
+        self.hidden -= hidden;
+        self.orders -= 1;
     }
 }
 
@@ -75,7 +85,7 @@ struct Page {
 #[repr(C)]
 struct Node {
     occupied: u64,
-    /// The node above, `NIL` for the root.
+    /// The node above, `NONE` for the root.
     parent: u32,
     /// Which child of that node this is.
     digit: u32,
@@ -99,8 +109,6 @@ pub(super) type LevelRef = u32;
 /// The levels of one queue by rank.
 #[derive(Clone, Debug)]
 pub(super) struct Levels {
-    best_rank: u64,
-    best_level: LevelRef,
     cache: Box<[CacheLine; CACHE_SIZE]>,
     pages: Vec<Page>,
     free_pages: Vec<u32>,
@@ -115,23 +123,25 @@ pub(super) struct Levels {
 impl Levels {
     pub(super) fn new() -> Self {
         Levels {
-            best_rank: 0,
-            best_level: NIL,
             cache: Box::new([NO_LINE; CACHE_SIZE]),
             pages: Vec::new(),
             free_pages: Vec::new(),
             occupied_pages: 0,
             nodes: Vec::new(),
-            root: NIL,
+            root: NONE,
             height: 0,
             prefix: 0,
         }
     }
 
-    /// The best level's rank and place.
-    #[inline]
+    /// The best level's rank and place. A few steps down the occupancy words, every time: to keep it at hand would cost a
+    /// comparison at each birth and each death of a level that no processor can predict.
+    #[inline(always)]
     pub(super) fn best(&self) -> Option<(u64, LevelRef)> {
-        (self.best_level != NIL).then_some((self.best_rank, self.best_level))
+        if self.occupied_pages == 0 {
+            return None;
+        }
+        Some(self.first_in(self.descend(self.root, self.height)))
     }
 
     #[inline]
@@ -170,12 +180,7 @@ impl Levels {
             self.occupied_pages += 1;
             self.mark_occupied(parent, (number & DIGIT) as u32);
         }
-        let level = page_index << PAGE_BITS | (rank & DIGIT) as u32;
-        if self.best_level == NIL || rank < self.best_rank {
-            self.best_rank = rank;
-            self.best_level = level;
-        }
-        level
+        page_index << PAGE_BITS | (rank & DIGIT) as u32
     }
 
     /// Gives up a level that holds no orders any more.
@@ -188,18 +193,6 @@ impl Levels {
         if occupied == 0 {
             self.occupied_pages -= 1;
             self.mark_empty(parent, (number & DIGIT) as u32);
-        }
-        if level == self.best_level {
-            if occupied != 0 {
-                let digit = occupied.trailing_zeros();
-                self.best_rank = number << PAGE_BITS | u64::from(digit);
-                self.best_level = page_index << PAGE_BITS | digit;
-            } else {
-                match self.turn(parent, (number & DIGIT) as u32, 0) {
-                    None => self.best_level = NIL,
-                    Some(page) => (self.best_rank, self.best_level) = self.first_in(page),
-                }
-            }
         }
     }
 
@@ -220,7 +213,7 @@ impl Levels {
     /// A child of a node holds orders: says so upwards.
     #[inline]
     fn mark_occupied(&mut self, mut index: u32, mut digit: u32) {
-        while index != NIL {
+        while index != NONE {
             let node = &mut self.nodes[index as usize];
             let before = node.occupied;
             node.occupied = before | 1 << digit;
@@ -234,7 +227,7 @@ impl Levels {
     /// A child of a node holds no orders any more: says so upwards.
     #[inline]
     fn mark_empty(&mut self, mut index: u32, mut digit: u32) {
-        while index != NIL {
+        while index != NONE {
             let node = &mut self.nodes[index as usize];
             node.occupied &= !(1 << digit);
             if node.occupied != 0 {
@@ -260,7 +253,7 @@ impl Levels {
     }
 
     fn has_prefix(&self, number: u64) -> bool {
-        self.root != NIL && without_digits(number, self.height) == self.prefix
+        self.root != NONE && without_digits(number, self.height) == self.prefix
     }
 
     /// The page with a number, whether or not it holds orders.
@@ -280,7 +273,7 @@ impl Levels {
         let mut index = self.root;
         for height in (0..self.height).rev() {
             index = self.nodes[index as usize].children[digit(number, height)];
-            if index == NIL {
+            if index == NONE {
                 return None;
             }
         }
@@ -301,7 +294,7 @@ impl Levels {
         let mut height = self.height - 1;
         while height > 0 {
             let child = self.nodes[index as usize].children[digit(number, height)];
-            if child == NIL {
+            if child == NONE {
                 break;
             }
             index = child;
@@ -313,7 +306,7 @@ impl Levels {
     /// The first page with orders beyond a child of a node, whose children are at `height`.
     #[inline]
     fn turn(&self, mut index: u32, mut digit: u32, mut height: u32) -> Option<u32> {
-        while index != NIL {
+        while index != NONE {
             let node = &self.nodes[index as usize];
             let higher = node.occupied & above(digit);
             if higher != 0 {
@@ -357,7 +350,7 @@ impl Levels {
             self.pages.push(Page {
                 number,
                 occupied: 0,
-                parent: NIL,
+                parent: NONE,
                 levels: [EMPTY_LEVEL; 64],
             });
             u32::try_from(self.pages.len() - 1).expect("pages fit 26 bits as long as memory does")
@@ -371,7 +364,7 @@ impl Levels {
     fn release_empty_pages(&mut self) {
         self.cache.fill(NO_LINE);
         self.nodes.clear();
-        self.root = NIL;
+        self.root = NONE;
         for index in 0..self.pages.len() {
             let page = &self.pages[index];
             let (number, occupied) = (page.number, page.occupied);
@@ -395,10 +388,10 @@ impl Levels {
             occupied: 0,
             parent,
             digit: digit as u32,
-            children: [NIL; 64],
+            children: [NONE; 64],
         });
         let index = (self.nodes.len() - 1) as u32;
-        if parent != NIL {
+        if parent != NONE {
             self.nodes[parent as usize].children[digit] = index;
         }
         index
@@ -406,8 +399,8 @@ impl Levels {
 
     /// Hangs a page into the trie, with its occupancy bits not yet set.
     fn hang(&mut self, number: u64, page: u32) {
-        if self.root == NIL {
-            self.root = self.new_node(NIL, 0);
+        if self.root == NONE {
+            self.root = self.new_node(NONE, 0);
             self.height = 1;
             self.prefix = without_digits(number, 1);
         }
@@ -418,7 +411,7 @@ impl Levels {
         for height in (1..self.height).rev() {
             let digit = digit(number, height);
             let child = self.nodes[index as usize].children[digit];
-            index = if child == NIL {
+            index = if child == NONE {
                 self.new_node(index, digit)
             } else {
                 child
@@ -432,7 +425,7 @@ impl Levels {
     fn raise(&mut self) {
         let digit = (self.prefix & DIGIT) as usize;
         let old = self.root;
-        let root = self.new_node(NIL, 0);
+        let root = self.new_node(NONE, 0);
         self.nodes[root as usize].children[digit] = old;
         if self.nodes[old as usize].occupied != 0 {
             self.nodes[root as usize].occupied = 1 << digit;
@@ -485,7 +478,7 @@ impl Levels {
         let mut marks = 0;
         for (index, node) in self.nodes.iter().enumerate() {
             let is_root = index as u32 == self.root;
-            if is_root != (node.parent == NIL) {
+            if is_root != (node.parent == NONE) {
                 return Err(format!("node {index} has parent {}", node.parent));
             }
             if !is_root {

@@ -28,8 +28,9 @@ use expiry::{Entry, ExpiryHeap};
 use index::Index;
 use levels::{LevelRef, Levels};
 
-/// No slot.
-const NIL: u32 = u32::MAX;
+/// No order. Slot 0 exists but never holds one: it takes the writes that a link to nothing would have to skip, so that
+/// linking needs no branches.
+const NIL: u32 = 0;
 
 /// A live order's hot half: exactly one cache line.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +50,25 @@ struct Hot {
 }
 
 const _: () = assert!(core::mem::size_of::<Hot>() == 64);
+
+/// What slot 0 holds.
+const NO_ORDER: Hot = Hot {
+    id: 0,
+    displayed: 0,
+    price: 0,
+    priority: 0,
+    account: 0,
+    filled: 0,
+    next: NIL,
+    previous: NIL,
+    level: 0,
+    terms: Terms {
+        queue: Queue::Bids,
+        self_trade: SelfTradePrevention::Allow,
+        life: Life::Cancel,
+        flags: 0,
+    },
+};
 
 /// A live order's cold half. Only those fields are meaningful that its terms call for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -139,9 +159,13 @@ impl Ladder {
     /// The same, with a seed for the id index. Results never depend on it; a secret one keeps others from choosing ids
     /// that collide.
     pub fn with_seed(orders: usize, seed: u64) -> Self {
+        let mut hot = Vec::with_capacity(orders + 1);
+        let mut cold = Vec::with_capacity(orders + 1);
+        hot.push(NO_ORDER);
+        cold.push(Cold::default());
         Ladder {
-            hot: Vec::with_capacity(orders),
-            cold: Vec::with_capacity(orders),
+            hot,
+            cold,
             free: NIL,
             index: Index::with_capacity(orders, seed),
             queues: core::array::from_fn(|_| Levels::new()),
@@ -193,26 +217,13 @@ impl Ladder {
 
     /// Takes a slot out of its level's links and sums; a level left empty is vacated.
     #[inline]
-    fn unlink(&mut self, slot: u32, hot: &Hot, hidden: u64) {
+    fn unlink(&mut self, hot: &Hot, hidden: u64) {
         let queue = hot.terms.queue;
         let data = self.queues[queue as usize].get_mut(hot.level);
-        data.displayed -= hot.displayed;
-        data.hidden -= hidden;
-        data.orders -= 1;
-        if hot.previous == NIL {
-            data.head = hot.next;
-        }
-        if hot.next == NIL {
-            data.tail = hot.previous;
-        }
+        data.remove(hot.previous, hot.next, hot.displayed, hidden);
         let is_empty = data.orders == 0;
-        debug_assert!(data.head != slot && data.tail != slot);
-        if hot.previous != NIL {
-            self.hot_mut(hot.previous).next = hot.next;
-        }
-        if hot.next != NIL {
-            self.hot_mut(hot.next).previous = hot.previous;
-        }
+        self.hot_mut(hot.previous).next = hot.next;
+        self.hot_mut(hot.next).previous = hot.previous;
         if is_empty {
             self.queues[queue as usize].vacate(hot.level);
         }
@@ -288,7 +299,7 @@ impl Ladder {
         let hot = &self.hot;
         let is_key = |slot: u32| hot[slot as usize].account == account;
         if next == NIL {
-            self.accounts.remove(account, is_key);
+            self.accounts.remove(account, slot);
         } else {
             self.accounts.set(account, next, is_key);
         }
@@ -302,12 +313,6 @@ impl Ladder {
             hidden: Quantity(data.hidden),
             orders: data.orders,
         }
-    }
-
-    #[inline]
-    fn index_remove(&mut self, id: u64) {
-        let hot = &self.hot;
-        self.index.remove(id, |slot| hot[slot as usize].id == id);
     }
 }
 
@@ -422,6 +427,14 @@ impl Book for Ladder {
         levels.best().map(|(_, level)| levels.get(level).head)
     }
 
+    #[inline]
+    fn crosses(&self, queue: Queue, bound: Price) -> bool {
+        match self.levels(queue).best() {
+            Some((rank, _)) => rank <= rank_of(queue, bound),
+            None => false,
+        }
+    }
+
     fn next(&self, slot: u32) -> Option<u32> {
         let hot = self.hot(slot);
         if hot.next != NIL {
@@ -456,9 +469,7 @@ impl Book for Ladder {
         });
         let data = self.level_mut(queue, level);
         data.append(slot, order.displayed.0, order.hidden.0);
-        if tail != NIL {
-            self.hot_mut(tail).next = slot;
-        }
+        self.hot_mut(tail).next = slot;
         self.index.insert(order.id.0, slot);
         if terms.has(COLD) {
             self.insert_cold(slot, order);
@@ -469,15 +480,13 @@ impl Book for Ladder {
     fn remove(&mut self, slot: u32) {
         let hot = *self.hot(slot);
         let hidden = self.hidden(slot).0;
-        self.unlink(slot, &hot, hidden);
+        self.unlink(&hot, hidden);
         if hot.terms.has(COLD) {
             self.remove_cold(slot, hot.account, hot.terms.life);
         }
-        self.index_remove(hot.id);
+        self.index.remove(hot.id, slot);
         let free = self.free;
-        let hot = self.hot_mut(slot);
-        hot.next = free;
-        hot.level = NIL;
+        self.hot_mut(slot).next = free;
         self.free = slot;
     }
 
@@ -517,7 +526,7 @@ impl Book for Ladder {
             data.displayed += slice;
             data.hidden -= slice;
         } else {
-            self.unlink(slot, &before, hidden + slice);
+            self.unlink(&before, hidden + slice);
             let data = self.level_mut(queue, before.level);
             let tail = data.tail;
             data.append(slot, slice, hidden);

@@ -11,6 +11,7 @@ use super::{rank_of, Ladder, Life, NIL};
 impl Ladder {
     pub(super) fn verify(&self) -> Result<(), String> {
         let mut seen = vec![false; self.hot.len()];
+        seen[NIL as usize] = true;
         let mut live = 0;
         for queue in Queue::ALL {
             self.queues[queue as usize].verify()?;
