@@ -9,6 +9,8 @@ mod engine;
 mod error;
 mod recover;
 
+pub use proofbook_journal as journal;
+
 pub use digest::{digest, state_bytes};
 pub use engine::{Engine, HELD_EVENTS_MAX};
 pub use error::EngineError;

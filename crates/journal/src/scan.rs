@@ -21,8 +21,8 @@ use crate::storage::{read_full, Storage, StoredFile};
 use crate::watermark::{Found, Watermark, WATERMARK_NAME};
 use crate::JournalError;
 
-/// Records read at a time.
-const CHUNK_RECORDS: usize = 4096;
+/// Records read at a time, at most.
+const CHUNK_RECORDS: u64 = 4096;
 
 /// A place between two records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -294,7 +294,7 @@ pub fn scan_segment<F: StoredFile>(
     visit: &mut impl FnMut(u64, &Command, &Chain) -> Result<(), String>,
 ) -> Result<(Position, Option<Tail>), JournalError> {
     let mut position = from;
-    let mut chunk = vec![0; CHUNK_RECORDS * RECORD_BYTES];
+    let mut chunk = chunk(file, name, from.offset)?;
     loop {
         let length = read_full(file, &mut chunk, position.offset)
             .map_err(|error| JournalError::io("read", name, error))?;
@@ -329,6 +329,16 @@ pub fn scan_segment<F: StoredFile>(
             return Ok((position, None));
         }
     }
+}
+
+/// Space for the records behind `offset`, for [`CHUNK_RECORDS`] at most. It holds a record more than there are, so that the
+/// last read is not full.
+fn chunk<F: StoredFile>(file: &F, name: &str, offset: u64) -> Result<Vec<u8>, JournalError> {
+    let length = file
+        .length()
+        .map_err(|error| JournalError::io("read", name, error))?;
+    let records = length.saturating_sub(offset) / RECORD_BYTES as u64 + 1;
+    Ok(vec![0; records.min(CHUNK_RECORDS) as usize * RECORD_BYTES])
 }
 
 impl Position {
@@ -380,7 +390,7 @@ impl Tail {
             bytes: 0,
             records: 0,
         };
-        let mut chunk = vec![0; CHUNK_RECORDS * RECORD_BYTES];
+        let mut chunk = chunk(file, name, end.offset)?;
         loop {
             let offset = end.offset + tail.bytes;
             let length = read_full(file, &mut chunk, offset)
