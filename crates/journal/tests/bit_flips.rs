@@ -147,12 +147,7 @@ fn positions(file: &Memory) -> Vec<Position> {
 
 #[test]
 fn every_bit_of_a_sound_journal_is_guarded() {
-    let cases: &[(u64, u64)] = if is_soak() {
-        &[(1, 64), (2, 1), (3, u64::MAX)]
-    } else {
-        &[(1, 64)]
-    };
-    for &(seed, group) in cases {
+    for (seed, group) in [(1, 1), (2, 64), (3, u64::MAX)] {
         let file = Memory(RefCell::new(segment_bytes(seed, group)));
         assert_eq!(
             file.length().expect("it is in memory"),
@@ -179,7 +174,7 @@ fn every_bit_of_a_sound_journal_is_guarded() {
     }
 }
 
-/// The same through the whole reading of a journal, the header included: of each byte one bit, with `PROOFBOOK_SOAK` set every bit.
+/// The same through the whole reading of a journal, the header included: of every other byte one bit, with `PROOFBOOK_SOAK` set every bit.
 #[test]
 fn a_whole_reading_finds_every_flip() {
     let bytes = segment_bytes(4, 32);
@@ -187,7 +182,7 @@ fn a_whole_reading_finds_every_flip() {
     disk.put(NAME, bytes);
     let clean = scan(&disk, 0, &mut |_, _, _| {}).expect("it is sound");
     assert_eq!(clean.end.sequence, RECORDS as u64);
-    let every = if is_soak() { 1 } else { 8 };
+    let every = if is_soak() { 1 } else { 16 };
     let mut random = Random::new(4);
     for step in 0..JOURNAL_BYTES * 8 / every {
         let bit = step * every + random.below(every as u64) as usize;
@@ -232,8 +227,10 @@ fn a_flip_in_a_torn_tail_changes_nothing_before_it() {
     );
     let records_behind = RECORDS - 200 - 4 - 4096 / RECORD_BYTES;
     assert_eq!(tail.records, records_behind as u64);
+    let every = if is_soak() { 1 } else { 7 };
     let mut reported = 0;
-    for bit in gap * 8..length * 8 {
+    let bits = (gap * 8..length * 8).step_by(every);
+    for bit in bits.clone() {
         file.flip(bit);
         let place = format!("seed {seed}, bit {bit}");
         match read(end) {
@@ -246,7 +243,8 @@ fn a_flip_in_a_torn_tail_changes_nothing_before_it() {
         file.flip(bit);
     }
     // All but those in the half record.
-    assert_eq!(reported, (length - gap) * 8 - 50 * 8);
+    let half_record = (length - 50) * 8;
+    assert_eq!(reported, bits.filter(|&bit| bit < half_record).count());
 }
 
 /// A record that is gone although later ones say that it was durable is damage, not a tail.
