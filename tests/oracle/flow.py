@@ -20,7 +20,7 @@ WORD_MAX = 2**64 - 1
 SMALL_ORDERS = 50
 DEEP_ORDERS = 1500
 SLICES_MAX = 100
-KINDS_DRAWN = ("market", "limit", "limit", "limit", "limit", "limit", "stop", "stop_limit", "stop_limit")
+KINDS_DRAWN = ("market", *["limit"] * 8, "stop", "stop_limit")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Character:
     start_time: int
     fault_rate: float  # how often a term is made wrong
     phase_rate: float  # how often the phase changes
+    growth: float  # how often something is left out that would make the market smaller
 
 
 def draw_character(random: Random, deep: bool = False) -> Character:
@@ -52,30 +53,32 @@ def draw_character(random: Random, deep: bool = False) -> Character:
     small, large = tuple(range(1, random.choice((2, 4, 10, 30)))), WORD_MAX // lot
     quantities = random.choice((small, small, small, small, (1, 2, large, large // 2, large // 3, large - 1)))
     limit = max(quantities) * lot
+    tight = random.random() < 0.15  # limits that many orders pass
     config = Config(
         market=random.choice((0, 1, WORD_MAX)),
         tick_size=tick,
         lot_size=lot,
-        max_quantity=random.choice((None, None, limit, max(limit * 3 // 4, lot))),
-        max_notional=random.choice((None, None, limit * max(abs(mid_price), 3 * tick), 2**128 - 1)),
-        collar=random.choice((None, None, half_width * tick * 2 // 3, half_width * tick * 2, 0, WORD_MAX)),
+        max_quantity=max(limit * 3 // 4, lot) if tight else random.choice((None, limit)),
+        max_notional=limit * max(abs(mid_price), 3 * tick) if tight else random.choice((None, 2**128 - 1)),
+        collar=random.choice((None, None, half_width * tick // 2, half_width * tick, half_width * tick * 2, WORD_MAX)),
         reference_price=random.choice((None, None, clamp(mid_price + random.randint(-tick, tick)), clamp(mid_price))),
-        max_orders=random.choice((1 << 24, 1 << 31, 1 << 20, SMALL_ORDERS - 10, 3)) if not deep else 1 << 24,
+        max_orders=random.choice((1 << 24, 1 << 31, 40, 3 if tight else 20)) if not deep else 1 << 24,
         initial_phase=random.choice((CONTINUOUS, CONTINUOUS, CONTINUOUS, AUCTION, HALTED)),
     )
-    live_orders = DEEP_ORDERS if deep else random.choice((6, 15, 25, SMALL_ORDERS))
+    live_orders = DEEP_ORDERS if deep else random.choice((10, 25, SMALL_ORDERS))
     stretch = random.choice((1, 1, 0x9E37_79B9_7F4A_7C15, 2**32, WORD_MAX))
     return Character(
         config=config,
         mid_price=mid_price,
         half_width=half_width,
         quantities=quantities,
-        accounts=random.choice(((1,), (1, 2), (0, 1, 2), (0, 7, WORD_MAX), tuple(range(12)))),
+        accounts=random.choice(((1, 2), (0, 1, 2), (0, 7, WORD_MAX), tuple(range(12)), tuple(range(30)))),
         order_ids=tuple(number * stretch & WORD_MAX for number in range(live_orders * 3 // 2 + 2)),
         live_orders=live_orders,
-        start_time=random.choice((0, 1, 10**18, WORD_MAX - 50)),
+        start_time=random.choice((0, 1, 10**18)) if random.random() < 0.97 else WORD_MAX - 50,
         fault_rate=random.choice((0.0, 0.02, 0.02, 0.1)),
-        phase_rate=random.choice((0.0, 0.02, 0.02, 0.15)),
+        phase_rate=random.choice((0.0, 0.02, 0.02, 0.15)) if not deep else 0.003,
+        growth=0.9 if deep else 0.0,
     )
 
 
@@ -117,15 +120,15 @@ class Flow:
         if len(self.market.live) > self.character.live_orders and random.random() < 0.5:
             return self.thin_out(time)
         draw = random.random()
-        if draw < 0.66:
+        if draw < 0.7 or (draw < 0.76 and self.happens(self.character.growth)):
             return self.bounded(self.spoil(self.new(time)))
-        if draw < 0.74:
+        if draw < 0.756:
             return Command(time, "cancel", order_id=self.some_id())
-        if draw < 0.75:
+        if draw < 0.76:
             return Command(time, "mass_cancel", account=self.account())
         if draw < 0.82:
             return self.reduce(time)
-        if draw < 0.98:
+        if draw < 0.985:
             return self.bounded(self.replace(time))
         return Command(time, "sweep")
 
@@ -138,11 +141,11 @@ class Flow:
         clock = self.market.clock
         if self.happens(0.01):
             return max(0, clock - self.random.choice((1, 5, clock)))
-        return min(WORD_MAX, clock + self.random.choice((0, 0, 1, 1, 2, 5)))
+        return min(WORD_MAX, clock + self.random.choice((0, 0, 0, 1, 1, 3)))
 
     def phase_rate(self) -> float:
         rate = self.character.phase_rate
-        return rate if self.market.phase == CONTINUOUS else max(0.12, rate)
+        return max(rate, (0.0, 0.06, 0.3)[self.market.phase])
 
     def phase_action(self) -> str:
         fitting = {
@@ -172,19 +175,28 @@ class Flow:
         price = clamp(price) // tick * tick
         return price if price >= PRICE_MIN else price + tick
 
+    def stop_price(self, side: int) -> int:
+        """Mostly one that is not reached yet."""
+        price, last = self.price(), self.market.last_trade
+        is_reached = last is not None and (price <= last if side == BUY else price >= last)
+        return self.price() if is_reached and self.happens(0.8) else price
+
     def quantity(self) -> int:
         return self.random.choice(self.character.quantities) * self.character.config.lot_size
+
+    def distance(self) -> int:
+        """The more, the farther from the other side an order stands that ought to rest."""
+        return 2 if not self.character.growth else self.random.choice((2, 6, 9))
 
     # Actions
 
     def new(self, time: int) -> Command:
         random = self.random
-        kind = random.choice(
-            ("market", "limit", "limit", "limit", "limit", "limit", "stop", "stop_limit", "stop_limit")
-        )
+        kind = random.choice(KINDS_DRAWN)
+        side = random.choice((BUY, SELL))
         if kind == "market":
             time_in_force = random.choice(("immediate_or_cancel", "immediate_or_cancel", "fill_or_kill"))
-        elif kind == "stop" or self.happens(0.75):
+        elif kind == "stop" or self.happens(max(0.85, self.character.growth)):
             time_in_force = random.choice(("good_till_cancel", "good_till_cancel", "good_till_date"))
         else:
             time_in_force = random.choice(("immediate_or_cancel", "fill_or_kill"))
@@ -193,12 +205,10 @@ class Flow:
         free = [
             order_id for order_id in random.choices(self.character.order_ids, k=6) if order_id not in self.market.live
         ]
-        side = random.choice((BUY, SELL))
         price = self.price()
-        if kind == "limit" and rests and self.happens(0.5):
-            # Half of what could rest stays off the other side, or hardly anything would rest.
-            other = self.price()
-            price = min(price, other) if side == BUY else max(price, other)
+        if kind == "limit" and rests and self.happens(0.75 + self.character.growth / 4):
+            # Most of what could rest stays off the other side, or hardly anything would rest.
+            price = (min if side == BUY else max)(price, *(self.price() for _ in range(self.distance())))
         lots = quantity // self.character.config.lot_size
         display = random.randint(1, min(lots - 1, random.choice((1, 3, lots)))) if rests and lots > 1 else None
         return Command(
@@ -210,9 +220,9 @@ class Flow:
             kind=kind,
             quantity=quantity,
             price=price if "limit" in kind else None,
-            stop_price=self.price() if "stop" in kind else None,
+            stop_price=self.stop_price(side) if "stop" in kind else None,
             time_in_force=time_in_force,
-            expiry=min(WORD_MAX, time + random.choice((1, 2, 5, 20))) if time_in_force == "good_till_date" else None,
+            expiry=min(WORD_MAX, time + random.choice((1, 5, 50, 5000))) if time_in_force == "good_till_date" else None,
             post_only=rests and self.happens(0.15),
             display=display * self.character.config.lot_size if display is not None and self.happens(0.3) else None,
             self_trade=random.choice(SELF_TRADES),
@@ -299,7 +309,7 @@ class Flow:
     def thin_out(self, time: int) -> Command:
         """Something that makes the market smaller."""
         draw = self.random.random()
-        if draw < 0.04:
+        if draw < 0.01:
             return Command(time, "mass_cancel", account=self.account())
         if draw < 0.5 or self.market.phase != CONTINUOUS:
             return Command(time, "cancel", order_id=self.some_id())

@@ -2,6 +2,7 @@
 
 It is slow and means to be obviously right: every queue is a sorted list, every sum is taken anew, and Python's integers
 have no end. It was written from the rules without a look at the engine. Numbers in comments are sections of the rules.
+The whole text of the rules is in this one file, in its order, so that both can be read side by side.
 """
 
 from __future__ import annotations
@@ -510,7 +511,7 @@ class Market:
         """The prices among which the auction chooses; all of them where they are few.
 
         Where they are many, those at which demand or supply steps, their neighbours, and the neighbours of the
-        reference price: in between nothing changes, and the rules choose an end, or the price nearest to the reference price.
+        reference price: in between nothing changes, and the rules choose an end, or the price nearest to the reference.
         """
         bids, asks = self.queues[BIDS], self.queues[ASKS]
         if not bids or not asks or price_of(bids[0]) < price_of(asks[0]):
