@@ -8,30 +8,21 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
-from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from oracle.codec import AUCTION, BUY, CANCEL_REASONS, EVENTS, REDUCE_REASONS, REJECT_REASONS, SELL, Command, Config
-from oracle.compare import Engine, compare_all, compare_flow
+from oracle.compare import compare_all, compare_flow
+from oracle.engines import engines
 from oracle.flow import Flow
 from oracle.market import Market, price_of
 from oracle.strategies import Session, sessions
 from proofbook.testing import RawMarket
 
-STRUCTURES: tuple[Literal["reference", "ladder"], ...] = ("reference", "ladder")
 SEED = os.environ.get("PROOFBOOK_SEED", "proofbook")
 FACTOR = 100 if os.environ.get("PROOFBOOK_SOAK") == "1" else 1
-
-
-def engines(market: Market) -> Sequence[tuple[str, Engine]]:
-    """Both books, each in the state of this market."""
-    if market.sequence == market.clock == 0 and market.next_priority == 1:
-        return [(name, RawMarket(market.config.encode(), name)) for name in STRUCTURES]
-    return [(name, RawMarket.restore(market.state(), name)) for name in STRUCTURES]
 
 
 def test_flows_agree_and_reach_everything() -> None:
