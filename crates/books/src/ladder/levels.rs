@@ -1,8 +1,10 @@
 //! Price levels of one queue, found without a tree walk near the touch and in a bounded number of steps anywhere.
 //!
 //! A price becomes a **rank**: an unsigned number that is lower the better the price is in its queue. So one piece of
-//! code serves bids and asks alike, and "best" is always the lowest rank. 64 neighbouring ranks make a **page**: their
-//! levels side by side, and a word whose bits tell which of them hold orders. Pages hang in a 64-ary trie that is only as
+//! code serves bids and asks alike, and "best" is always the lowest rank. 64 neighbouring ranks make a **page**: a
+//! word whose bits tell which of them hold orders, and for each of those the index of its level. The levels themselves lie in a
+//! slab whose freed places are used again last in, first out: however far the prices of a market spread, what it touches stays
+//! within a few cache lines for each level that holds orders. Pages hang in a 64-ary trie that is only as
 //! high as the span of its pages needs (one node for 4,096 ticks, two levels for 262,144, at most ten for all of 64
 //! bits). Every node has an occupancy word too: a bit is set while any level below it holds orders, as in a van Emde
 //! Boas tree of fixed fan-out.
@@ -28,15 +30,17 @@ const NO_PAGE: u64 = u64::MAX;
 /// How many pages may stand empty beyond as many as hold orders.
 const EMPTY_PAGES_MAX: usize = 1024;
 
-/// The orders at one price.
+/// The orders at one price: half a cache line.
 #[derive(Clone, Copy, Debug)]
-#[repr(C)]
+#[repr(C, align(32))]
 pub(super) struct LevelData {
     pub(super) displayed: u64,
     pub(super) hidden: u64,
     pub(super) head: u32,
     pub(super) tail: u32,
     pub(super) orders: u32,
+    /// Its page's index times 64 plus its place in the page.
+    place: u32,
 }
 
 const EMPTY_LEVEL: LevelData = LevelData {
@@ -45,6 +49,7 @@ const EMPTY_LEVEL: LevelData = LevelData {
     head: NIL,
     tail: NIL,
     orders: 0,
+    place: 0,
 };
 
 const _: () = assert!(core::mem::size_of::<LevelData>() == 32);
@@ -72,13 +77,14 @@ impl LevelData {
 }
 
 #[derive(Clone, Debug)]
-#[repr(C, align(32))]
+#[repr(C)]
 struct Page {
     number: u64,
     occupied: u64,
     /// The node above.
     parent: u32,
-    levels: [LevelData; 64],
+    /// Where the level of an occupied place lies.
+    levels: [LevelRef; 64],
 }
 
 #[derive(Clone, Debug)]
@@ -103,7 +109,7 @@ const NO_LINE: CacheLine = CacheLine {
     page: 0,
 };
 
-/// Where a level lies: its page's index times 64 plus its place in the page.
+/// Where a level lies in the slab.
 pub(super) type LevelRef = u32;
 
 /// The levels of one queue by rank.
@@ -113,6 +119,8 @@ pub(super) struct Levels {
     pages: Vec<Page>,
     free_pages: Vec<u32>,
     occupied_pages: usize,
+    levels: Vec<LevelData>,
+    free_levels: Vec<LevelRef>,
     nodes: Vec<Node>,
     root: u32,
     height: u32,
@@ -127,6 +135,8 @@ impl Levels {
             pages: Vec::new(),
             free_pages: Vec::new(),
             occupied_pages: 0,
+            levels: Vec::new(),
+            free_levels: Vec::new(),
             nodes: Vec::new(),
             root: NONE,
             height: 0,
@@ -146,20 +156,20 @@ impl Levels {
 
     #[inline]
     pub(super) fn get(&self, level: LevelRef) -> &LevelData {
-        &self.pages[(level >> PAGE_BITS) as usize].levels[(level & 63) as usize]
+        &self.levels[level as usize]
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, level: LevelRef) -> &mut LevelData {
-        &mut self.pages[(level >> PAGE_BITS) as usize].levels[(level & 63) as usize]
+        &mut self.levels[level as usize]
     }
 
     /// The level at a rank, if it holds orders.
     #[inline]
     pub(super) fn find(&self, rank: u64) -> Option<LevelRef> {
-        let page = self.find_page(rank >> PAGE_BITS)?;
-        let is_occupied = self.pages[page as usize].occupied >> (rank & DIGIT) & 1 == 1;
-        is_occupied.then_some(page << PAGE_BITS | (rank & DIGIT) as u32)
+        let page = &self.pages[self.find_page(rank >> PAGE_BITS)? as usize];
+        let digit = (rank & DIGIT) as usize;
+        (page.occupied >> digit & 1 == 1).then(|| page.levels[digit])
     }
 
     /// The level at a rank, which is occupied from now on.
@@ -172,27 +182,41 @@ impl Levels {
         } else {
             self.open_page(number)
         };
+        let digit = (rank & DIGIT) as usize;
         let page = &mut self.pages[page_index as usize];
         let before = page.occupied;
-        page.occupied = before | 1 << (rank & DIGIT);
+        if before >> digit & 1 == 1 {
+            return page.levels[digit];
+        }
+        page.occupied = before | 1 << digit;
+        let level = match self.free_levels.pop() {
+            Some(level) => level,
+            None => {
+                self.levels.push(EMPTY_LEVEL);
+                (self.levels.len() - 1) as u32
+            }
+        };
+        page.levels[digit] = level;
+        self.levels[level as usize].place = page_index << PAGE_BITS | digit as u32;
         if before == 0 {
             let parent = page.parent;
             self.occupied_pages += 1;
             self.mark_occupied(parent, (number & DIGIT) as u32);
         }
-        page_index << PAGE_BITS | (rank & DIGIT) as u32
+        level
     }
 
     /// Gives up a level that holds no orders any more.
     #[inline]
     pub(super) fn vacate(&mut self, level: LevelRef) {
-        let page_index = level >> PAGE_BITS;
-        let page = &mut self.pages[page_index as usize];
-        page.occupied &= !(1 << (level & 63));
-        let (number, occupied, parent) = (page.number, page.occupied, page.parent);
-        if occupied == 0 {
+        let place = self.levels[level as usize].place;
+        self.free_levels.push(level);
+        let page = &mut self.pages[(place >> PAGE_BITS) as usize];
+        page.occupied &= !(1 << (place & 63));
+        if page.occupied == 0 {
+            let (parent, digit) = (page.parent, (page.number & DIGIT) as u32);
             self.occupied_pages -= 1;
-            self.mark_empty(parent, (number & DIGIT) as u32);
+            self.mark_empty(parent, digit);
         }
     }
 
@@ -200,11 +224,12 @@ impl Levels {
     pub(super) fn after(&self, rank: u64) -> Option<(u64, LevelRef)> {
         let number = rank >> PAGE_BITS;
         if let Some(page) = self.find_page(number) {
-            let above = self.pages[page as usize].occupied & above((rank & DIGIT) as u32);
+            let page = &self.pages[page as usize];
+            let above = page.occupied & above((rank & DIGIT) as u32);
             if above != 0 {
                 let digit = above.trailing_zeros();
                 let rank = number << PAGE_BITS | u64::from(digit);
-                return Some((rank, page << PAGE_BITS | digit));
+                return Some((rank, page.levels[digit as usize]));
             }
         }
         self.first_after_page(number)
@@ -248,7 +273,7 @@ impl Levels {
         let digit = page.occupied.trailing_zeros();
         (
             page.number << PAGE_BITS | u64::from(digit),
-            page_index << PAGE_BITS | digit,
+            page.levels[digit as usize],
         )
     }
 
@@ -345,13 +370,12 @@ impl Levels {
         if in_use >= 2 * self.occupied_pages + EMPTY_PAGES_MAX {
             self.release_empty_pages();
         }
-        // The levels of a page that was given back were left empty.
         let page = self.free_pages.pop().unwrap_or_else(|| {
             self.pages.push(Page {
                 number,
                 occupied: 0,
                 parent: NONE,
-                levels: [EMPTY_LEVEL; 64],
+                levels: [0; 64],
             });
             u32::try_from(self.pages.len() - 1).expect("pages fit 26 bits as long as memory does")
         });
@@ -440,12 +464,18 @@ impl Levels {
     /// Checks the trie, the pages and the cache against each other.
     pub(super) fn verify(&self) -> Result<(), String> {
         let mut occupied = 0;
+        let mut levels = 0;
         let mut best: Option<(u64, LevelRef)> = None;
         for (index, page) in self.pages.iter().enumerate() {
-            for (digit, level) in page.levels.iter().enumerate() {
-                if (page.occupied >> digit & 1 == 1) != (level.orders > 0) {
-                    return Err(format!("page {}: level {digit} is {level:?}", page.number));
+            for (digit, &level) in page.levels.iter().enumerate() {
+                if page.occupied >> digit & 1 == 0 {
+                    continue;
                 }
+                let data = self.get(level);
+                if data.orders == 0 || data.place != (index as u32) << PAGE_BITS | digit as u32 {
+                    return Err(format!("page {}: level {digit} is {data:?}", page.number));
+                }
+                levels += 1;
             }
             if page.number == NO_PAGE {
                 continue;
@@ -460,7 +490,7 @@ impl Levels {
                 let digit = page.occupied.trailing_zeros();
                 let rank = page.number << PAGE_BITS | u64::from(digit);
                 if best.is_none_or(|(best, _)| rank < best) {
-                    best = Some((rank, (index as u32) << PAGE_BITS | digit));
+                    best = Some((rank, page.levels[digit as usize]));
                 }
             }
         }
@@ -470,6 +500,9 @@ impl Levels {
                 self.occupied_pages,
                 self.best()
             ));
+        }
+        if levels + self.free_levels.len() != self.levels.len() {
+            return Err(format!("{levels} levels hold orders, others are lost"));
         }
         self.verify_nodes()
     }
