@@ -3,8 +3,6 @@
 use std::fmt;
 use std::io;
 
-use proofbook_types::MarketConfig;
-
 /// Why a journal could not be read or written.
 #[derive(Debug)]
 pub enum JournalError {
@@ -40,13 +38,6 @@ pub enum JournalError {
     Exists {
         /// Which journal.
         directory: String,
-    },
-    /// The journal is that of a market with other terms.
-    OtherMarket {
-        /// The terms asked for.
-        expected: Box<MarketConfig>,
-        /// The terms in the journal.
-        found: Box<MarketConfig>,
     },
     /// A write or sync failed earlier. What the disk holds is unknown until the journal is opened anew, so nothing is
     /// written or acknowledged any more.
@@ -105,10 +96,6 @@ impl fmt::Display for JournalError {
             JournalError::Exists { directory } => {
                 write!(f, "there is a journal in {directory} already")
             }
-            JournalError::OtherMarket { expected, found } => write!(
-                f,
-                "the journal is that of another market: expected {expected:?}, found {found:?}"
-            ),
             JournalError::Poisoned { reason } => write!(
                 f,
                 "the journal takes nothing more until it is opened anew, because an earlier write failed: {reason}"
