@@ -19,7 +19,7 @@ WORD_MAX = 2**64 - 1
 
 SMALL_ORDERS = 50
 DEEP_ORDERS = 1500
-SLICES_MAX = 100
+FEW_SLICES = 30
 KINDS_DRAWN = ("market", *["limit"] * 8, "stop", "stop_limit")
 
 
@@ -229,13 +229,13 @@ class Flow:
         )
 
     def bounded(self, command: Command) -> Command:
-        """The command, with no iceberg that one trade could refresh nearly without end."""
+        """The command, mostly with no iceberg that one trade refreshes many times: that takes long and shows little."""
         display = command.display
         if command.action == "replace" and command.order_id in self.market.live:
             display = self.market.live[command.order_id].display
-        if not display or command.quantity is None or command.quantity <= display * SLICES_MAX:
+        if not display or command.quantity is None or command.quantity <= display * FEW_SLICES or self.happens(0.03):
             return command
-        return replace(command, quantity=display * SLICES_MAX)
+        return replace(command, quantity=display * FEW_SLICES)
 
     def spoil(self, new: Command) -> Command:
         """The command, now and then with a term that does not fit the others."""
@@ -260,7 +260,9 @@ class Flow:
                 case 5:
                     new = replace(new, post_only=True)
                 case 6:
-                    new = replace(new, display=random.choice((0, new.quantity, WORD_MAX, (new.quantity or 0) * 2 // 3)))
+                    quantity = new.quantity or 0
+                    slices = (quantity // 1023, quantity // 1024, quantity // 1025)
+                    new = replace(new, display=random.choice((0, quantity, WORD_MAX, quantity * 2 // 3, *slices)))
                 case 7:
                     new = replace(new, order_id=self.some_id())
                 case 8:

@@ -30,6 +30,7 @@ from oracle.codec import (
 
 EXHAUSTED = 2**63
 QUANTITY_MAX = 2**64 - 1
+SLICES_MAX = 1024
 RESTING_TIMES = ("good_till_cancel", "good_till_date")
 IMMEDIATE_TIMES = ("immediate_or_cancel", "fill_or_kill")
 
@@ -199,7 +200,7 @@ class Market:
         check(not new.post_only or rests, "post_only")
         if new.display is not None:
             is_part = 0 < new.display < quantity and new.display % self.config.lot_size == 0
-            check(rests and is_part, "display_quantity")
+            check(rests and is_part and quantity <= SLICES_MAX * new.display, "display_quantity")
         if new.kind == "limit":
             check(not self.beyond_collar(new.side, new.price), "price_collar")
         check(new.order_id not in self.live, "duplicate_order")
@@ -448,6 +449,7 @@ class Market:
             self.replaced(order, kept_priority=True)
             return
         self.check_notional(price if price is not None else stop_price, quantity)
+        check(order.display is None or quantity <= SLICES_MAX * order.display, "display_quantity")
         if stop_price is None:
             check(not self.beyond_collar(order.side, price), "price_collar")
         check(self.open_of(order.side) - order.open + quantity <= QUANTITY_MAX, "quantity_overflow")
