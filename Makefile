@@ -22,7 +22,7 @@ rust_sources := $(shell find crates -name '*.rs' -o -name Cargo.toml) Cargo.toml
 .PHONY: help setup run test test-rust test-python lint wheel soak clean
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(VENV)/.stamp-native ## Prepare .venv with everything: .venv/bin/proofbook works afterwards
 
@@ -47,7 +47,7 @@ $(VENV)/.stamp-native: $(VENV)/.stamp-python $(rust_sources)
 run: $(VENV)/.stamp-native ## Replay order flow through the engine and report: a sample, or DATA=path
 	@$(BIN)/proofbook run $(if $(DATA),"$(DATA)") --out "$(OUT)"
 
-test: test-rust test-python ## Run every test
+test: test-rust test-python lint ## Run every test and every check
 
 test-rust: $(VENV)/.stamp-tools ## Run the Rust tests
 	cargo test --workspace --quiet
@@ -57,3 +57,5 @@ test-python: $(VENV)/.stamp-native ## Run the Python tests
 
 clean: ## Remove .venv and out (native builds stay in their cache)
 	rm -rf $(VENV) $(OUT) dist
+
+include make/lint.mk

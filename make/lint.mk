@@ -1,0 +1,29 @@
+# Everything that is checked without running the program. `make lint` runs all of it, and `make test` runs `make lint`.
+
+.PHONY: lint lint-rust lint-python lint-tree lint-riscv format
+
+typed_examples := $(wildcard tests/typing)
+
+lint: lint-tree lint-rust lint-python lint-riscv ## Check format, lints, types, stubs, dependency directions, tidiness and the bare RISC-V build
+
+lint-tree: $(VENV)/.stamp-python ## Check the directions of dependency, sizes and texts
+	$(BIN)/python tools/check_dependencies.py
+	$(BIN)/python tools/tidy.py
+
+lint-rust: $(VENV)/.stamp-tools ## rustfmt and clippy, warnings are errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+
+lint-python: $(VENV)/.stamp-native ## ruff, mypy and the stubs against the binary
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy --strict python scripts tools $(typed_examples)
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml proofbook._core
+
+lint-riscv: ## Build the ring for a bare RISC-V target
+	tools/check_riscv.sh
+
+format: $(VENV)/.stamp-python ## Format Rust and Python
+	cargo fmt --all
+	$(BIN)/ruff format --quiet .
+	$(BIN)/ruff check --quiet --fix .
