@@ -295,7 +295,7 @@ impl Storage for SimulatedDisk {
         let mut state = self.state.borrow_mut();
         let fate = state.next(life)?;
         if state.names.contains_key(name) {
-            return Err(io::ErrorKind::AlreadyExists.into());
+            return State::finish(fate, ()).and(Err(io::ErrorKind::AlreadyExists.into()));
         }
         let inode = state.inodes.len();
         if fate == Fate::Done || state.random.one_in(2) {
@@ -316,7 +316,7 @@ impl Storage for SimulatedDisk {
         let mut state = self.state.borrow_mut();
         let fate = state.next(life)?;
         let Some(&inode) = state.names.get(name) else {
-            return Err(io::ErrorKind::NotFound.into());
+            return State::finish(fate, ()).and(Err(io::ErrorKind::NotFound.into()));
         };
         let file = SimulatedFile {
             state: Rc::clone(&self.state),
@@ -331,7 +331,7 @@ impl Storage for SimulatedDisk {
         let mut state = self.state.borrow_mut();
         let fate = state.next(life)?;
         if !state.names.contains_key(from) {
-            return Err(io::ErrorKind::NotFound.into());
+            return State::finish(fate, ()).and(Err(io::ErrorKind::NotFound.into()));
         }
         if fate == Fate::Done || state.random.one_in(2) {
             state.change(NameChange::Rename {
@@ -347,7 +347,7 @@ impl Storage for SimulatedDisk {
         let mut state = self.state.borrow_mut();
         let fate = state.next(life)?;
         if !state.names.contains_key(name) {
-            return Err(io::ErrorKind::NotFound.into());
+            return State::finish(fate, ()).and(Err(io::ErrorKind::NotFound.into()));
         }
         if fate == Fate::Done || state.random.one_in(2) {
             let name = name.to_owned();
