@@ -1,3 +1,95 @@
-"""proofbook: a fast, exact and verifiable limit order book."""
+"""proofbook: a fast, exact and verifiable limit order book.
+
+One order at a time, in natural terms:
+
+>>> import proofbook
+>>> book = proofbook.Book(tick_size="0.01", lot_size="0.001")
+>>> resting = book.submit("sell", "1.5", "100.10", order_id=7)
+>>> [event.kind for event in resting]
+['accepted', 'placed']
+>>> taken = book.submit("buy", "0.5", "100.10")
+>>> taken.trades
+(Trade(maker_id=7, taker_id=1, taker_side='buy', price=100.10, quantity=0.500, maker_open=1.000),)
+>>> book.best_ask
+Level(price=100.10, quantity=1.000, orders=1)
+
+What the market refuses is an event, what you get wrong is an exception:
+
+>>> book.submit("buy", "0.5", "100.20", post_only=True).reject_reason
+'would_cross'
+>>> book.submit("buy", "0.5", "100.105")
+Traceback (most recent call last):
+    ...
+proofbook.errors.TickError: price must be a multiple of 0.01; received 100.105
+
+Whole tables of commands go through ``Book.apply``; the rules are in ``docs/RULES.md``.
+"""
 
 from __future__ import annotations
+
+from importlib.metadata import version as _version
+
+from proofbook._core import (
+    Accepted,
+    Book,
+    Cancelled,
+    Depth,
+    Event,
+    Events,
+    Expired,
+    Level,
+    Order,
+    PhaseChanged,
+    Placed,
+    QueuePlace,
+    Reduced,
+    Refreshed,
+    Rejected,
+    Replaced,
+    Statistics,
+    Trade,
+    Triggered,
+    Uncrossed,
+)
+from proofbook.errors import (
+    BrokenInvariantError,
+    InputError,
+    JournalError,
+    ProofbookError,
+    RejectedError,
+    ReplayError,
+    TickError,
+)
+
+__version__ = _version("proofbook")
+
+__all__ = [
+    "Accepted",
+    "Book",
+    "BrokenInvariantError",
+    "Cancelled",
+    "Depth",
+    "Event",
+    "Events",
+    "Expired",
+    "InputError",
+    "JournalError",
+    "Level",
+    "Order",
+    "PhaseChanged",
+    "Placed",
+    "ProofbookError",
+    "QueuePlace",
+    "Reduced",
+    "Refreshed",
+    "Rejected",
+    "RejectedError",
+    "Replaced",
+    "ReplayError",
+    "Statistics",
+    "TickError",
+    "Trade",
+    "Triggered",
+    "Uncrossed",
+    "__version__",
+]

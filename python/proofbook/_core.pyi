@@ -1,6 +1,822 @@
-from typing import Literal, final
+"""The native module. Import from `proofbook`, not from here."""
 
-Structure = Literal["ladder", "reference"]
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar, Literal, Protocol, SupportsIndex, TypeAlias, final, overload
+
+import pyarrow as pa
+
+Structure: TypeAlias = Literal["ladder", "reference"]
+Side: TypeAlias = Literal["buy", "sell"]
+Kind: TypeAlias = Literal["market", "limit", "stop", "stop_limit"]
+TimeInForce: TypeAlias = Literal["gtc", "ioc", "fok", "gtd"]
+SelfTrade: TypeAlias = Literal["allow", "cancel_newest", "cancel_oldest", "cancel_both", "decrement_and_cancel"]
+Phase: TypeAlias = Literal["continuous", "auction", "halted"]
+QueueName: TypeAlias = Literal["bids", "asks", "buy_stops", "sell_stops"]
+Number: TypeAlias = str | Decimal | SupportsIndex
+"""A price or a quantity: a decimal (a string or a Decimal), or an integer in ticks or lots. Floats are refused."""
+Time: TypeAlias = SupportsIndex | datetime
+"""Nanoseconds, or a datetime with a time zone."""
+
+RejectReason: TypeAlias = Literal[
+    "clock_reversed",
+    "sequence_exhausted",
+    "market_halted",
+    "wrong_phase",
+    "book_crossed",
+    "unknown_order",
+    "duplicate_order",
+    "missing_account",
+    "zero_quantity",
+    "lot_size",
+    "quantity_limit",
+    "quantity_overflow",
+    "notional_limit",
+    "tick_size",
+    "price_collar",
+    "time_in_force",
+    "already_expired",
+    "display_quantity",
+    "post_only",
+    "would_cross",
+    "book_full",
+    "reduce_too_large",
+    "replace_terms",
+]
+CancelReason: TypeAlias = Literal[
+    "requested",
+    "mass_cancel",
+    "unfilled",
+    "fill_or_kill",
+    "self_trade",
+    "price_collar",
+    "would_cross",
+    "limit_beyond_collar",
+]
+ReduceReason: TypeAlias = Literal["requested", "self_trade"]
+
+class ArrowStream(Protocol):
+    """Whatever offers the Arrow C stream: a table of pyarrow, polars or pandas, a reader of batches."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+class ArrowArray(Protocol):
+    """Whatever offers the Arrow C data interface: a pyarrow.RecordBatch."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> Any: ...
+
+class Event:
+    """One thing that happened: the base class of all events. Events are values: they compare and hash by content."""
+
+    __match_args__: ClassVar[tuple[str, ...]]
+    @property
+    def kind(self) -> str:
+        """The stable name of the event's kind, such as "trade"."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Accepted(Event):
+    """A new order passed every check."""
+
+    __match_args__: ClassVar[tuple[str, str, str, str, str]] = ("order_id", "account", "side", "price", "quantity")
+    @property
+    def order_id(self) -> int:
+        """The order."""
+
+    @property
+    def account(self) -> int:
+        """Its account; 0 is none."""
+
+    @property
+    def side(self) -> Side:
+        """Its side."""
+
+    @property
+    def price(self) -> Decimal | None:
+        """Its limit price, if it has one."""
+
+    @property
+    def price_ticks(self) -> int | None:
+        """Its limit price, if it has one, in ticks."""
+
+    @property
+    def quantity(self) -> Decimal:
+        """Its quantity."""
+
+    @property
+    def quantity_lots(self) -> int:
+        """Its quantity, in lots."""
+
+@final
+class Rejected(Event):
+    """The command changed nothing but the clock and the sequence."""
+
+    __match_args__: ClassVar[tuple[str, str]] = ("order_id", "reason")
+    @property
+    def order_id(self) -> int | None:
+        """The order that the command names, if it names one."""
+
+    @property
+    def reason(self) -> RejectReason:
+        """Why: a stable name."""
+
+@final
+class Placed(Event):
+    """An order took the last place at its price in a queue."""
+
+    __match_args__: ClassVar[tuple[str, str, str, str, str, str]] = ("order_id", "queue", "price", "displayed", "hidden", "priority")
+    @property
+    def order_id(self) -> int:
+        """The order."""
+
+    @property
+    def queue(self) -> QueueName:
+        """The queue."""
+
+    @property
+    def price(self) -> Decimal:
+        """The price at which it stands there: the limit price, or the stop price."""
+
+    @property
+    def price_ticks(self) -> int:
+        """The price at which it stands there: the limit price, or the stop price, in ticks."""
+
+    @property
+    def displayed(self) -> Decimal:
+        """Open quantity that is shown."""
+
+    @property
+    def displayed_lots(self) -> int:
+        """Open quantity that is shown, in lots."""
+
+    @property
+    def hidden(self) -> Decimal:
+        """Open quantity that is not shown."""
+
+    @property
+    def hidden_lots(self) -> int:
+        """Open quantity that is not shown, in lots."""
+
+    @property
+    def priority(self) -> int:
+        """Its rank in time."""
+
+@final
+class Trade(Event):
+    """Two orders traded."""
+
+    __match_args__: ClassVar[tuple[str, str, str, str, str, str]] = ("maker_id", "taker_id", "taker_side", "price", "quantity", "maker_open")
+    @property
+    def maker_id(self) -> int:
+        """The resting order; in an auction, the one that came first."""
+
+    @property
+    def taker_id(self) -> int:
+        """The incoming order; in an auction, the one that came later."""
+
+    @property
+    def taker_side(self) -> Side:
+        """The taker's side."""
+
+    @property
+    def price(self) -> Decimal:
+        """The resting order's price; in an auction, the auction's."""
+
+    @property
+    def price_ticks(self) -> int:
+        """The resting order's price; in an auction, the auction's, in ticks."""
+
+    @property
+    def quantity(self) -> Decimal:
+        """How much."""
+
+    @property
+    def quantity_lots(self) -> int:
+        """How much, in lots."""
+
+    @property
+    def maker_open(self) -> Decimal:
+        """What the maker has left, hidden quantity included."""
+
+    @property
+    def maker_open_lots(self) -> int:
+        """What the maker has left, hidden quantity included, in lots."""
+
+@final
+class Refreshed(Event):
+    """An iceberg's slice traded in full: the next one stands last at its price."""
+
+    __match_args__: ClassVar[tuple[str, str, str, str]] = ("order_id", "displayed", "hidden", "priority")
+    @property
+    def order_id(self) -> int:
+        """The order."""
+
+    @property
+    def displayed(self) -> Decimal:
+        """The new slice."""
+
+    @property
+    def displayed_lots(self) -> int:
+        """The new slice, in lots."""
+
+    @property
+    def hidden(self) -> Decimal:
+        """What stays hidden."""
+
+    @property
+    def hidden_lots(self) -> int:
+        """What stays hidden, in lots."""
+
+    @property
+    def priority(self) -> int:
+        """Its new rank in time."""
+
+@final
+class Reduced(Event):
+    """An order's open quantity went down without a trade; it kept its place."""
+
+    __match_args__: ClassVar[tuple[str, str, str, str]] = ("order_id", "quantity", "open", "reason")
+    @property
+    def order_id(self) -> int:
+        """The order."""
+
+    @property
+    def quantity(self) -> Decimal:
+        """By how much."""
+
+    @property
+    def quantity_lots(self) -> int:
+        """By how much, in lots."""
+
+    @property
+    def open(self) -> Decimal:
+        """What is left open."""
+
+    @property
+    def open_lots(self) -> int:
+        """What is left open, in lots."""
+
+    @property
+    def reason(self) -> ReduceReason:
+        """Why: a stable name."""
+
+@final
+class Cancelled(Event):
+    """An order is gone with something left open."""
+
+    __match_args__: ClassVar[tuple[str, str, str, str, str]] = ("order_id", "side", "price", "quantity", "reason")
+    @property
+    def order_id(self) -> int:
+        """The order."""
+
+    @property
+    def side(self) -> Side:
+        """Its side."""
+
+    @property
+    def price(self) -> Decimal | None:
+        """Its limit price, if it has one."""
+
+    @property
+    def price_ticks(self) -> int | None:
+        """Its limit price, if it has one, in ticks."""
+
+    @property
+    def quantity(self) -> Decimal:
+        """What was left open."""
+
+    @property
+    def quantity_lots(self) -> int:
+        """What was left open, in lots."""
+
+    @property
+    def reason(self) -> CancelReason:
+        """Why: a stable name."""
+
+@final
+class Replaced(Event):
+    """A replace was taken."""
+
+    __match_args__: ClassVar[tuple[str, str, str, str, str]] = ("order_id", "side", "price", "quantity", "kept_priority")
+    @property
+    def order_id(self) -> int:
+        """The order."""
+
+    @property
+    def side(self) -> Side:
+        """Its side."""
+
+    @property
+    def price(self) -> Decimal | None:
+        """Its limit price now, if it has one."""
+
+    @property
+    def price_ticks(self) -> int | None:
+        """Its limit price now, if it has one, in ticks."""
+
+    @property
+    def quantity(self) -> Decimal:
+        """Its open quantity now."""
+
+    @property
+    def quantity_lots(self) -> int:
+        """Its open quantity now, in lots."""
+
+    @property
+    def kept_priority(self) -> bool:
+        """Whether it kept its place."""
+
+@final
+class Expired(Event):
+    """An order is gone because its time is over."""
+
+    __match_args__: ClassVar[tuple[str, str]] = ("order_id", "quantity")
+    @property
+    def order_id(self) -> int:
+        """The order."""
+
+    @property
+    def quantity(self) -> Decimal:
+        """What was left open."""
+
+    @property
+    def quantity_lots(self) -> int:
+        """What was left open, in lots."""
+
+@final
+class Triggered(Event):
+    """A stop order's trigger was reached: it now acts as a market or limit order."""
+
+    __match_args__: ClassVar[tuple[str]] = ("order_id",)
+    @property
+    def order_id(self) -> int:
+        """The order."""
+
+@final
+class PhaseChanged(Event):
+    """The market changed phase."""
+
+    __match_args__: ClassVar[tuple[str]] = ("phase",)
+    @property
+    def phase(self) -> Phase:
+        """The phase now."""
+
+@final
+class Uncrossed(Event):
+    """The auction found its price; its trades follow."""
+
+    __match_args__: ClassVar[tuple[str, str]] = ("price", "quantity")
+    @property
+    def price(self) -> Decimal | None:
+        """The price, None where nothing could trade."""
+
+    @property
+    def price_ticks(self) -> int | None:
+        """The price, None where nothing could trade, in ticks."""
+
+    @property
+    def quantity(self) -> Decimal:
+        """The quantity that trades at it."""
+
+    @property
+    def quantity_lots(self) -> int:
+        """The quantity that trades at it, in lots."""
+
+
+@final
+class Events:
+    """The events of one command, in order: a sequence whose items are made when they are looked at."""
+
+    @property
+    def order_id(self) -> int | None:
+        """The order that the command names; for a submit, also the id that was assigned."""
+    @property
+    def reject_reason(self) -> RejectReason | None:
+        """Why the market rejected the command, or None."""
+    @property
+    def trades(self) -> tuple[Trade, ...]:
+        """The trades among the events."""
+    def raise_for_reject(self) -> Events:
+        """Raise RejectedError if the market rejected the command; else return the events themselves.
+
+        >>> import proofbook
+        >>> proofbook.Book().cancel(1).raise_for_reject()
+        Traceback (most recent call last):
+            ...
+        proofbook.errors.RejectedError: the market rejected the command: unknown_order
+        """
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> tuple[Event, ...]: ...
+    def __iter__(self) -> Iterator[Event]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class Level:
+    """The orders at one price, in sum."""
+
+    @property
+    def price(self) -> Decimal:
+        """The price."""
+    @property
+    def price_ticks(self) -> int:
+        """The price, in ticks."""
+    @property
+    def quantity(self) -> Decimal:
+        """The quantity that is shown."""
+    @property
+    def quantity_lots(self) -> int:
+        """The quantity that is shown, in lots."""
+    @property
+    def hidden_lots(self) -> int:
+        """The quantity that icebergs hide, in lots."""
+    @property
+    def orders(self) -> int:
+        """Number of orders."""
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class Depth:
+    """The best levels of both sides, best first."""
+
+    @property
+    def bids(self) -> tuple[Level, ...]:
+        """Levels of resting buys, highest price first."""
+    @property
+    def asks(self) -> tuple[Level, ...]:
+        """Levels of resting sells, lowest price first."""
+
+@final
+class QueuePlace:
+    """An order's place at its price."""
+
+    @property
+    def orders_ahead(self) -> int:
+        """Orders that come before it at the same price."""
+    @property
+    def quantity_ahead(self) -> Decimal:
+        """What those show."""
+    @property
+    def quantity_ahead_lots(self) -> int:
+        """What those show, in lots."""
+
+@final
+class Order:
+    """A live order with everything the market knows of it."""
+
+    @property
+    def order_id(self) -> int:
+        """Its identifier."""
+    @property
+    def account(self) -> int:
+        """Whose it is; 0 is nobody's."""
+    @property
+    def side(self) -> Side:
+        """Buy or sell."""
+    @property
+    def queue(self) -> QueueName:
+        """The queue in which it stands."""
+    @property
+    def price(self) -> Decimal | None:
+        """Limit price, if it has one."""
+    @property
+    def price_ticks(self) -> int | None:
+        """Limit price in ticks, if it has one."""
+    @property
+    def stop_price(self) -> Decimal | None:
+        """Stop price while the stop has not triggered."""
+    @property
+    def stop_price_ticks(self) -> int | None:
+        """Stop price in ticks while the stop has not triggered."""
+    @property
+    def open(self) -> Decimal:
+        """Everything that is still open."""
+    @property
+    def open_lots(self) -> int:
+        """Everything that is still open, in lots."""
+    @property
+    def displayed_lots(self) -> int:
+        """Open quantity that is shown, in lots."""
+    @property
+    def hidden_lots(self) -> int:
+        """Open quantity that is not shown, in lots."""
+    @property
+    def display_lots(self) -> int | None:
+        """Iceberg: the most that is shown at a time, in lots."""
+    @property
+    def filled(self) -> Decimal:
+        """Quantity traded so far."""
+    @property
+    def filled_lots(self) -> int:
+        """Quantity traded so far, in lots."""
+    @property
+    def priority(self) -> int:
+        """Rank in time: lower came first."""
+    @property
+    def time_in_force(self) -> TimeInForce:
+        """How long it lives."""
+    @property
+    def expiry(self) -> int | None:
+        """First nanosecond at which it no longer lives, for good till date."""
+    @property
+    def post_only(self) -> bool:
+        """Whether it rejects rather than trades on entry."""
+    @property
+    def self_trade(self) -> SelfTrade:
+        """What happens when it meets an order of its own account on entry."""
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class Statistics:
+    """What happened in a book since it was made or restored."""
+
+    @property
+    def commands(self) -> int:
+        """Commands taken: the book's sequence, also those before a restore."""
+    @property
+    def accepted(self) -> int:
+        """New orders accepted."""
+    @property
+    def rejected(self) -> int:
+        """Commands rejected."""
+    @property
+    def rejects(self) -> dict[RejectReason, int]:
+        """Commands rejected, by reason: the reasons that occurred."""
+    @property
+    def trades(self) -> int:
+        """Trades."""
+    @property
+    def volume_lots(self) -> int:
+        """Quantity traded, in lots."""
+    @property
+    def cancelled(self) -> int:
+        """Orders cancelled."""
+    @property
+    def replaced(self) -> int:
+        """Orders replaced."""
+    @property
+    def reduced(self) -> int:
+        """Orders reduced without a trade."""
+    @property
+    def expired(self) -> int:
+        """Orders expired."""
+    @property
+    def triggered(self) -> int:
+        """Stops triggered."""
+
+@final
+class Book:
+    """One market: its rules, its orders and its clock.
+
+    Prices and quantities are given as decimals (strings or ``decimal.Decimal``), which are converted exactly, or as
+    integers, which are ticks and lots. A decimal between two ticks or lots raises ``TickError``; a float is refused.
+
+    A book may be used from several threads: each call has it for itself.
+    """
+
+    def __new__(
+        cls,
+        *,
+        tick_size: Number | None = None,
+        lot_size: Number | None = None,
+        price_unit: Number | None = None,
+        quantity_unit: Number | None = None,
+        structure: Structure = "ladder",
+        market: int = 0,
+        max_quantity: Number | None = None,
+        max_notional: Number | None = None,
+        collar: Number | None = None,
+        reference_price: Number | None = None,
+        max_orders: int | None = None,
+        initial_phase: Phase | None = None,
+    ) -> Book:
+        """Make an empty book.
+
+        Args:
+            tick_size: prices are multiples of it; 1 where it is not given.
+            lot_size: quantities are multiples of it; 1 where it is not given.
+            price_unit: what the integer price 1 is worth; the tick size where it is not given. A tick size beside it
+                must be a whole number of units.
+            quantity_unit: what the integer quantity 1 is worth; the lot size where it is not given.
+            structure: what holds the orders: "ladder" is the fast one, "reference" the plain one.
+            market: a number of your own for the market.
+            max_quantity: the most that one order may ask for.
+            max_notional: the most that price times quantity of one order may be (a decimal is money, an integer
+                counts price units times quantity units).
+            collar: how far beyond the reference price an order may trade.
+            reference_price: the reference price before the first trade.
+            max_orders: the most orders that may be live; 16,777,216 where it is not given.
+            initial_phase: the phase in which the market starts; "continuous" where it is not given.
+
+        Raises:
+            InputError: terms that make no market.
+
+        >>> import proofbook
+        >>> proofbook.Book(tick_size="0.05", price_unit="0.01").submit("buy", 1, "10.05")[0].price_ticks
+        1005
+        """
+    @classmethod
+    def restore(
+        cls,
+        snapshot: bytes,
+        *,
+        price_unit: Number | None = None,
+        quantity_unit: Number | None = None,
+        structure: Structure = "ladder",
+    ) -> Book:
+        """The book whose snapshot these bytes are, on any structure. A snapshot holds no units: name them again.
+
+        Raises:
+            InputError: bytes that are no snapshot.
+
+        >>> import proofbook
+        >>> book = proofbook.Book(tick_size="0.01")
+        >>> _ = book.submit("buy", 5, "9.99")
+        >>> again = proofbook.Book.restore(book.snapshot(), price_unit="0.01", structure="reference")
+        >>> again.best_bid, again.digest() == book.digest()
+        (Level(price=9.99, quantity=5, orders=1), True)
+        """
+    def submit(
+        self,
+        side: Side,
+        quantity: Number,
+        price: Number | None = None,
+        *,
+        kind: Kind | None = None,
+        order_id: SupportsIndex | None = None,
+        account: SupportsIndex | None = None,
+        time_in_force: TimeInForce | None = None,
+        expiry: Time | None = None,
+        post_only: bool = False,
+        display: Number | None = None,
+        stop_price: Number | None = None,
+        self_trade: SelfTrade | None = None,
+        time: Time | None = None,
+    ) -> Events:
+        """Enter an order.
+
+        Args:
+            side: "buy" or "sell".
+            quantity: how much.
+            price: limit price, for limit and stop-limit orders.
+            kind: "limit" where it is not given.
+            order_id: not that of a live order; where it is not given, a free one is taken.
+            account: whose order it is; nobody's where it is not given.
+            time_in_force: where it is not given, "gtd" with an expiry, "ioc" for a market order, else "gtc".
+            expiry: first instant at which the order no longer lives.
+            post_only: reject rather than trade on entry.
+            display: iceberg: the most that is shown at a time.
+            stop_price: trigger, for stop and stop-limit orders.
+            self_trade: what happens when it meets an order of its own account; "allow" where it is not given.
+            time: when; where it is not given, the book's clock stands still.
+
+        Returns:
+            The events; ``events.order_id`` is the order's id.
+
+        Raises:
+            TickError: a decimal between two ticks or lots.
+            InputError: anything else that is no order.
+
+        >>> import proofbook
+        >>> book = proofbook.Book(tick_size="0.5")
+        >>> [event.kind for event in book.submit("sell", 10, "99.5", display=4)]
+        ['accepted', 'placed']
+        >>> [event.kind for event in book.submit("buy", 7, kind="market")]
+        ['accepted', 'trade', 'refreshed', 'trade']
+        """
+    def cancel(self, order_id: SupportsIndex, *, time: Time | None = None) -> Events:
+        """Take a live order out.
+
+        >>> import proofbook
+        >>> book = proofbook.Book()
+        >>> order_id = book.submit("buy", 5, 100).order_id
+        >>> book.cancel(order_id)[0]
+        Cancelled(order_id=1, side='buy', price=100, quantity=5, reason='requested')
+        """
+    def mass_cancel(self, account: SupportsIndex, *, time: Time | None = None) -> Events:
+        """Take out every live order of an account."""
+    def reduce(self, order_id: SupportsIndex, quantity: Number, *, time: Time | None = None) -> Events:
+        """Lower an order's open quantity by so much; it keeps its place."""
+    def replace(
+        self,
+        order_id: SupportsIndex,
+        *,
+        price: Number | None = None,
+        quantity: Number | None = None,
+        stop_price: Number | None = None,
+        time: Time | None = None,
+    ) -> Events:
+        """Change an order's price, open quantity or stop price; what is not given stays.
+
+        Only a lower quantity with unchanged prices keeps the order's place.
+
+        >>> import proofbook
+        >>> book = proofbook.Book()
+        >>> _ = book.submit("buy", 5, 100, order_id=1)
+        >>> book.replace(1, quantity=3)[0].kept_priority, book.replace(1, price=101)[0].kept_priority
+        (True, False)
+        """
+    def sweep(self, time: Time) -> Events:
+        """Advance the clock: whatever is due expires."""
+    def halt(self, *, time: Time | None = None) -> Events:
+        """Stop trading; only cancels, mass cancels and reductions are taken."""
+    def resume(self, *, time: Time | None = None) -> Events:
+        """Trade continuously again after a halt."""
+    def open_auction(self, *, time: Time | None = None) -> Events:
+        """Start a call auction: orders rest without matching."""
+    def uncross(self, *, time: Time | None = None) -> Events:
+        """End the auction at one price and trade continuously.
+
+        >>> import proofbook
+        >>> book = proofbook.Book(initial_phase="auction")
+        >>> _ = book.submit("buy", 5, 102), book.submit("sell", 3, 100)
+        >>> book.uncross()[0]
+        Uncrossed(price=102, quantity=3)
+        """
+    def apply(self, commands: ArrowStream | ArrowArray) -> pa.Table:
+        """Handle a table of commands and return the table of their events.
+
+        The table comes through the Arrow C interface, so it may be one of pyarrow, polars or pandas. It is taken whole
+        or not at all, and the interpreter is free for other threads meanwhile. ``docs/tables.md`` lists the columns.
+
+        Raises:
+            InputError: a column or a row that makes no command, with its number; nothing was applied.
+
+        >>> import proofbook, pyarrow
+        >>> book = proofbook.Book(tick_size="0.01")
+        >>> commands = pyarrow.table({
+        ...     "action": ["submit", "submit", "cancel"],
+        ...     "order_id": [1, 2, 1],
+        ...     "side": ["sell", "buy", None],
+        ...     "price": ["10.00", "10.01", None],
+        ...     "quantity": [5, 3, None],
+        ... })
+        >>> events = book.apply(commands)
+        >>> events.column("event").to_pylist()
+        ['accepted', 'placed', 'accepted', 'trade', 'cancelled']
+        >>> events.schema.metadata[b"proofbook.price_unit"]
+        b'0.01'
+        """
+    def depth(self, levels: int = 10) -> Depth:
+        """The best levels of both sides, best first."""
+    @property
+    def best_bid(self) -> Level | None:
+        """The best bid's level."""
+    @property
+    def best_ask(self) -> Level | None:
+        """The best ask's level."""
+    def order(self, order_id: SupportsIndex) -> Order | None:
+        """A live order, or None."""
+    def place(self, order_id: SupportsIndex) -> QueuePlace | None:
+        """A live order's place at its price, or None.
+
+        >>> import proofbook
+        >>> book = proofbook.Book()
+        >>> _ = book.submit("buy", 5, 100, order_id=1), book.submit("buy", 2, 100, order_id=2)
+        >>> book.place(2)
+        QueuePlace(orders_ahead=1, quantity_ahead=5)
+        """
+    def statistics(self) -> Statistics:
+        """What happened so far."""
+    def digest(self) -> bytes:
+        """The digest of the state (32 bytes): equal digests mean equal states, on any structure."""
+    def snapshot(self) -> bytes:
+        """The canonical bytes of the state, for ``Book.restore``."""
+    def check(self) -> None:
+        """Check every invariant, at any cost; raise BrokenInvariantError for one that does not hold."""
+    @property
+    def clock(self) -> int:
+        """The largest time of a command so far, in nanoseconds."""
+    @property
+    def sequence(self) -> int:
+        """How many commands the book has taken."""
+    @property
+    def phase(self) -> Phase:
+        """The market's phase."""
+    @property
+    def last_trade(self) -> Decimal | None:
+        """The price of the last trade."""
+    @property
+    def last_trade_ticks(self) -> int | None:
+        """The price of the last trade, in ticks."""
+    @property
+    def structure(self) -> Structure:
+        """The name of the structure that holds the orders."""
+    @property
+    def price_unit(self) -> Decimal:
+        """What the integer price 1 is worth."""
+    @property
+    def quantity_unit(self) -> Decimal:
+        """What the integer quantity 1 is worth."""
+    def __len__(self) -> int:
+        """Number of live orders."""
+    def __bool__(self) -> Literal[True]: ...
+    def __contains__(self, order_id: SupportsIndex, /) -> bool:
+        """Whether an order with this id is live."""
 
 @final
 class RawMarket:

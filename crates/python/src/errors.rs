@@ -4,6 +4,8 @@ use proofbook_types::{ConfigError, DecodeError};
 use pyo3::{import_exception, PyErr};
 
 import_exception!(proofbook.errors, InputError);
+import_exception!(proofbook.errors, TickError);
+import_exception!(proofbook.errors, RejectedError);
 import_exception!(proofbook.errors, BrokenInvariantError);
 
 /// Bytes that decode to nothing.

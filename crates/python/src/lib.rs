@@ -8,13 +8,34 @@
 //! - what can be wrong with a caller's input raises one of `proofbook.errors`; what the market refuses is an event;
 //! - work on a batch runs with the interpreter detached, so that other Python threads go on.
 
+mod batch;
+mod book;
+mod command_columns;
 mod errors;
+mod event_classes;
+mod event_columns;
+mod events;
 mod market;
 mod raw_market;
+mod scale;
+mod terms;
+mod units;
+mod views;
 
 /// The native module.
 #[pyo3::pymodule]
 mod _core {
     #[pymodule_export]
+    use crate::book::Book;
+    #[pymodule_export]
+    use crate::event_classes::{
+        Accepted, Cancelled, Expired, PhaseChanged, Placed, Reduced, Refreshed, Rejected, Replaced,
+        Trade, Triggered, Uncrossed,
+    };
+    #[pymodule_export]
+    use crate::events::{EventObject, Events};
+    #[pymodule_export]
     use crate::raw_market::RawMarket;
+    #[pymodule_export]
+    use crate::views::{Depth, LevelView, OrderView, PlaceView, StatisticsView};
 }

@@ -28,6 +28,7 @@ macro_rules! with_engine {
         }
     };
 }
+pub(crate) use with_engine;
 
 fn unknown_structure(received: &str) -> pyo3::PyErr {
     InputError::new_err(format!(
@@ -83,18 +84,12 @@ impl Market {
 
     /// The canonical bytes of the state.
     pub fn state(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        with_engine!(self, engine => engine.write_state(&mut |part: &[u8]| bytes.extend_from_slice(part)));
-        bytes
+        with_engine!(self, engine => proofbook_engine::state_bytes(engine))
     }
 
     /// The digest of the state.
     pub fn digest(&self) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new();
-        with_engine!(self, engine => engine.write_state(&mut |part: &[u8]| {
-            hasher.update(part);
-        }));
-        *hasher.finalize().as_bytes()
+        with_engine!(self, engine => proofbook_engine::digest(engine))
     }
 
     /// Checks every invariant of engine and book.
