@@ -1,0 +1,368 @@
+//! Any of the formats as commands for one market, batch by batch, in bounded memory.
+
+use std::path::{Path, PathBuf};
+
+use proofbook_types::{Command, MarketConfig};
+
+use crate::bitstamp_flow::BitstampFlow;
+use crate::command_run::kind;
+use crate::commands::{CommandFile, CommandFileWriter, Header};
+use crate::decimal::Scale;
+use crate::detect::{open, resolve, Events, Format, Inputs};
+use crate::error::{ErrorKind, ReplayError};
+use crate::flow::{Flow, Policy, Step};
+use crate::input::ByteCount;
+use crate::options::Options;
+use crate::progress::{Meter, Progress};
+use crate::record::RecordReader;
+use crate::report::Counts;
+use crate::run::{busiest, chosen, survey};
+use crate::survey::SHALLOW_NOTE;
+
+/// About how many commands a batch has.
+pub const BATCH: usize = 4096;
+
+/// What a source of commands is.
+#[derive(Clone, Debug)]
+pub struct SourceInfo {
+    /// The format of its file.
+    pub format: Format,
+    /// The market's terms.
+    pub config: MarketConfig,
+    /// What one tick is worth.
+    pub tick: Scale,
+    /// What one lot is worth.
+    pub lot: Scale,
+    /// The instrument's name.
+    pub symbol: Option<String>,
+    /// What was decided that the user should know.
+    pub notes: Vec<String>,
+    /// Bytes of the file as stored.
+    pub bytes_total: u64,
+}
+
+/// Commands for one market, in the order of their time.
+pub trait CommandSource {
+    /// What it is.
+    fn info(&self) -> &SourceInfo;
+
+    /// Appends about [`BATCH`] commands to `out`. Returns how many; 0 only at the end.
+    ///
+    /// # Errors
+    /// The file breaks its format, or cannot be read. The commands before that were appended.
+    fn next_batch(&mut self, out: &mut Vec<Command>) -> Result<usize, ReplayError>;
+
+    /// Bytes of the file, as stored, that have been read.
+    fn bytes_done(&self) -> u64;
+
+    /// Records so far.
+    fn records(&self) -> u64;
+
+    /// Records so far by kind, and those that make no command, by reason.
+    fn counts(&self) -> &Counts;
+}
+
+/// Opens a file, or a LOBSTER message file with its order book file, as commands. A file of an exchange is read once
+/// before, for its instruments, their ticks, and the orders that existed before it.
+///
+/// # Errors
+/// The file cannot be read, is of no known format, has no order events, or breaks its format.
+pub fn open_commands(
+    paths: &[PathBuf],
+    options: &Options,
+) -> Result<Box<dyn CommandSource + Send>, ReplayError> {
+    let mut files = resolve(paths, options.book.as_deref())?;
+    if files.len() != 1 {
+        return Err(ReplayError::new(
+            ErrorKind::Usage,
+            format!("expected one file of events, received {}", files.len()),
+        ));
+    }
+    let inputs = files.remove(0);
+    open_one(&inputs, options).map_err(|error| error.in_file(&inputs.events))
+}
+
+fn open_one(
+    inputs: &Inputs,
+    options: &Options,
+) -> Result<Box<dyn CommandSource + Send>, ReplayError> {
+    if inputs.kind.format() == Format::Proofbook {
+        return OwnSource::open(inputs)
+            .map(|source| Box::new(source) as Box<dyn CommandSource + Send>);
+    }
+    RecordSource::open(inputs, options)
+        .map(|source| Box::new(source) as Box<dyn CommandSource + Send>)
+}
+
+/// Our own commands, as they stand.
+struct OwnSource {
+    info: SourceInfo,
+    file: CommandFile,
+    bytes: ByteCount,
+    counts: Counts,
+}
+
+impl OwnSource {
+    fn open(inputs: &Inputs) -> Result<Self, ReplayError> {
+        let opened = open(&inputs.events, inputs.kind)?;
+        let Events::Commands(file) = opened.events else {
+            return Err(ReplayError::new(
+                ErrorKind::Usage,
+                "expected a command file",
+            ));
+        };
+        let header = file.header();
+        Ok(OwnSource {
+            info: SourceInfo {
+                format: Format::Proofbook,
+                config: header.config,
+                tick: header.tick,
+                lot: header.lot,
+                symbol: None,
+                notes: inputs.notes.clone(),
+                bytes_total: opened.bytes_total,
+            },
+            file,
+            bytes: opened.bytes,
+            counts: Counts::default(),
+        })
+    }
+}
+
+impl CommandSource for OwnSource {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn next_batch(&mut self, out: &mut Vec<Command>) -> Result<usize, ReplayError> {
+        let mut count = 0;
+        while count < BATCH {
+            let Some(command) = self.file.next_command()? else {
+                break;
+            };
+            self.counts.kind(kind(&command.action));
+            self.counts.applied += 1;
+            out.push(command);
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    fn bytes_done(&self) -> u64 {
+        self.bytes.get()
+    }
+
+    fn records(&self) -> u64 {
+        self.counts.records()
+    }
+
+    fn counts(&self) -> &Counts {
+        &self.counts
+    }
+}
+
+enum Converter {
+    Executions(Box<Flow>),
+    Orders(Box<BitstampFlow>),
+}
+
+/// An exchange's records, turned into commands.
+struct RecordSource {
+    info: SourceInfo,
+    reader: Box<dyn RecordReader>,
+    bytes: ByteCount,
+    instrument: u32,
+    converter: Converter,
+    steps: Vec<Step>,
+    /// Commands for the orders that existed before the first record.
+    early: Vec<Command>,
+    counts: Counts,
+    records: u64,
+    is_over: bool,
+}
+
+impl RecordSource {
+    fn open(inputs: &Inputs, options: &Options) -> Result<Self, ReplayError> {
+        let mut quiet = |_| true;
+        let mut meter = Meter::new(&mut quiet, 0);
+        let mut survey = survey(inputs, options, &mut meter)?;
+        let mut notes = inputs.notes.clone();
+        if survey.is_shallow() {
+            survey.early.clear();
+            notes.push(SHALLOW_NOTE.to_string());
+        }
+        let format = inputs.kind.format();
+        let instrument = match options.instrument.as_deref() {
+            Some(wanted) => chosen(&survey, wanted)?,
+            None => busiest(&survey),
+        };
+        let found = survey
+            .instruments
+            .get(&instrument)
+            .cloned()
+            .unwrap_or_default();
+        if found.order_events == 0 {
+            return Err(ReplayError::new(
+                ErrorKind::NoOrderEvents,
+                format!(
+                    "expected order events, received none among {} records",
+                    survey.records
+                ),
+            ));
+        }
+        if survey.instruments.len() > 1 {
+            notes.push(format!(
+                "plays {}, with {} order events {} of {} instruments",
+                found
+                    .symbol
+                    .clone()
+                    .unwrap_or_else(|| instrument.to_string()),
+                found.order_events,
+                if options.instrument.is_some() {
+                    "chosen out"
+                } else {
+                    "the busiest"
+                },
+                survey.instruments.len()
+            ));
+        }
+        let units = found.units(format);
+        let mut early = Vec::new();
+        let converter = match format {
+            Format::Bitstamp => Converter::Orders(Box::new(BitstampFlow::new(
+                units,
+                &survey.early,
+                &mut early,
+            ))),
+            _ => {
+                let mut steps = Vec::new();
+                let flow = Flow::new(Policy::Free, units, &survey.early, &mut steps);
+                early.extend(steps.into_iter().map(into_command));
+                Converter::Executions(Box::new(flow))
+            }
+        };
+        let opened = open(&inputs.events, inputs.kind)?;
+        let Events::Records(reader) = opened.events else {
+            return Err(ReplayError::new(
+                ErrorKind::Usage,
+                "expected an exchange's records",
+            ));
+        };
+        Ok(RecordSource {
+            info: SourceInfo {
+                format,
+                config: MarketConfig {
+                    market: u64::from(instrument),
+                    ..MarketConfig::default()
+                },
+                tick: units.tick_scale(),
+                lot: units.lot_scale(),
+                symbol: found.symbol,
+                notes,
+                bytes_total: opened.bytes_total,
+            },
+            reader,
+            bytes: opened.bytes,
+            instrument,
+            converter,
+            steps: Vec::new(),
+            early,
+            counts: Counts::default(),
+            records: 0,
+            is_over: false,
+        })
+    }
+}
+
+fn into_command(step: Step) -> Command {
+    match step {
+        Step::Command { command, .. }
+        | Step::Aggressive { command, .. }
+        | Step::PassedOver { command, .. } => command,
+    }
+}
+
+impl CommandSource for RecordSource {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn next_batch(&mut self, out: &mut Vec<Command>) -> Result<usize, ReplayError> {
+        let start = out.len();
+        out.append(&mut self.early);
+        while out.len() - start < BATCH && !self.is_over {
+            let record = self.reader.next_record()?;
+            match (&record, &mut self.converter) {
+                (Some(record), _) if record.instrument != self.instrument => {
+                    self.counts.record(record);
+                    self.counts.informational += 1;
+                }
+                (Some(record), converter) => {
+                    self.counts.record(record);
+                    match converter {
+                        Converter::Executions(flow) => {
+                            flow.record(record, &mut self.counts, &mut self.steps)
+                        }
+                        Converter::Orders(flow) => {
+                            flow.record(record, &mut self.counts, out);
+                        }
+                    }
+                }
+                (None, converter) => {
+                    self.is_over = true;
+                    if let Converter::Executions(flow) = converter {
+                        flow.flush(&mut self.counts, &mut self.steps);
+                    }
+                }
+            }
+            self.records += u64::from(record.is_some());
+            out.extend(self.steps.drain(..).map(into_command));
+        }
+        Ok(out.len() - start)
+    }
+
+    fn bytes_done(&self) -> u64 {
+        self.bytes.get()
+    }
+
+    fn records(&self) -> u64 {
+        self.records
+    }
+
+    fn counts(&self) -> &Counts {
+        &self.counts
+    }
+}
+
+/// Writes any supported file as one of our own command files. Returns the number of commands.
+///
+/// # Errors
+/// As [`open_commands`], or the output cannot be written, or `progress` returned `false`.
+pub fn convert(
+    paths: &[PathBuf],
+    options: &Options,
+    output: &Path,
+    progress: &mut dyn FnMut(Progress) -> bool,
+) -> Result<u64, ReplayError> {
+    let mut source = open_commands(paths, options)?;
+    let info = source.info();
+    let mut meter = Meter::new(progress, info.bytes_total);
+    let header = Header {
+        config: info.config,
+        tick: info.tick,
+        lot: info.lot,
+    };
+    let mut writer = CommandFileWriter::create(output, &header)?;
+    let mut batch = Vec::with_capacity(BATCH);
+    while source.next_batch(&mut batch)? > 0 {
+        for command in batch.drain(..) {
+            writer
+                .write(&command)
+                .map_err(|error| error.in_file(output))?;
+        }
+        meter.tell(source.records(), source.bytes_done())?;
+    }
+    let count = writer.count();
+    writer.finish().map_err(|error| error.in_file(output))?;
+    Ok(count)
+}
