@@ -153,3 +153,91 @@ impl Drop for Ring {
         unsafe { dealloc(self.slots.cast(), Self::layout(self.capacity)) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(sequence: u64) -> Report {
+        Report {
+            sequence,
+            order_id: sequence ^ 0xffff,
+            ..Report::default()
+        }
+    }
+
+    fn take(ring: &Ring, limit: usize) -> Vec<u64> {
+        let mut out = vec![Report::default(); limit];
+        // SAFETY: the tests drain on one thread.
+        let count = unsafe { ring.drain(out.as_mut_ptr(), limit) };
+        out.truncate(count);
+        out.iter().map(|report| report.sequence).collect()
+    }
+
+    #[test]
+    fn a_full_ring_refuses_and_goes_on_where_it_stopped() {
+        let ring = Ring::new(64);
+        // SAFETY: one thread is on both sides.
+        unsafe {
+            for round in 0..5 {
+                let start = round * 64;
+                for sequence in start..start + 64 {
+                    assert!(ring.push(&report(sequence)));
+                }
+                assert!(!ring.push(&report(9)));
+                let half: Vec<u64> = (start..start + 40).collect();
+                assert_eq!(take(&ring, 40), half);
+                let rest: Vec<u64> = (start + 40..start + 64).collect();
+                assert_eq!(take(&ring, 64), rest);
+                assert!(take(&ring, 64).is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_not_published_waits_for_a_flush() {
+        let ring = Ring::new(64);
+        // SAFETY: one thread is on both sides.
+        unsafe {
+            assert!(ring.push(&report(1)));
+            assert!(take(&ring, 8).is_empty());
+            ring.flush();
+            assert_eq!(take(&ring, 8), [1]);
+        }
+    }
+
+    #[test]
+    fn two_threads_exchange_every_report_in_order() {
+        struct Shared(Box<Ring>);
+        // SAFETY: one thread pushes, the other drains.
+        unsafe impl Sync for Shared {}
+        const REPORTS: u64 = 300_000;
+        let shared = Shared(Ring::new(100));
+        let shared = &shared;
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for sequence in 0..REPORTS {
+                    // SAFETY: this thread alone pushes.
+                    while !unsafe { shared.0.push(&report(sequence)) } {
+                        std::thread::yield_now();
+                    }
+                }
+                // SAFETY: this thread alone pushes.
+                unsafe { shared.0.flush() };
+            });
+            let mut next = 0;
+            let mut out = [Report::default(); 37];
+            while next < REPORTS {
+                // SAFETY: this thread alone drains.
+                let count = unsafe { shared.0.drain(out.as_mut_ptr(), 37) };
+                if count == 0 {
+                    std::thread::yield_now();
+                }
+                for found in &out[..count] {
+                    assert_eq!(*found, report(next));
+                    next += 1;
+                }
+            }
+        });
+    }
+}
