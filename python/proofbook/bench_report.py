@@ -25,7 +25,7 @@ def _millions(rate: Result) -> str:
 def _nanoseconds(value: float) -> str:
     """A time in the unit that suits it."""
     for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if value >= 10 * size or (unit == "s" and value >= size):
+        if value >= size:
             return f"{value / size:.3g} {unit}"
     return f"{value:.0f} ns"
 
@@ -195,8 +195,8 @@ def _latency_section(result: Result) -> list[str]:
         "",
         _table(["command", *header[1:]], kinds),
         "",
-        f"Open loop: messages are due at a fixed {rate:,} per second, and each latency counts from the time at which the "
-        "message was due, so that waiting behind slow ones is part of it:",
+        f"Open loop: messages are due at a fixed {rate:,} per second, and each latency counts from the time at which "
+        "the message was due, so that waiting behind slow ones is part of it:",
         "",
         _table(header, opened),
         "",
@@ -261,8 +261,8 @@ def _machine_section(result: Result) -> list[str]:
     return [
         "## The machine",
         "",
-        f"{name['processor']}, {name['cores']} cores, {name['system']}. {_noise_text(machines)} Its own limits, measured "
-        f"in the same run ({len(machines)} times, between the rounds; medians), beside the targets:",
+        f"{name['processor']}, {name['cores']} cores, {name['system']}. {_noise_text(machines)} Its own limits, "
+        f"measured in the same run ({len(machines)} times, between the rounds; medians), beside the targets:",
         "",
         _table(["what", "target", "measured", "limit of the machine"], rows),
         "",
@@ -285,11 +285,11 @@ def markdown(result: Result) -> str:
         f"{plan['new_orders']:,} new orders for each scenario (about twice as many messages), seed {plan['seed']}; "
         f"{plan['runs']} runs of each contender on each scenario, interleaved, every run in a process of its own.",
         "",
-        "Timed is matching in one thread, one message at a time: commands lie ready in memory, events are written into a "
-        "ring buffer (peers: their trades are read). Journal, network and printing are left out. Before the clock "
-        "starts, an eighth of the workload runs in a market of its own; exchange-core, whose virtual machine compiles as "
-        "it goes, gets three full passes. The project's builds check every sum for overflow; the peers are built as their "
-        "authors release them. No process is pinned to a core.",
+        "Timed is matching in one thread, one message at a time: commands lie ready in memory, events are written into "
+        "a ring buffer (peers: their trades are read). Journal, network and printing are left out. Before the clock "
+        "starts, an eighth of the workload runs in a market of its own; exchange-core, whose virtual machine compiles "
+        "as it goes, gets three full passes. The project's builds check every sum for overflow; the peers are built as "
+        "their authors release them. No process is pinned to a core.",
     ]
     sections = [
         intro,

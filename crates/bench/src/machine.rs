@@ -7,7 +7,7 @@ use std::time::Instant;
 use proofbook_book::Book;
 use proofbook_books::Ladder;
 use proofbook_types::{
-    AccountId, Order, OrderId, Price, Quantity, SelfTradePrevention, Side, TimeInForce,
+    AccountId, Command, Order, OrderId, Price, Quantity, SelfTradePrevention, Side, TimeInForce,
 };
 use proofbook_workload::Random;
 
@@ -34,6 +34,7 @@ pub fn report() -> Value {
         ("read_bandwidth_bytes_per_s", Value::from(read_bandwidth())),
         ("allocation_ns", Value::from(allocation_ns())),
         ("ladder_insert_and_remove_ns", Value::from(ladder_slot_ns())),
+        ("command_bytes", Value::from(size_of::<Command>())),
         ("atomic_add_ns", Value::from(atomic_add_ns())),
         ("thread_hop_ns", Value::from(thread_hop_ns())),
     ])

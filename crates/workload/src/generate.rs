@@ -17,6 +17,8 @@ const REPRICED_SHARE: f64 = 0.80;
 const CANCELLED_SHARE: f64 = 0.95;
 const DUPLICATE_SHARE: f64 = 0.02;
 const LARGEST_LOTS: u64 = 100;
+/// Steps of the mid price's path. A workload of another size samples the same path.
+const PATH_STEPS: u32 = 1_000_000;
 const MEDIAN_LIFETIME_NS: f64 = 431_000.0;
 /// A lifetime grows by its own length over this many ticks of depth.
 const LIFETIME_DEPTH_TICKS: f64 = 50.0;
@@ -142,16 +144,7 @@ pub fn generate(parameters: &Parameters) -> Vec<Message> {
 fn place(parameters: &Parameters, random: &mut Random) -> Vec<Placement> {
     let count = parameters.new_orders;
     let depths = DepthProfile::new();
-    let volatility = parameters.scenario.volatility();
-    let step_years = if volatility > 0.0 {
-        let years = parameters.scenario.swing() / volatility;
-        years * years / f64::from(count)
-    } else {
-        0.0
-    };
-    let drift = -0.5 * volatility * volatility * step_years;
-    let spread = volatility * step_years.sqrt();
-    let mut mid = START_MID_TICKS;
+    let mut path = MidPath::new(parameters);
     let mut placements = Vec::with_capacity(count as usize);
     for index in 0..count {
         let side = if index < count / 2 {
@@ -159,8 +152,9 @@ fn place(parameters: &Parameters, random: &mut Random) -> Vec<Placement> {
         } else {
             Side::Sell
         };
+        let step = u64::from(index) * u64::from(PATH_STEPS) / u64::from(count);
+        let mid_ticks = path.at(step).round() as i64;
         let depth_ticks = depths.draw(random);
-        let mid_ticks = mid.round() as i64;
         placements.push(Placement {
             order_id: OrderId(u64::from(index) + 1),
             side,
@@ -171,9 +165,46 @@ fn place(parameters: &Parameters, random: &mut Random) -> Vec<Placement> {
             depth_ticks,
             quantity: 1 + random.below(LARGEST_LOTS),
         });
-        mid *= exp(drift + spread * random.normal());
     }
     placements
+}
+
+/// The path of the mid price, walked forwards.
+struct MidPath {
+    random: Random,
+    drift: f64,
+    spread: f64,
+    step: u64,
+    mid_ticks: f64,
+}
+
+impl MidPath {
+    fn new(parameters: &Parameters) -> Self {
+        let volatility = parameters.scenario.volatility();
+        let step_years = if volatility > 0.0 {
+            let years = parameters.scenario.swing() / volatility;
+            years * years / f64::from(PATH_STEPS)
+        } else {
+            0.0
+        };
+        MidPath {
+            // A stream of its own: how many orders there are does not change the path.
+            random: Random::new(!parameters.seed),
+            drift: -0.5 * volatility * volatility * step_years,
+            spread: volatility * step_years.sqrt(),
+            step: 0,
+            mid_ticks: START_MID_TICKS,
+        }
+    }
+
+    /// The mid at a step, not one that was passed.
+    fn at(&mut self, step: u64) -> f64 {
+        while self.step < step {
+            self.mid_ticks *= exp(self.drift + self.spread * self.random.normal());
+            self.step += 1;
+        }
+        self.mid_ticks
+    }
 }
 
 /// The messages of one order's life.
@@ -356,6 +387,23 @@ mod tests {
             new_orders: 100_000,
         });
         assert_ne!(sample(Scenario::Normal), other);
+    }
+
+    #[test]
+    fn another_size_follows_the_same_path() {
+        let mid_price = |new_orders| {
+            let messages = generate(&Parameters {
+                scenario: Scenario::FlashCrash,
+                seed: 5,
+                new_orders,
+            });
+            let buys = messages.iter().filter(|message| message.side == Side::Buy);
+            let mut prices: Vec<f64> = buys.map(|message| message.price.0 as f64).collect();
+            prices.sort_by(f64::total_cmp);
+            prices[prices.len() / 2]
+        };
+        let ratio = mid_price(20_000) / mid_price(100_000);
+        assert_near("ratio of median prices", ratio, 1.0, 0.002);
     }
 
     #[test]

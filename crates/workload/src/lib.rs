@@ -4,7 +4,7 @@
 //! so that figures can be set beside its table; this generator is written from that description, with random numbers of
 //! its own, and yields other orders than theirs.
 //!
-//! - The mid price is a geometric Brownian motion, one step for each new order, scaled so that its spread over the run is
+//! - The mid price is a geometric Brownian motion of a million steps, scaled so that its spread over the run is
 //!   the scenario's swing. Buys are priced along the first half of the path, sells along the second; then the order
 //!   of arrival is shuffled, so that flow crosses where the two halves overlap.
 //! - An order stands `d` ticks behind its mid with a weight of d^-2.23 + 5 exp(-(d - 9)² / 2): most stand about 9 ticks
