@@ -164,9 +164,7 @@ impl Decoder {
     fn quantity(&self, byte: u8, bytes: &CommandBytes) -> Quantity {
         let lot_size = self.market.config.lot_size;
         let usual = (1 + u64::from(byte) % 20) * lot_size;
-        // Only orders that are never icebergs ask for so much: an iceberg trades slice by slice.
-        let scarce = if may_be_iceberg(bytes) { 0 } else { bytes[13] };
-        Quantity(match (byte, scarce) {
+        Quantity(match (byte, bytes[13]) {
             (255, 192..) => u64::MAX / lot_size * lot_size,
             (254, 192..) => u64::MAX / 2 / lot_size * lot_size,
             (253, _) => 0,
@@ -198,7 +196,7 @@ impl Decoder {
             kind,
             time_in_force: self.time_in_force(kind, bytes),
             post_only: bytes[8] & 0x38 == 0x38,
-            display: (bytes[8] & 3 == 3 && may_be_iceberg(bytes)).then(|| match bytes[7] {
+            display: (bytes[8] & 7 == 7).then(|| match bytes[7] {
                 255 => Quantity::ZERO,
                 254 => quantity,
                 253 => Quantity(1),
@@ -239,11 +237,6 @@ impl Decoder {
             _ => TimeInForce::GoodTillCancel,
         }
     }
-}
-
-/// Half of the ids, the odd ones of the range, are those of icebergs.
-fn may_be_iceberg(bytes: &CommandBytes) -> bool {
-    bytes[1] & 1 != 0
 }
 
 fn account(byte: u8) -> AccountId {
