@@ -1,0 +1,264 @@
+//! One run: commands through an engine, with everything that a report needs.
+//!
+//! Each batch goes through two engines of the same make. The first takes it in a plain loop, timed as a whole: the
+//! throughput. The second takes it command by command, each one timed, and is looked at in between: latencies, trades,
+//! the top of the book. So neither figure pays for the other, and the two engines must end in the same state.
+
+use std::time::{Duration, Instant};
+
+use proofbook_book::{Book, Level, Statistics};
+use proofbook_matching::MatchingEngine;
+use proofbook_types::{Command, ConfigError, Event, EventSink, MarketConfig, Queue, Side};
+
+use crate::latency::{CommandType, Latencies};
+
+/// How many levels of each side a picture of the depth has.
+pub const DEPTH_LEVELS: usize = 10;
+/// The most pictures of the depth that are kept; when they are full, every second one is dropped.
+const PICTURES_MAX: usize = 1024;
+/// Commands between two pictures at first.
+const COMMANDS_PER_PICTURE: u64 = 512;
+
+/// One trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TradeRow {
+    /// Sequence of the command that caused it.
+    pub sequence: u64,
+    /// Time of that command.
+    pub time_ns: u64,
+    /// The resting order.
+    pub maker_id: u64,
+    /// The incoming order.
+    pub taker_id: u64,
+    /// The incoming order's side.
+    pub taker_side: Side,
+    /// Price in ticks.
+    pub price: i64,
+    /// Quantity in lots.
+    pub quantity: u64,
+}
+
+/// The best levels after a command that changed them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TopRow {
+    /// Sequence of the command.
+    pub sequence: u64,
+    /// Time of the command.
+    pub time_ns: u64,
+    /// The best bid.
+    pub bid: Option<Level>,
+    /// The best ask.
+    pub ask: Option<Level>,
+}
+
+/// A picture of the depth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DepthRow {
+    /// Time of the picture.
+    pub time_ns: u64,
+    /// The best bids, best first.
+    pub bids: Vec<Level>,
+    /// The best asks, best first.
+    pub asks: Vec<Level>,
+}
+
+/// A run in progress.
+#[derive(Debug)]
+pub struct Run<B> {
+    plain: MatchingEngine<B>,
+    observed: MatchingEngine<B>,
+    /// Space for events.
+    events: Vec<Event>,
+    plain_time: Duration,
+    commands: u64,
+    commands_by_type: [u64; CommandType::ALL.len()],
+    latencies: Latencies,
+    statistics: Statistics,
+    trades: Vec<TradeRow>,
+    tops: Vec<TopRow>,
+    last_top: [Option<Level>; 2],
+    pictures: Vec<DepthRow>,
+    commands_per_picture: u64,
+}
+
+/// The best `count` levels of a queue.
+fn levels<B: Book>(book: &B, queue: Queue, count: usize) -> Vec<Level> {
+    let mut levels: Vec<Level> = Vec::with_capacity(count);
+    while levels.len() < count {
+        let after = levels.last().map(|level| level.price);
+        match book.next_level(queue, after) {
+            Some(level) => levels.push(level),
+            None => break,
+        }
+    }
+    levels
+}
+
+impl<B: Book> Run<B> {
+    /// A run of a market, on books that `book` makes.
+    ///
+    /// # Errors
+    /// Terms that make no market.
+    pub fn new(config: MarketConfig, book: impl Fn() -> B) -> Result<Self, ConfigError> {
+        Ok(Run {
+            plain: MatchingEngine::new(config, book())?,
+            observed: MatchingEngine::new(config, book())?,
+            events: Vec::new(),
+            plain_time: Duration::ZERO,
+            commands: 0,
+            commands_by_type: [0; CommandType::ALL.len()],
+            latencies: Latencies::new(),
+            statistics: Statistics::default(),
+            trades: Vec::new(),
+            tops: Vec::new(),
+            last_top: [None; 2],
+            pictures: Vec::new(),
+            commands_per_picture: COMMANDS_PER_PICTURE,
+        })
+    }
+
+    /// Takes a batch of commands.
+    pub fn take(&mut self, batch: &[Command]) {
+        self.take_plainly(batch);
+        for command in batch {
+            self.take_one(command);
+        }
+    }
+
+    fn take_plainly(&mut self, batch: &[Command]) {
+        self.events.clear();
+        let events = &mut self.events;
+        let start = Instant::now();
+        for command in batch {
+            self.plain
+                .apply(command, &mut |event: Event| events.push(event));
+        }
+        self.plain_time += start.elapsed();
+    }
+
+    fn take_one(&mut self, command: &Command) {
+        self.events.clear();
+        let events = &mut self.events;
+        let start = Instant::now();
+        self.observed
+            .apply(command, &mut |event: Event| events.push(event));
+        let duration = start.elapsed();
+
+        let kind = CommandType::of(command);
+        self.latencies.record(kind, duration);
+        self.commands += 1;
+        self.commands_by_type[kind as usize] += 1;
+        self.note_events(command);
+        self.note_top(command);
+        if self.commands % self.commands_per_picture == 0 {
+            self.note_depth(command);
+        }
+    }
+
+    fn note_events(&mut self, command: &Command) {
+        let sequence = self.observed.sequence();
+        for event in &self.events {
+            self.statistics.event(*event);
+            if let Event::Trade {
+                maker_id,
+                taker_id,
+                taker_side,
+                price,
+                quantity,
+                ..
+            } = *event
+            {
+                self.trades.push(TradeRow {
+                    sequence,
+                    time_ns: command.time.0,
+                    maker_id: maker_id.0,
+                    taker_id: taker_id.0,
+                    taker_side,
+                    price: price.0,
+                    quantity: quantity.0,
+                });
+            }
+        }
+    }
+
+    fn note_top(&mut self, command: &Command) {
+        let book = self.observed.book();
+        let top = [Queue::Bids, Queue::Asks].map(|queue| book.next_level(queue, None));
+        if top != self.last_top {
+            self.last_top = top;
+            self.tops.push(TopRow {
+                sequence: self.observed.sequence(),
+                time_ns: command.time.0,
+                bid: top[0],
+                ask: top[1],
+            });
+        }
+    }
+
+    fn note_depth(&mut self, command: &Command) {
+        if self.pictures.len() == PICTURES_MAX {
+            let mut index = 0;
+            self.pictures.retain(|_| {
+                index += 1;
+                index % 2 == 0
+            });
+            self.commands_per_picture *= 2;
+        }
+        let book = self.observed.book();
+        self.pictures.push(DepthRow {
+            time_ns: command.time.0,
+            bids: levels(book, Queue::Bids, DEPTH_LEVELS),
+            asks: levels(book, Queue::Asks, DEPTH_LEVELS),
+        });
+    }
+
+    /// Commands taken.
+    pub fn commands(&self) -> u64 {
+        self.commands
+    }
+
+    /// Commands taken, of one type.
+    pub fn commands_of(&self, kind: CommandType) -> u64 {
+        self.commands_by_type[kind as usize]
+    }
+
+    /// Time that the plain loop took.
+    pub fn plain_time(&self) -> Duration {
+        self.plain_time
+    }
+
+    /// Latencies so far.
+    pub fn latencies(&self) -> &Latencies {
+        &self.latencies
+    }
+
+    /// What happened so far.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// The trades since the last call.
+    pub fn take_trades(&mut self) -> Vec<TradeRow> {
+        std::mem::take(&mut self.trades)
+    }
+
+    /// The changes of the top of the book since the last call.
+    pub fn take_tops(&mut self) -> Vec<TopRow> {
+        std::mem::take(&mut self.tops)
+    }
+
+    /// Pictures of the depth, evenly spread over the commands so far.
+    pub fn pictures(&self) -> &[DepthRow] {
+        &self.pictures
+    }
+
+    /// The best bid and the best ask now.
+    pub fn top(&self) -> [Option<Level>; 2] {
+        self.last_top
+    }
+
+    /// The engine that was observed, and the one that took whole batches: both must be in the same state.
+    pub fn engines(&self) -> [&MatchingEngine<B>; 2] {
+        [&self.observed, &self.plain]
+    }
+}
