@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Literal
 
 from oracle.codec import AUCTION, BUY, CONTINUOUS, HALTED, SELF_TRADES, SELL, Command, Config, Order
-from oracle.market import EXHAUSTED, Market
+from oracle.market import EXHAUSTED, SLICES_MAX, Market, price_of
 
 PRICE_MIN, PRICE_MAX = -(2**63), 2**63 - 1
 WORD_MAX = 2**64 - 1
@@ -21,6 +22,10 @@ SMALL_ORDERS = 50
 DEEP_ORDERS = 1500
 FEW_SLICES = 30
 KINDS_DRAWN = ("market", *["limit"] * 8, "stop", "stop_limit")
+
+
+Shape = Literal["ordinary", "deep", "worn", "opening"]
+"""A deep market holds many orders, a worn one is about to end its numbers, an opening one starts with an auction."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,36 @@ class Character:
     growth: float  # how often something is left out that would make the market smaller
 
 
-def draw_character(random: Random, deep: bool = False) -> Character:
+def draw_character(random: Random, shape: Shape) -> Character:
     """A character, and with it the terms of a market."""
+    character = draw_any_character(random, shape == "deep")
+    if shape != "opening":
+        return character
+    # The auction's last rule, of two prices equally near, needs a reference price amid two ticks.
+    tick = random.choice((2, 4, 100))
+    config = replace(
+        character.config,
+        tick_size=tick,
+        lot_size=1,
+        max_quantity=None,
+        max_notional=None,
+        collar=random.choice((None, 20 * tick)),
+        reference_price=random.choice((None, random.randint(-4, 4) * tick // 2, random.randint(-4 * tick, 4 * tick))),
+        max_orders=1 << 24,
+        initial_phase=AUCTION,
+    )
+    return replace(
+        character,
+        config=config,
+        mid_price=0,
+        half_width=random.choice((2, 3, 5)),
+        quantities=random.choice(((1,), (1, 2), (2, 3, 4, 6))),
+        growth=0.8,
+    )
+
+
+def draw_any_character(random: Random, deep: bool) -> Character:
+    """The character of a market of any other shape."""
     tick = random.choice((1, 1, 1, 5, 100, 2**40))
     lot = random.choice((1, 1, 1, 10, 2**20 + 1))
     mid_price = random.choice((0, 100, 100, 10_000, -70)) * tick
@@ -62,7 +95,7 @@ def draw_character(random: Random, deep: bool = False) -> Character:
         max_notional=limit * max(abs(mid_price), 3 * tick) if tight else random.choice((None, 2**128 - 1)),
         collar=random.choice((None, None, half_width * tick // 2, half_width * tick, half_width * tick * 2, WORD_MAX)),
         reference_price=random.choice((None, None, clamp(mid_price + random.randint(-tick, tick)), clamp(mid_price))),
-        max_orders=random.choice((1 << 24, 1 << 31, 40, 3 if tight else 20)) if not deep else 1 << 24,
+        max_orders=random.choice((1 << 24, 1 << 24, 40, 3 if tight else 20)) if not deep else 1 << 24,
         initial_phase=random.choice((CONTINUOUS, CONTINUOUS, CONTINUOUS, AUCTION, HALTED)),
     )
     live_orders = DEEP_ORDERS if deep else random.choice((10, 25, SMALL_ORDERS))
@@ -90,12 +123,12 @@ def clamp(price: int) -> int:
 class Flow:
     """Draws one command after another for a market."""
 
-    def __init__(self, seed: int | str, deep: bool = False, worn: bool = False) -> None:
+    def __init__(self, seed: int | str, shape: Shape = "ordinary") -> None:
         self.random = Random(seed)
-        self.character = draw_character(self.random, deep)
+        self.character = draw_character(self.random, shape)
         self.market = Market(self.character.config)
         self.market.clock = self.character.start_time
-        if worn:
+        if shape == "worn":
             self.wear_out()
 
     def wear_out(self) -> None:
@@ -184,6 +217,21 @@ class Flow:
     def quantity(self) -> int:
         return self.random.choice(self.character.quantities) * self.character.config.lot_size
 
+    def passive(self) -> float:
+        """How often an order that could rest is kept from trading; in an auction hardly, or nothing would cross."""
+        return 0.1 if self.market.phase == AUCTION else 0.75 + self.character.growth / 4
+
+    def fillable(self, side: int, quantity: int, price: int) -> tuple[int, int]:
+        """A quantity and a limit about which a fill or kill order just fills or just does not."""
+        opposite = self.market.opposite(side)[: self.random.randint(1, 5)]
+        total = sum(order.open for order in opposite) - self.random.choice(
+            (0, 0, opposite[-1].hidden if opposite else 0)
+        )
+        total += self.random.choice((-1, 0, 0, 0, 1)) * self.character.config.lot_size
+        if not opposite or not 0 < total <= WORD_MAX:
+            return quantity, price
+        return total, price_of(opposite[-1])
+
     def distance(self) -> int:
         """The more, the farther from the other side an order stands that ought to rest."""
         return 2 if not self.character.growth else self.random.choice((2, 6, 9))
@@ -206,7 +254,9 @@ class Flow:
             order_id for order_id in random.choices(self.character.order_ids, k=6) if order_id not in self.market.live
         ]
         price = self.price()
-        if kind == "limit" and rests and self.happens(0.75 + self.character.growth / 4):
+        if time_in_force == "fill_or_kill" and self.happens(0.6):
+            quantity, price = self.fillable(side, quantity, price)
+        elif kind == "limit" and rests and self.happens(self.passive()):
             # Most of what could rest stays off the other side, or hardly anything would rest.
             price = (min if side == BUY else max)(price, *(self.price() for _ in range(self.distance())))
         lots = quantity // self.character.config.lot_size
@@ -244,7 +294,7 @@ class Flow:
             return new
         faults = random.choice((1, 1, 1, 2))
         for _ in range(faults):
-            match random.randrange(9):
+            match random.randrange(10):
                 case 0:
                     new = replace(new, quantity=random.choice((0, 1, WORD_MAX, self.quantity() // 2 + 1)))
                 case 1 if new.price is not None:
@@ -261,8 +311,11 @@ class Flow:
                     new = replace(new, post_only=True)
                 case 6:
                     quantity = new.quantity or 0
-                    slices = (quantity // 1023, quantity // 1024, quantity // 1025)
-                    new = replace(new, display=random.choice((0, quantity, WORD_MAX, quantity * 2 // 3, *slices)))
+                    new = replace(new, display=random.choice((0, quantity, WORD_MAX, quantity * 2 // 3)))
+                case 9:
+                    display = random.choice((1, 3)) * self.character.config.lot_size
+                    quantity = SLICES_MAX * display + random.choice((0, self.character.config.lot_size))
+                    new = replace(new, display=display, quantity=quantity)
                 case 7:
                     new = replace(new, order_id=self.some_id())
                 case 8:

@@ -34,7 +34,7 @@ impl PriceLevel {
             price: self.price,
             displayed: self.total_volume,
             hidden: self.hidden_volume,
-            orders: u32::try_from(self.orders.len()).expect("a market holds at most 2^31 orders"),
+            orders: u32::try_from(self.orders.len()).expect("a market holds at most 2^24 orders"),
         }
     }
 }

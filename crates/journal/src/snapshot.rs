@@ -15,8 +15,8 @@ pub const SNAPSHOT_HEADER_BYTES: usize = 128;
 /// So many snapshots are kept, the newest ones.
 pub const SNAPSHOTS_KEPT: usize = 2;
 
-/// No market's state is larger: 2^31 orders of 96 bytes. A longer file is not read into memory.
-const STATE_BYTES_MAX: u64 = 1 << 38;
+/// No market's state is larger: 2^24 orders of 96 bytes. A longer file is not read into memory.
+const STATE_BYTES_MAX: u64 = 1 << 31;
 
 const MAGIC: [u8; 8] = *b"PROOFSNP";
 const VERSION: u64 = 1;

@@ -9,6 +9,9 @@ use crate::units::{Price, Quantity};
 /// Length of an encoded [`MarketConfig`].
 pub const CONFIG_BYTES: usize = 88;
 
+/// No market may hold more live orders: books keep 32-bit indices with bits to spare.
+pub const ORDERS_MAX: u32 = 1 << 24;
+
 /// The fixed terms of one market. `None` switches a limit off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MarketConfig {
@@ -45,7 +48,7 @@ impl Default for MarketConfig {
             max_notional: None,
             collar: None,
             reference_price: None,
-            max_orders: 1 << 24,
+            max_orders: ORDERS_MAX,
             initial_phase: Phase::Continuous,
         }
     }
@@ -87,10 +90,10 @@ impl MarketConfig {
         let range = 1..=i64::MAX.unsigned_abs();
         positive(range.contains(&self.tick_size), "tick_size")?;
         positive(range.contains(&self.lot_size), "lot_size")?;
-        if self.max_orders == 0 || self.max_orders > 1 << 31 {
+        if self.max_orders == 0 || self.max_orders > ORDERS_MAX {
             return Err(ConfigError {
                 term: "max_orders",
-                expected: "at least 1 and at most 2^31",
+                expected: "at least 1 and at most 2^24",
             });
         }
         Ok(())

@@ -22,7 +22,7 @@ pub use codec::{DecodeError, Reader, Writer};
 pub use command::{
     Action, Command, NewOrder, OrderKind, SelfTradePrevention, TimeInForce, COMMAND_BYTES,
 };
-pub use config::{ConfigError, MarketConfig, CONFIG_BYTES};
+pub use config::{ConfigError, MarketConfig, CONFIG_BYTES, ORDERS_MAX};
 pub use event::{CancelReason, Event, EventSink, Phase, ReduceReason, RejectReason, EVENT_BYTES};
 pub use order::{Order, Queue, ORDER_BYTES};
 pub use units::{AccountId, OrderId, Price, Quantity, Side, Timestamp};

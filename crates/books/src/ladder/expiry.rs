@@ -66,7 +66,7 @@ impl ExpiryHeap {
     }
 
     fn tell(&self, position: usize, moved: &mut impl FnMut(u32, u32)) {
-        let index = u32::try_from(position).expect("there are at most 2^31 orders");
+        let index = u32::try_from(position).expect("there are at most 2^24 orders");
         moved(self.entries[position].slot, index);
     }
 

@@ -4,10 +4,7 @@
 //! code serves bids and asks alike, and "best" is always the lowest rank. 64 neighbouring ranks make a **page**: a
 //! word whose bits tell which of them hold orders, and for each of those the index of its level. The levels themselves lie in a
 //! slab whose freed places are used again last in, first out: however far the prices of a market spread, what it touches stays
-//! within a few cache lines for each level that holds orders. Pages hang in a 64-ary trie that is only as
-//! high as the span of its pages needs (one node for 4,096 ticks, two levels for 262,144, at most ten for all of 64
-//! bits). Every node has an occupancy word too: a bit is set while any level below it holds orders, as in a van Emde
-//! Boas tree of fixed fan-out.
+//! within a few cache lines for each level that holds orders. Pages hang in a [`Trie`].
 //!
 //! A small direct-mapped cache finds pages without the trie, whatever the price does.
 //! A page whose last order goes stays where it is, because markets come back to the same prices; only its bits are
@@ -18,13 +15,12 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::trie::{above, Trie, NONE};
 use super::NIL;
 
 const PAGE_BITS: u32 = 6;
 const DIGIT: u64 = 63;
 const CACHE_SIZE: usize = 256;
-/// No page, no node.
-const NONE: u32 = u32::MAX;
 /// No page has this number: page numbers have 58 bits.
 const NO_PAGE: u64 = u64::MAX;
 /// How many pages may stand empty beyond as many as hold orders.
@@ -87,17 +83,6 @@ struct Page {
     levels: [LevelRef; 64],
 }
 
-#[derive(Clone, Debug)]
-#[repr(C)]
-struct Node {
-    occupied: u64,
-    /// The node above, `NONE` for the root.
-    parent: u32,
-    /// Which child of that node this is.
-    digit: u32,
-    children: [u32; 64],
-}
-
 #[derive(Clone, Copy, Debug)]
 struct CacheLine {
     number: u64,
@@ -121,11 +106,7 @@ pub(super) struct Levels {
     occupied_pages: usize,
     levels: Vec<LevelData>,
     free_levels: Vec<LevelRef>,
-    nodes: Vec<Node>,
-    root: u32,
-    height: u32,
-    /// What all page numbers share above the trie's digits.
-    prefix: u64,
+    trie: Trie,
 }
 
 impl Levels {
@@ -137,10 +118,7 @@ impl Levels {
             occupied_pages: 0,
             levels: Vec::new(),
             free_levels: Vec::new(),
-            nodes: Vec::new(),
-            root: NONE,
-            height: 0,
-            prefix: 0,
+            trie: Trie::new(),
         }
     }
 
@@ -151,7 +129,7 @@ impl Levels {
         if self.occupied_pages == 0 {
             return None;
         }
-        Some(self.first_in(self.descend(self.root, self.height)))
+        Some(self.first_in(self.trie.first()))
     }
 
     #[inline]
@@ -201,7 +179,7 @@ impl Levels {
         if before == 0 {
             let parent = page.parent;
             self.occupied_pages += 1;
-            self.mark_occupied(parent, (number & DIGIT) as u32);
+            self.trie.mark(parent, (number & DIGIT) as u32);
         }
         level
     }
@@ -216,7 +194,7 @@ impl Levels {
         if page.occupied == 0 {
             let (parent, digit) = (page.parent, (page.number & DIGIT) as u32);
             self.occupied_pages -= 1;
-            self.mark_empty(parent, digit);
+            self.trie.unmark(parent, digit);
         }
     }
 
@@ -235,35 +213,8 @@ impl Levels {
         self.first_after_page(number)
     }
 
-    /// A child of a node holds orders: says so upwards.
-    #[inline]
-    fn mark_occupied(&mut self, mut index: u32, mut digit: u32) {
-        while index != NONE {
-            let node = &mut self.nodes[index as usize];
-            let before = node.occupied;
-            node.occupied = before | 1 << digit;
-            if before != 0 {
-                break;
-            }
-            (index, digit) = (node.parent, node.digit);
-        }
-    }
-
-    /// A child of a node holds no orders any more: says so upwards.
-    #[inline]
-    fn mark_empty(&mut self, mut index: u32, mut digit: u32) {
-        while index != NONE {
-            let node = &mut self.nodes[index as usize];
-            node.occupied &= !(1 << digit);
-            if node.occupied != 0 {
-                break;
-            }
-            (index, digit) = (node.parent, node.digit);
-        }
-    }
-
     fn first_after_page(&self, number: u64) -> Option<(u64, LevelRef)> {
-        self.next_page(number).map(|page| self.first_in(page))
+        self.trie.after(number).map(|page| self.first_in(page))
     }
 
     /// The first occupied level of a page that has one.
@@ -277,10 +228,6 @@ impl Levels {
         )
     }
 
-    fn has_prefix(&self, number: u64) -> bool {
-        self.root != NONE && without_digits(number, self.height) == self.prefix
-    }
-
     /// The page with a number, whether or not it holds orders.
     #[inline]
     fn find_page(&self, number: u64) -> Option<u32> {
@@ -288,75 +235,12 @@ impl Levels {
         if line.number == number {
             return Some(line.page);
         }
-        self.walk_to_page(number)
-    }
-
-    fn walk_to_page(&self, number: u64) -> Option<u32> {
-        if !self.has_prefix(number) {
-            return None;
-        }
-        let mut index = self.root;
-        for height in (0..self.height).rev() {
-            index = self.nodes[index as usize].children[digit(number, height)];
-            if index == NONE {
-                return None;
-            }
-        }
-        Some(index)
-    }
-
-    /// The page with the lowest number above `number` that holds orders.
-    fn next_page(&self, number: u64) -> Option<u32> {
-        if self.occupied_pages == 0 {
-            return None;
-        }
-        let prefix = without_digits(number, self.height);
-        if prefix != self.prefix {
-            return (prefix < self.prefix).then(|| self.descend(self.root, self.height));
-        }
-        // Down as far as the way to `number` goes, then up to the first turn towards higher numbers.
-        let mut index = self.root;
-        let mut height = self.height - 1;
-        while height > 0 {
-            let child = self.nodes[index as usize].children[digit(number, height)];
-            if child == NONE {
-                break;
-            }
-            index = child;
-            height -= 1;
-        }
-        self.turn(index, digit(number, height) as u32, height)
-    }
-
-    /// The first page with orders beyond a child of a node, whose children are at `height`.
-    #[inline]
-    fn turn(&self, mut index: u32, mut digit: u32, mut height: u32) -> Option<u32> {
-        while index != NONE {
-            let node = &self.nodes[index as usize];
-            let higher = node.occupied & above(digit);
-            if higher != 0 {
-                let child = node.children[higher.trailing_zeros() as usize];
-                return Some(self.descend(child, height));
-            }
-            (index, digit) = (node.parent, node.digit);
-            height += 1;
-        }
-        None
-    }
-
-    /// The lowest page with orders below a node at a height; there is one.
-    #[inline]
-    fn descend(&self, mut index: u32, height: u32) -> u32 {
-        for _ in 0..height {
-            let node = &self.nodes[index as usize];
-            index = node.children[node.occupied.trailing_zeros() as usize];
-        }
-        index
+        self.trie.find(number)
     }
 
     #[inline(never)]
     fn open_page(&mut self, number: u64) -> u32 {
-        let page = match self.walk_to_page(number) {
+        let page = match self.trie.find(number) {
             Some(page) => page,
             None => self.new_page(number),
         };
@@ -377,18 +261,18 @@ impl Levels {
                 parent: NONE,
                 levels: [0; 64],
             });
-            u32::try_from(self.pages.len() - 1).expect("pages fit 26 bits as long as memory does")
+            u32::try_from(self.pages.len() - 1)
+                .expect("a market of 2^24 orders has fewer than 2^26 pages")
         });
         self.pages[page as usize].number = number;
-        self.hang(number, page);
+        self.pages[page as usize].parent = self.trie.insert(number, page);
         page
     }
 
     /// Takes every empty page out and builds the trie anew from the others.
     fn release_empty_pages(&mut self) {
         self.cache.fill(NO_LINE);
-        self.nodes.clear();
-        self.root = NONE;
+        self.trie.clear();
         for index in 0..self.pages.len() {
             let page = &self.pages[index];
             let (number, occupied) = (page.number, page.occupied);
@@ -400,65 +284,11 @@ impl Levels {
                 self.pages[index as usize].number = NO_PAGE;
                 self.free_pages.push(index);
             } else {
-                self.hang(number, index);
-                let parent = self.pages[index as usize].parent;
-                self.mark_occupied(parent, (number & DIGIT) as u32);
+                let parent = self.trie.insert(number, index);
+                self.pages[index as usize].parent = parent;
+                self.trie.mark(parent, (number & DIGIT) as u32);
             }
         }
-    }
-
-    fn new_node(&mut self, parent: u32, digit: usize) -> u32 {
-        self.nodes.push(Node {
-            occupied: 0,
-            parent,
-            digit: digit as u32,
-            children: [NONE; 64],
-        });
-        let index = (self.nodes.len() - 1) as u32;
-        if parent != NONE {
-            self.nodes[parent as usize].children[digit] = index;
-        }
-        index
-    }
-
-    /// Hangs a page into the trie, with its occupancy bits not yet set.
-    fn hang(&mut self, number: u64, page: u32) {
-        if self.root == NONE {
-            self.root = self.new_node(NONE, 0);
-            self.height = 1;
-            self.prefix = without_digits(number, 1);
-        }
-        while without_digits(number, self.height) != self.prefix {
-            self.raise();
-        }
-        let mut index = self.root;
-        for height in (1..self.height).rev() {
-            let digit = digit(number, height);
-            let child = self.nodes[index as usize].children[digit];
-            index = if child == NONE {
-                self.new_node(index, digit)
-            } else {
-                child
-            };
-        }
-        self.nodes[index as usize].children[digit(number, 0)] = page;
-        self.pages[page as usize].parent = index;
-    }
-
-    /// Puts a new root above the root.
-    fn raise(&mut self) {
-        let digit = (self.prefix & DIGIT) as usize;
-        let old = self.root;
-        let root = self.new_node(NONE, 0);
-        self.nodes[root as usize].children[digit] = old;
-        if self.nodes[old as usize].occupied != 0 {
-            self.nodes[root as usize].occupied = 1 << digit;
-        }
-        self.nodes[old as usize].parent = root;
-        self.nodes[old as usize].digit = digit as u32;
-        self.root = root;
-        self.prefix >>= PAGE_BITS;
-        self.height += 1;
     }
 
     /// Checks the trie, the pages and the cache against each other.
@@ -480,7 +310,7 @@ impl Levels {
             if page.number == NO_PAGE {
                 continue;
             }
-            let is_found = self.walk_to_page(page.number) == Some(index as u32)
+            let is_found = self.trie.find(page.number) == Some(index as u32)
                 && self.find_page(page.number) == Some(index as u32);
             if !is_found {
                 return Err(format!("page {} is not found", page.number));
@@ -504,54 +334,8 @@ impl Levels {
         if levels + self.free_levels.len() != self.levels.len() {
             return Err(format!("{levels} levels hold orders, others are lost"));
         }
-        self.verify_nodes()
+        self.trie.verify(occupied)
     }
-
-    fn verify_nodes(&self) -> Result<(), String> {
-        let mut marks = 0;
-        for (index, node) in self.nodes.iter().enumerate() {
-            let is_root = index as u32 == self.root;
-            if is_root != (node.parent == NONE) {
-                return Err(format!("node {index} has parent {}", node.parent));
-            }
-            if !is_root {
-                let parent = &self.nodes[node.parent as usize];
-                let is_marked = parent.occupied >> node.digit & 1 == 1;
-                let is_child = parent.children[node.digit as usize] == index as u32;
-                if !is_child || is_marked != (node.occupied != 0) {
-                    return Err(format!("node {index} hangs wrongly: {node:?}"));
-                }
-            }
-            marks += node.occupied.count_ones() as usize;
-        }
-        let marked_nodes = self.nodes.iter().enumerate();
-        let marked_nodes =
-            marked_nodes.filter(|(index, node)| *index as u32 != self.root && node.occupied != 0);
-        if marks != marked_nodes.count() + self.occupied_pages {
-            return Err(format!(
-                "{marks} marks in the trie, not one for each child with orders"
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// Digit of a page number at a height of the trie: 0 is the lowest.
-#[inline]
-fn digit(number: u64, height: u32) -> usize {
-    (number >> (PAGE_BITS * height) & DIGIT) as usize
-}
-
-/// Bits above a digit.
-#[inline]
-fn above(digit: u32) -> u64 {
-    (u64::MAX << digit) << 1
-}
-
-/// A page number without its lowest `digits` digits.
-#[inline]
-fn without_digits(number: u64, digits: u32) -> u64 {
-    number.checked_shr(PAGE_BITS * digits).unwrap_or(0)
 }
 
 #[cfg(test)]

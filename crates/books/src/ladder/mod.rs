@@ -15,6 +15,7 @@
 mod expiry;
 mod index;
 mod levels;
+mod trie;
 mod verify;
 
 use alloc::vec::Vec;
@@ -212,7 +213,7 @@ impl Ladder {
     fn extend(&mut self, hot: Hot) -> u32 {
         self.hot.push(hot);
         self.cold.push(Cold::default());
-        u32::try_from(self.hot.len() - 1).expect("a market holds at most 2^31 orders")
+        u32::try_from(self.hot.len() - 1).expect("a market holds at most 2^24 orders")
     }
 
     /// Takes a slot out of its level's links and sums; a level left empty is vacated.
