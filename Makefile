@@ -29,7 +29,7 @@ setup: $(VENV)/.stamp-native ## Prepare .venv with everything: .venv/bin/proofbo
 $(VENV)/.stamp-tools:
 	@command -v $(PYTHON) >/dev/null || { echo "proofbook needs Python 3.11 or newer: $(PYTHON) was not found." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "proofbook needs Python 3.11 or newer: $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another with PYTHON=..." >&2; exit 1; }
-	@command -v cargo >/dev/null || { echo "proofbook needs Rust 1.85 or newer: cargo was not found. See https://rustup.rs" >&2; exit 1; }
+	@command -v cargo >/dev/null || { echo "proofbook needs Rust 1.89 or newer: cargo was not found. See https://rustup.rs" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "proofbook needs Python's venv module, which $(PYTHON) lacks (Debian: python3-venv)." >&2; exit 1; }
 	@touch $@
 
@@ -58,4 +58,5 @@ test-python: $(VENV)/.stamp-native ## Run the Python tests
 clean: ## Remove .venv and out (native builds stay in their cache)
 	rm -rf $(VENV) $(OUT) dist
 
+include make/harness.mk
 include make/lint.mk

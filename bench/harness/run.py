@@ -1,9 +1,9 @@
 """Run the public matching-engine benchmark harness on proofbook's engine library, and on peers beside it.
 
-The harness (flash1-dev/matching-engine-benchmark) is the user's own checkout, built by its own rules; nothing of it is
-part of this project. For each of its five scenarios this runs every engine several times, in turn, and prints the median
-throughput with its range, the verdict on the hash of all reports, and one audit of the book's state. At the end come the
-harness' hand-made cases, where the engines that they are judged by have been built.
+The harness (flash1-dev/matching-engine-benchmark) is the user's own checkout, built by its own rules; nothing of it
+is part of this project. For each of its five scenarios this runs every engine several times, in turn, and prints the
+median throughput with its range, the verdict on the hash of all reports, and one audit of the book's state. At the
+end come the harness' hand-made cases, where the engines that they are judged by have been built.
 
 The exit status is 0 only if every hash is the published one and no audit and no case failed.
 """
