@@ -22,7 +22,9 @@ BLOCK_FLOWS = 20
 FLOW_COMMANDS = 250
 DEEP_COMMANDS = 2000
 WORN_COMMANDS = 100
-BLOCK_COMMANDS = BLOCK_FLOWS * FLOW_COMMANDS + DEEP_COMMANDS + WORN_COMMANDS
+BLOCK_OPENINGS = 50
+OPENING_COMMANDS = 20
+BLOCK_COMMANDS = BLOCK_FLOWS * FLOW_COMMANDS + BLOCK_OPENINGS * OPENING_COMMANDS + DEEP_COMMANDS + WORN_COMMANDS
 
 
 def compare_block(seed: str, number: int) -> tuple[Counter[str], str]:
@@ -31,8 +33,10 @@ def compare_block(seed: str, number: int) -> tuple[Counter[str], str]:
     try:
         for flow in range(BLOCK_FLOWS):
             counts += compare_flow(engines, f"{seed}-{number}-{flow}", FLOW_COMMANDS)
-        counts += compare_flow(engines, f"{seed}-{number}-deep", DEEP_COMMANDS, deep=True)
-        counts += compare_flow(engines, f"{seed}-{number}-worn", WORN_COMMANDS, worn=True)
+        counts += compare_flow(engines, f"{seed}-{number}-deep", DEEP_COMMANDS, shape="deep")
+        for flow in range(BLOCK_OPENINGS):
+            counts += compare_flow(engines, f"{seed}-{number}-opening-{flow}", OPENING_COMMANDS, shape="opening")
+        counts += compare_flow(engines, f"{seed}-{number}-worn", WORN_COMMANDS, shape="worn")
     except Difference as difference:
         return counts, str(difference)
     return counts, ""

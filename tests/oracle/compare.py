@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from oracle.codec import Command, Event, describe_events
-from oracle.flow import Flow
+from oracle.flow import Flow, Shape
 from oracle.market import Market
 
 SHRINK_COMMANDS_MAX = 60_000
@@ -94,9 +94,9 @@ def compare_all(make: Engines, market: Market, commands: Iterable[Command]) -> C
     return counts
 
 
-def compare_flow(make: Engines, seed: str, count: int, deep: bool = False, worn: bool = False) -> Counter[str]:
+def compare_flow(make: Engines, seed: str, count: int, shape: Shape = "ordinary") -> Counter[str]:
     """Compares commands drawn from a seed; a difference is shown with the fewest commands that still make one."""
-    flow = Flow(seed, deep, worn)
+    flow = Flow(seed, shape)
     taken: list[Command] = []
 
     def commands() -> Iterable[Command]:
@@ -111,12 +111,12 @@ def compare_flow(make: Engines, seed: str, count: int, deep: bool = False, worn:
             raise
 
         def start() -> Market:
-            return Flow(seed, deep, worn).market
+            return Flow(seed, shape).market
 
         few, message = shrink(make, start, taken)
         listing = "\n  ".join(map(repr, few))
         raise Difference(
-            f"seed {seed!r} (deep={deep}, worn={worn}), command {len(taken)}: {error}\n"
+            f"seed {seed!r} ({shape}), command {len(taken)}: {error}\n"
             f"Fewest commands, in {start().config}:\n  {listing}\nThere: {message}"
         ) from error
 

@@ -59,7 +59,7 @@ def draw_character(random: Random, shape: Shape) -> Character:
         max_quantity=None,
         max_notional=None,
         collar=random.choice((None, 20 * tick)),
-        reference_price=random.choice((None, random.randint(-4, 4) * tick // 2, random.randint(-4 * tick, 4 * tick))),
+        reference_price=random.choice((None, tick // 2, -tick // 2, random.randint(-4 * tick, 4 * tick))),
         max_orders=1 << 24,
         initial_phase=AUCTION,
     )
@@ -67,8 +67,9 @@ def draw_character(random: Random, shape: Shape) -> Character:
         character,
         config=config,
         mid_price=0,
-        half_width=random.choice((2, 3, 5)),
+        half_width=random.choice((1, 2, 4)),
         quantities=random.choice(((1,), (1, 2), (2, 3, 4, 6))),
+        phase_rate=0.12,
         growth=0.8,
     )
 
@@ -283,7 +284,10 @@ class Flow:
         display = command.display
         if command.action == "replace" and command.order_id in self.market.live:
             display = self.market.live[command.order_id].display
-        if not display or command.quantity is None or command.quantity <= display * FEW_SLICES or self.happens(0.03):
+        if not display or command.quantity is None or command.quantity <= display * FEW_SLICES:
+            return command
+        is_about_the_limit = abs(command.quantity - display * SLICES_MAX) <= self.character.config.lot_size
+        if is_about_the_limit or self.happens(0.03):
             return command
         return replace(command, quantity=display * FEW_SLICES)
 

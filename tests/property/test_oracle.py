@@ -49,15 +49,22 @@ def test_flows_agree_and_reach_everything() -> None:
 def test_deep_books_agree() -> None:
     counts: Counter[str] = Counter()
     for number in range(6 * FACTOR):
-        counts += compare_flow(engines, f"{SEED}-deep-{number}", 3000, deep=True)
+        counts += compare_flow(engines, f"{SEED}-deep-{number}", 3000, shape="deep")
     assert counts["trade"] > 1000
+
+
+def test_openings_agree() -> None:
+    counts: Counter[str] = Counter()
+    for number in range(1000 * FACTOR):
+        counts += compare_flow(engines, f"{SEED}-opening-{number}", 20, shape="opening")
+    assert counts["uncrossed"] > 400
 
 
 def test_worn_markets_agree() -> None:
     """Sequence or priority counter are about to end: commands are rejected then, and nothing changes at all."""
     counts: Counter[str] = Counter()
     for number in range(60 * FACTOR):
-        counts += compare_flow(engines, f"{SEED}-worn-{number}", 100, worn=True)
+        counts += compare_flow(engines, f"{SEED}-worn-{number}", 100, shape="worn")
     assert counts["rejected sequence_exhausted"] > 100
     assert counts["accepted"] > 100
 
