@@ -148,7 +148,8 @@ impl BitstampFlow {
                     let action = Action::Replace {
                         order_id: OrderId(order_id),
                         price: Some(price),
-                        quantity: None,
+                        // A market buy is for an amount of money: at another price it is for another quantity.
+                        quantity: (old.displayed.0 != quantity).then_some(Quantity(quantity)),
                         stop_price: None,
                     };
                     self.push(action, commands);

@@ -214,7 +214,7 @@ fn decode(message: &MboMsg, number: u64) -> Result<Record, String> {
     }
     Ok(Record {
         number,
-        time_ns: message.ts_event,
+        time_ns: message.hd.ts_event,
         kind,
         instrument: message.hd.instrument_id,
         standing,

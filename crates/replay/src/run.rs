@@ -12,7 +12,7 @@ use crate::detect::{open, resolve, Events, Format, Inputs};
 use crate::error::{ErrorKind, ReplayError};
 use crate::input::Input;
 use crate::lobster::Rows;
-use crate::matching::{MatchTally, Matched};
+use crate::matching::{MatchTally, Matched, EXPLAINED_FIGURE};
 use crate::options::{InitialBook, Mode, Options};
 use crate::oracle::{RowCheck, StateCheck};
 use crate::progress::{Meter, Progress};
@@ -137,15 +137,16 @@ fn failure(
     if !check {
         return None;
     }
-    let agreeing = u128::from(report.compared.saturating_sub(report.mismatches)) * 1000;
+    let explained = report.figures.get(EXPLAINED_FIGURE).copied().unwrap_or(0);
+    let unexplained = report.mismatches.saturating_sub(explained);
+    let agreeing = u128::from(report.compared.saturating_sub(unexplained)) * 1000;
     if agreeing < u128::from(expected_per_mille) * u128::from(report.compared) {
         return Some(format!(
-            "expected at least {}.{}% of {} {} to agree, received {} that differ",
+            "expected at least {}.{}% of {} {} to agree, received {unexplained} that differ without an explanation",
             expected_per_mille / 10,
             expected_per_mille % 10,
             report.compared,
-            report.compared_unit,
-            report.mismatches
+            report.compared_unit
         ));
     }
     let unapplied = u128::from(report.unapplied_total) * 1000;
@@ -373,7 +374,10 @@ fn run_match(
     report: &mut Report,
 ) -> Result<(), ReplayError> {
     let format = inputs.kind.format();
-    let mut tally = MatchTally::default();
+    let mut tally = MatchTally {
+        ids_are_ranks: matches!(format, Format::Lobster | Format::Itch),
+        ..MatchTally::default()
+    };
     let mut markets = std::collections::BTreeMap::new();
     for number in survey.instruments.keys() {
         if only.is_some_and(|only| only != *number) {

@@ -242,12 +242,10 @@ impl EarlyOrders {
             }
             MarketEvent::Set {
                 order_id, quantity, ..
-            } => {
-                if !self.live.contains_key(&order_id) {
-                    self.remove(record, order_id, quantity);
-                    self.filled = Some((record.number, order_id));
-                    self.live.insert(order_id, quantity);
-                }
+            } if !self.live.contains_key(&order_id) => {
+                self.remove(record, order_id, quantity);
+                self.filled = Some((record.number, order_id));
+                self.live.insert(order_id, quantity);
             }
             MarketEvent::Trade { price, quantity } if self.has_trades => {
                 self.trade(record, price, quantity)

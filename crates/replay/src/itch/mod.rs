@@ -254,9 +254,9 @@ impl Messages {
         let fields = Fields(&self.buffer);
         let locate = fields.u16(1);
         if let Some(at) = symbol_at(letter) {
-            if !self.symbols.contains_key(&locate) {
-                self.symbols.insert(locate, fields.symbol(at));
-            }
+            self.symbols
+                .entry(locate)
+                .or_insert_with(|| fields.symbol(at));
         }
         let event = event(letter, &fields).map_err(|what| ReplayError::malformed(place, what))?;
         let standing = match event {
