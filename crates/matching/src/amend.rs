@@ -13,28 +13,34 @@ use crate::work::cancel_incoming;
 use crate::MatchingEngine;
 
 impl<B: Book> MatchingEngine<B> {
+    #[inline(always)]
     fn live(&self, order_id: OrderId) -> Result<B::Slot, RejectReason> {
         self.book.find(order_id).ok_or(RejectReason::UnknownOrder)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn cancel(
         &mut self,
         order_id: OrderId,
         events: &mut impl EventSink,
     ) -> Result<(), RejectReason> {
         let slot = self.live(order_id)?;
-        self.cancel_live(slot, CancelReason::Requested, events);
+        self.cancel_inline(slot, CancelReason::Requested, events);
         Ok(())
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn cancel_live(
         &mut self,
         slot: B::Slot,
         reason: CancelReason,
         events: &mut impl EventSink,
     ) {
+        self.cancel_inline(slot, reason, events);
+    }
+
+    #[inline(always)]
+    fn cancel_inline(&mut self, slot: B::Slot, reason: CancelReason, events: &mut impl EventSink) {
         let order = self.take_out(slot);
         cancel_incoming(&order, order.open(), reason, events);
     }
@@ -105,7 +111,7 @@ impl<B: Book> MatchingEngine<B> {
         self.open_quantity[order.side as usize] -= quantity.0;
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn replace(
         &mut self,
         order_id: OrderId,

@@ -117,7 +117,10 @@ impl<B: Book> MatchingEngine<B> {
     }
 
     /// Applies one command and hands its events to `events`, in order.
-    #[inline]
+    ///
+    /// It is always inlined: where the kind of command is known, as behind an interface with one function for each,
+    /// only that kind's code is left.
+    #[inline(always)]
     pub fn apply(&mut self, command: &Command, events: &mut impl EventSink) {
         if let Err(reason) = self.take(command, events) {
             events.event(Event::Rejected {
@@ -125,12 +128,12 @@ impl<B: Book> MatchingEngine<B> {
                 reason,
             });
         }
-        if self.phase == Phase::Continuous {
+        if self.phase == Phase::Continuous && self.first_reached().is_some() {
             self.trigger_stops(events);
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, command: &Command, events: &mut impl EventSink) -> Result<(), RejectReason> {
         if self.sequence >= NUMBERS_END || self.next_priority >= NUMBERS_END {
             return Err(RejectReason::SequenceExhausted);
@@ -162,12 +165,24 @@ impl<B: Book> MatchingEngine<B> {
     }
 
     /// Takes out every order whose time is over.
-    #[inline]
+    #[inline(always)]
     fn expire(&mut self, events: &mut impl EventSink) {
-        while let Some((expiry, slot)) = self.book.first_to_expire() {
-            if expiry > self.clock {
-                break;
-            }
+        if self.first_due().is_some() {
+            self.expire_due(events);
+        }
+    }
+
+    #[inline(always)]
+    fn first_due(&self) -> Option<B::Slot> {
+        match self.book.first_to_expire() {
+            Some((expiry, slot)) if expiry <= self.clock => Some(slot),
+            _ => None,
+        }
+    }
+
+    #[cold]
+    fn expire_due(&mut self, events: &mut impl EventSink) {
+        while let Some(slot) = self.first_due() {
             let order = self.take_out(slot);
             events.event(Event::Expired {
                 order_id: order.id,
@@ -184,7 +199,7 @@ impl<B: Book> MatchingEngine<B> {
     }
 
     /// Removes a live order from the book and from its side's sum.
-    #[inline]
+    #[inline(always)]
     fn take_out(&mut self, slot: B::Slot) -> Order {
         let order = self.book.order(slot);
         self.book.remove(slot);

@@ -17,7 +17,7 @@ impl<B: Book> MatchingEngine<B> {
     }
 
     /// Activates waiting orders, one after another, until none is reached. Each triggers once, so this ends.
-    #[inline]
+    #[cold]
     pub(crate) fn trigger_stops(&mut self, events: &mut impl EventSink) {
         while let Some(slot) = self.first_reached() {
             let mut order = self.take_out(slot);
@@ -26,7 +26,7 @@ impl<B: Book> MatchingEngine<B> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn first_reached(&self) -> Option<B::Slot> {
         for side in Side::BOTH {
             let queue = Queue::stops(side);

@@ -44,7 +44,7 @@ impl Index {
     }
 
     /// 32 bits of hash, whose lowest bits are the entry at which to look first.
-    #[inline]
+    #[inline(always)]
     fn tag(&self, key: u64) -> u32 {
         let product = u128::from(key ^ self.seed) * u128::from(MULTIPLIER);
         ((product >> 64) as u64 ^ product as u64) as u32
@@ -56,13 +56,13 @@ impl Index {
     }
 
     /// The slot of `key`, where `is_key` tells whether a slot has that key.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, key: u64, is_key: impl Fn(u32) -> bool) -> Option<u32> {
         self.position(key, is_key)
             .map(|position| self.entries[position].slot)
     }
 
-    #[inline]
+    #[inline(always)]
     fn position(&self, key: u64, is_key: impl Fn(u32) -> bool) -> Option<usize> {
         let tag = self.tag(key);
         let mask = self.entries.len() - 1;
@@ -80,7 +80,7 @@ impl Index {
     }
 
     /// Adds a key that is not in here.
-    #[inline]
+    #[inline(always)]
     pub(super) fn insert(&mut self, key: u64, slot: u32) {
         if self.len >= self.entries.len() / 8 * 3 {
             self.grow();
@@ -90,7 +90,7 @@ impl Index {
         self.len += 1;
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, entry: Entry) {
         let mask = self.entries.len() - 1;
         let mut position = self.home(entry.tag);
@@ -107,7 +107,7 @@ impl Index {
     }
 
     /// Removes a key that is in here with `slot`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn remove(&mut self, key: u64, slot: u32) {
         let mask = self.entries.len() - 1;
         let mut hole = self.home(self.tag(key));

@@ -348,12 +348,12 @@ impl Book for Ladder {
         self.index.len()
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&self, id: OrderId) -> Option<u32> {
         self.index.find(id.0, |slot| self.hot(slot).id == id.0)
     }
 
-    #[inline]
+    #[inline(always)]
     fn order(&self, slot: u32) -> Order {
         let hot = self.hot(slot);
         let terms = hot.terms;
