@@ -33,7 +33,7 @@ BOOKS = ("reference", "ladder")
 LATENCY_SCENARIO = "normal"
 """The scenario whose latencies are measured."""
 
-DEFAULT_SEED = 8
+DEFAULT_SEED = 2
 QUICK_NEW_ORDERS = 250_000
 QUICK_RUNS = 3
 PASS_LIMIT_S = 10
