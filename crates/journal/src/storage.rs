@@ -167,21 +167,15 @@ impl Directory {
     /// It cannot be made.
     pub fn create(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
-        if !path.is_dir() {
-            fs::create_dir_all(path)?;
-            // Every parent may be new; a name is durable once the directory that holds it is synced.
-            for parent in path.ancestors().skip(1) {
-                let parent = if parent.as_os_str().is_empty() {
-                    Path::new(".")
-                } else {
-                    parent
-                };
-                // A parent that may not be opened is not one that was just made.
-                let Ok(directory) = File::open(parent) else {
-                    break;
-                };
-                directory.sync_all()?;
-            }
+        let missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
+        fs::create_dir_all(path)?;
+        // Each name that is new is durable once the directory that holds it is synced.
+        for directory in missing {
+            let holder = match directory.parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => parent,
+                _ => Path::new("."),
+            };
+            File::open(holder)?.sync_all()?;
         }
         Self::open(path)
     }
