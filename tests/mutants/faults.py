@@ -1,7 +1,7 @@
 """The faults that are planted: each a change of the rules' source that a market must not make.
 
-A change names a file under ``crates`` and a text that stands there exactly once. Text that is no longer found is an
-error: the fault has to be written anew for the new source, not left out.
+A change names a file under ``crates`` and a text that stands there exactly once, however its lines are broken. Text
+that is no longer found is an error: the fault has to be written anew for the new source, not left out.
 """
 
 from __future__ import annotations
@@ -105,7 +105,11 @@ MORE = (
         5,
         (WORK, "let priority = self.next_priority();", "let priority = self.book.order(slot).priority;"),
     ),
-    fault("an order lives an instant too long", 3, (LIB, "if expiry > self.clock {", "if expiry >= self.clock {")),
+    fault(
+        "an order lives an instant too long",
+        3,
+        (LIB, "if expiry <= self.clock => Some(slot)", "if expiry < self.clock => Some(slot)"),
+    ),
     fault("an order may expire at once", 4, (ENTER, "if expiry <= self.clock {", "if expiry < self.clock {")),
     fault(
         "fill or kill counts beyond the limit", 6, (WORK, "if !order.side.accepts(bound, level.price) {", "if false {")

@@ -118,13 +118,13 @@ def plant(files: dict[str, str], fault: Fault) -> dict[str, str]:
     planted = dict(files)
     for change in fault.changes:
         path = f"crates/{change.path}"
-        count = planted.get(path, "").count(change.old)
+        pattern = r"\s+".join(map(re.escape, change.old.split()))
+        planted[path], count = re.subn(pattern, change.new.replace("\\", r"\\"), planted.get(path, ""))
         if count != 1:
             raise PlantingError(
                 f"{fault.name!r}: crates/{change.path} holds the text {change.old!r} {count} times, not once; "
                 "write the fault anew for the source as it is"
             )
-        planted[path] = planted[path].replace(change.old, change.new)
     return planted
 
 
