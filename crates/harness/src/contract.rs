@@ -2,6 +2,9 @@
 //!
 //! The layouts are facts of the contract (sizes and offsets are pinned by the assertions below); the code is our own.
 
+#[cfg(target_endian = "big")]
+compile_error!("reports are laid out as words for little-endian machines");
+
 use core::ffi::c_void;
 use core::mem::{offset_of, size_of};
 
@@ -128,6 +131,26 @@ pub struct Report {
     pub taker_order_id: u64,
     /// Zero.
     pub reserved_3: u64,
+}
+
+/// Words of eight bytes in a [`Report`].
+pub const REPORT_WORDS: usize = size_of::<Report>() / size_of::<u64>();
+
+impl Report {
+    /// The report as words, in the order of its memory on a little-endian machine.
+    #[inline(always)]
+    pub const fn words(&self) -> [u64; REPORT_WORDS] {
+        [
+            self.kind as u64 | (self.side as u64) << 8,
+            self.sequence,
+            self.order_id,
+            self.price_ticks as u64,
+            self.quantity as u64,
+            self.maker_order_id,
+            self.taker_order_id,
+            0,
+        ]
+    }
 }
 
 /// A queue of reports, as a table of functions.

@@ -12,6 +12,9 @@ use proofbook_types::{
 use crate::contract::{CancelMessage, ModifyMessage, NewMessage, Report, ReportKind};
 use crate::ring::Ring;
 
+/// A push function of somebody else's queue: 1 done, 0 full.
+pub type ForeignPush = unsafe extern "C" fn(*mut c_void, *const Report) -> i32;
+
 /// Where reports go.
 pub enum Outlet {
     /// Our own ring.
@@ -19,7 +22,7 @@ pub enum Outlet {
     /// Somebody else's queue.
     Foreign {
         /// Its push function.
-        push: unsafe extern "C" fn(*mut c_void, *const Report) -> i32,
+        push: ForeignPush,
         /// Its handle.
         handle: *mut c_void,
     },
@@ -28,21 +31,25 @@ pub enum Outlet {
 impl Outlet {
     /// Adds a report, waiting while the queue is full.
     #[inline(always)]
-    fn push(&self, report: &Report) {
+    fn push(&self, report: Report) {
         match *self {
             Outlet::Ring(ring) => {
                 // SAFETY: the harness keeps the queue until the engine is shut down; only the matching thread pushes.
-                while !unsafe { (*ring).push(report) } {
+                while !unsafe { (*ring).push(report.words()) } {
                     core::hint::spin_loop();
                 }
             }
-            Outlet::Foreign { push, handle } => {
-                // SAFETY: function and handle came together in `engine_init`.
-                while unsafe { push(handle, report) } == 0 {
-                    core::hint::spin_loop();
-                }
-            }
+            Outlet::Foreign { push, handle } => push_foreign(push, handle, &report),
         }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn push_foreign(push: ForeignPush, handle: *mut c_void, report: &Report) {
+    // SAFETY: function and handle came together in `engine_init`.
+    while unsafe { push(handle, report) } == 0 {
+        core::hint::spin_loop();
     }
 }
 
@@ -55,81 +62,82 @@ struct Reporter<'a, const REJECT: u8> {
 /// [`Reporter`]'s parameter for new orders: the contract has no report for one that is rejected.
 const REJECT_SILENTLY: u8 = u8::MAX;
 
+impl<const REJECT: u8> Reporter<'_, REJECT> {
+    /// Reports what became of an order. Its quantity came in as 32 bits and only goes down.
+    #[inline(always)]
+    fn tell(&self, kind: u8, id: OrderId, side: Side, price: Option<Price>, quantity: Quantity) {
+        self.outlet.push(Report {
+            kind,
+            side: side as u8,
+            sequence: self.sequence,
+            order_id: id.0,
+            price_ticks: price.map_or(0, |price| price.0),
+            quantity: quantity.0 as u32,
+            ..Report::default()
+        });
+    }
+
+    #[inline(always)]
+    fn tell_trade(&self, maker: OrderId, taker: OrderId, price: Price, quantity: Quantity) {
+        self.outlet.push(Report {
+            kind: ReportKind::Trade as u8,
+            sequence: self.sequence,
+            price_ticks: price.0,
+            quantity: quantity.0 as u32,
+            maker_order_id: maker.0,
+            taker_order_id: taker.0,
+            ..Report::default()
+        });
+    }
+
+    #[inline(always)]
+    fn tell_reject(&self, id: Option<OrderId>) {
+        if REJECT != REJECT_SILENTLY {
+            self.outlet.push(Report {
+                kind: REJECT,
+                sequence: self.sequence,
+                order_id: id.map_or(0, |id| id.0),
+                ..Report::default()
+            });
+        }
+    }
+}
+
 impl<const REJECT: u8> EventSink for Reporter<'_, REJECT> {
     #[inline(always)]
     fn event(&mut self, event: Event) {
-        let report = Report {
-            sequence: self.sequence,
-            ..Report::default()
-        };
-        let price_ticks = |price: Option<Price>| price.map_or(0, |price| price.0);
-        // Every quantity came in as 32 bits and only goes down.
-        let narrow = |quantity: Quantity| quantity.0 as u32;
-        let report = match event {
+        match event {
             Event::Accepted {
                 order_id,
                 side,
                 price,
                 quantity,
                 ..
-            } => Report {
-                kind: ReportKind::OrderAck as u8,
-                side: side as u8,
-                order_id: order_id.0,
-                price_ticks: price_ticks(price),
-                quantity: narrow(quantity),
-                ..report
-            },
-            Event::Trade {
-                maker_id,
-                taker_id,
-                price,
-                quantity,
-                ..
-            } => Report {
-                kind: ReportKind::Trade as u8,
-                price_ticks: price.0,
-                quantity: narrow(quantity),
-                maker_order_id: maker_id.0,
-                taker_order_id: taker_id.0,
-                ..report
-            },
+            } => self.tell(ReportKind::OrderAck as u8, order_id, side, price, quantity),
             Event::Cancelled {
                 order_id,
                 side,
                 price,
                 quantity,
                 ..
-            } => Report {
-                kind: ReportKind::CancelAck as u8,
-                side: side as u8,
-                order_id: order_id.0,
-                price_ticks: price_ticks(price),
-                quantity: narrow(quantity),
-                ..report
-            },
+            } => self.tell(ReportKind::CancelAck as u8, order_id, side, price, quantity),
             Event::Replaced {
                 order_id,
                 side,
                 price,
                 quantity,
                 ..
-            } => Report {
-                kind: ReportKind::ModifyAck as u8,
-                side: side as u8,
-                order_id: order_id.0,
-                price_ticks: price_ticks(price),
-                quantity: narrow(quantity),
-                ..report
-            },
-            Event::Rejected { order_id, .. } if REJECT != REJECT_SILENTLY => Report {
-                kind: REJECT,
-                order_id: order_id.map_or(0, |id| id.0),
-                ..report
-            },
-            _ => return,
-        };
-        self.outlet.push(&report);
+            } => self.tell(ReportKind::ModifyAck as u8, order_id, side, price, quantity),
+            Event::Trade {
+                maker_id,
+                taker_id,
+                price,
+                quantity,
+                ..
+            } => self.tell_trade(maker_id, taker_id, price, quantity),
+            Event::Rejected { order_id, .. } => self.tell_reject(order_id),
+            _ => {}
+        }
     }
 }
 

@@ -166,7 +166,7 @@ unsafe extern "C" fn ring_create(capacity: u32) -> *mut c_void {
 
 unsafe extern "C" fn ring_push(handle: *mut c_void, report: *const Report) -> i32 {
     // SAFETY: the handle came from `ring_create`, and the contract has one pushing thread.
-    i32::from(unsafe { (*handle.cast::<Ring>()).push(&*report) })
+    i32::from(unsafe { (*handle.cast::<Ring>()).push((*report).words()) })
 }
 
 unsafe extern "C" fn ring_drain(handle: *mut c_void, out: *mut Report, limit: u32) -> u32 {

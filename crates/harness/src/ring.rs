@@ -14,7 +14,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::alloc::{alloc_zeroed, dealloc, handle_alloc_error, Layout};
 
-use crate::contract::Report;
+use crate::contract::{Report, REPORT_WORDS};
 
 /// Pushed reports become visible in groups of this many, or when the ring is flushed.
 const PUBLISH_EVERY: u64 = 32;
@@ -81,12 +81,15 @@ impl Ring {
             .expect("2^32 reports fit the address space")
     }
 
-    /// Adds a report. Whether there was room.
+    /// Adds a report, given as its eight words. Whether there was room.
+    ///
+    /// The words go straight from registers to the slot: a report put together in memory and then copied as a whole would
+    /// have to wait for its own stores, which a wide load cannot take from the store buffer.
     ///
     /// # Safety
     /// Only one thread pushes and flushes.
     #[inline(always)]
-    pub unsafe fn push(&self, report: &Report) -> bool {
+    pub unsafe fn push(&self, words: [u64; REPORT_WORDS]) -> bool {
         // SAFETY: the caller is the only thread on this side.
         let side = unsafe { &mut *self.push_side.0.get() };
         if side.pushed - side.taken_seen >= self.capacity {
@@ -97,8 +100,12 @@ impl Ring {
             }
         }
         let index = (side.pushed & (self.capacity - 1)) as usize;
-        // SAFETY: the index is below the capacity, and the slot is this side's (`pushed < taken + capacity`).
-        unsafe { ptr::write(self.slots.add(index), *report) };
+        // SAFETY: the index is below the capacity.
+        let slot = unsafe { self.slots.add(index) }.cast::<u64>();
+        for (place, word) in words.into_iter().enumerate() {
+            // SAFETY: the slot is this side's (`pushed < taken + capacity`) and holds so many words.
+            unsafe { ptr::write(slot.add(place), word) };
+        }
         side.pushed += 1;
         if side.pushed % PUBLISH_EVERY == 0 {
             self.publish(side.pushed);
@@ -182,9 +189,9 @@ mod tests {
             for round in 0..5 {
                 let start = round * 64;
                 for sequence in start..start + 64 {
-                    assert!(ring.push(&report(sequence)));
+                    assert!(ring.push(report(sequence).words()));
                 }
-                assert!(!ring.push(&report(9)));
+                assert!(!ring.push(report(9).words()));
                 let half: Vec<u64> = (start..start + 40).collect();
                 assert_eq!(take(&ring, 40), half);
                 let rest: Vec<u64> = (start + 40..start + 64).collect();
@@ -199,7 +206,7 @@ mod tests {
         let ring = Ring::new(64);
         // SAFETY: one thread is on both sides.
         unsafe {
-            assert!(ring.push(&report(1)));
+            assert!(ring.push(report(1).words()));
             assert!(take(&ring, 8).is_empty());
             ring.flush();
             assert_eq!(take(&ring, 8), [1]);
