@@ -2,11 +2,12 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use proofbook_book::Book;
 use proofbook_types::{
-    DecodeError, MarketConfig, Order, Phase, Price, Queue, Reader, Timestamp, Writer, CONFIG_BYTES,
-    ORDER_BYTES,
+    DecodeError, MarketConfig, Order, Phase, Price, Quantity, Queue, Reader, Timestamp, Writer,
+    CONFIG_BYTES, ORDER_BYTES,
 };
 
 use crate::enter::has_too_many_slices;
@@ -109,11 +110,17 @@ impl<B: Book> MatchingEngine<B> {
         if engine.sequence > NUMBERS_END || engine.next_priority == 0 {
             return inconsistent("sequence or priority numbers out of range");
         }
+        if engine.check_tick(engine.last_trade).is_err() {
+            return inconsistent("the last trade price is not a multiple of the tick");
+        }
         for queue in Queue::ALL {
             engine.restore_queue(queue, &mut bytes)?;
         }
         if !bytes.is_empty() {
             return inconsistent("bytes follow the last order");
+        }
+        if !engine.has_distinct_priorities() {
+            return inconsistent("two orders have one priority number");
         }
         if engine.phase == Phase::Continuous {
             if engine.is_crossed() {
@@ -147,46 +154,80 @@ impl<B: Book> MatchingEngine<B> {
     }
 
     fn restore_order(&mut self, order: &Order) -> Result<(), DecodeError> {
-        let open = order.displayed.checked_add(order.hidden);
-        let shows = order.display.map_or(order.hidden.is_zero(), |display| {
-            order.displayed <= display && !display.is_zero()
-        });
-        let has_too_many_slices = match (order.display, open) {
-            (Some(display), Some(open)) => has_too_many_slices(display, open),
-            _ => false,
-        };
-        if order.displayed.is_zero() || !shows || has_too_many_slices {
-            return inconsistent("an order's displayed and hidden quantities contradict its terms");
-        }
-        if !order.time_in_force.rests() && (order.stop_price.is_none() || order.price.is_none()) {
-            return inconsistent("an order's time in force does not let it rest or wait");
-        }
-        if order
-            .time_in_force
-            .expiry()
-            .is_some_and(|at| at <= self.clock)
-        {
-            return inconsistent("an expired order is live");
-        }
-        let side = &mut self.open_quantity[order.side as usize];
-        match open.and_then(|open| side.checked_add(open.0)) {
-            Some(sum)
-                if open
-                    .and_then(|open| open.checked_add(order.filled))
-                    .is_some() =>
-            {
-                *side = sum;
-            }
-            _ => return inconsistent("open or filled quantities do not fit 64 bits"),
-        }
+        let open = self.check_restored(order)?;
         if self.book.find(order.id).is_some() {
             return inconsistent("two orders have one id");
         }
-        if self.book.len() >= self.config.max_orders as usize {
-            return inconsistent("more orders than the market may hold");
+        let live = self.book.len() as u64;
+        if live >= u64::from(self.config.max_orders) || live >= self.sequence {
+            return inconsistent("more orders than the market may hold, or than it took commands");
+        }
+        let sum = &mut self.open_quantity[order.side as usize];
+        match sum.checked_add(open.0) {
+            Some(total) => *sum = total,
+            None => return inconsistent("open quantities do not fit 64 bits"),
         }
         self.book.insert(order);
         Ok(())
+    }
+
+    /// Whether some command could have left this order live. Gives its open quantity.
+    fn check_restored(&self, order: &Order) -> Result<Quantity, DecodeError> {
+        let Some(open) = order.displayed.checked_add(order.hidden) else {
+            return inconsistent("open quantities do not fit 64 bits");
+        };
+        if open.checked_add(order.filled).is_none() {
+            return inconsistent("open and filled quantity do not fit 64 bits");
+        }
+        let shows = match order.display {
+            None => order.hidden.is_zero(),
+            Some(display) => {
+                order.displayed <= display
+                    && self.check_quantity(display).is_ok()
+                    && !has_too_many_slices(display, open)
+            }
+        };
+        let in_lots = self.check_quantity(order.displayed).is_ok()
+            && self.check_order_quantity(open).is_ok()
+            && order.filled.0 % self.config.lot_size == 0;
+        if !shows || !in_lots {
+            return inconsistent("an order's quantities contradict its terms or the market's");
+        }
+        let on_ticks =
+            self.check_tick(order.price).is_ok() && self.check_tick(order.stop_price).is_ok();
+        let rank_price = order.price.or(order.stop_price);
+        if !on_ticks || rank_price.is_some_and(|price| self.is_notional_too_large(price, open)) {
+            return inconsistent("an order's prices contradict the market's terms");
+        }
+        let may_rest = order.time_in_force.rests() && order.price.is_some();
+        let may_wait = order.stop_price.is_some()
+            && order.filled.is_zero()
+            && (order.time_in_force.rests() || order.price.is_some());
+        let lasts = match order.stop_price {
+            None => may_rest,
+            Some(_) => may_wait,
+        };
+        if !lasts || (!may_rest && (order.post_only || order.display.is_some())) {
+            return inconsistent("an order's terms do not let it rest or wait");
+        }
+        match order.time_in_force.expiry() {
+            Some(expiry) if expiry <= self.clock => inconsistent("an expired order is live"),
+            _ => Ok(open),
+        }
+    }
+
+    /// Whether no two live orders have one priority number.
+    fn has_distinct_priorities(&self) -> bool {
+        let mut priorities = Vec::with_capacity(self.book.len());
+        for queue in Queue::ALL {
+            let mut slot = self.book.best(queue);
+            while let Some(found) = slot {
+                priorities.push(self.book.order(found).priority);
+                slot = self.book.next(found);
+            }
+        }
+        priorities.sort_unstable();
+        priorities.windows(2).all(|pair| pair[0] != pair[1])
     }
 
     /// Checks everything that must hold between commands, at any cost.
@@ -224,6 +265,9 @@ impl<B: Book> MatchingEngine<B> {
                 self.book.len(),
                 self.open_quantity
             ));
+        }
+        if !self.has_distinct_priorities() {
+            return Err(String::from("two orders have one priority number"));
         }
         if self.phase == Phase::Continuous && self.is_crossed() {
             return Err(String::from("the book is crossed"));

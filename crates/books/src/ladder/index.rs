@@ -31,7 +31,7 @@ pub(super) struct Index {
 impl Index {
     /// Room for `capacity` keys before it has to grow.
     pub(super) fn with_capacity(capacity: usize, seed: u64) -> Self {
-        let size = (capacity.max(8) / 3 * 8).next_power_of_two();
+        let size = (capacity.max(6).div_ceil(3) * 8).next_power_of_two();
         Index {
             entries: vec![EMPTY; size],
             len: 0,

@@ -175,6 +175,16 @@ impl Ladder {
         }
     }
 
+    /// The same, with a seed that only this process knows: for markets whose ids come from others.
+    #[cfg(feature = "std")]
+    pub fn with_secret_seed(orders: usize) -> Self {
+        use core::hash::{BuildHasher, Hasher};
+        let seed = std::collections::hash_map::RandomState::new()
+            .build_hasher()
+            .finish();
+        Self::with_seed(orders, seed)
+    }
+
     #[inline]
     fn hot(&self, slot: u32) -> &Hot {
         &self.hot[slot as usize]
