@@ -225,7 +225,7 @@ mod tests {
             scope.spawn(move || {
                 for sequence in 0..REPORTS {
                     // SAFETY: this thread alone pushes.
-                    while !unsafe { shared.0.push(&report(sequence)) } {
+                    while !unsafe { shared.0.push(report(sequence).words()) } {
                         std::thread::yield_now();
                     }
                 }
