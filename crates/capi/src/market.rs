@@ -56,7 +56,7 @@ impl Market {
         let failure = |text: &dyn core::fmt::Display| Failure::new(Status::Config, text);
         let config = MarketConfig::decode(config).map_err(|error| failure(&error))?;
         let engine =
-            MatchingEngine::new(config, Ladder::default()).map_err(|error| failure(&error))?;
+            MatchingEngine::new(config, Ladder::with_secret_seed()).map_err(|error| failure(&error))?;
         Ok(Market::over(engine))
     }
 

@@ -128,9 +128,12 @@ pub struct Ladder {
     accounts: Index,
 }
 
+/// Live orders that a book has room for unless told otherwise.
+const CAPACITY: usize = 1024;
+
 impl Default for Ladder {
     fn default() -> Self {
-        Ladder::with_capacity(1024)
+        Ladder::with_capacity(CAPACITY)
     }
 }
 
@@ -175,14 +178,14 @@ impl Ladder {
         }
     }
 
-    /// The same, with a seed that only this process knows: for markets whose ids come from others.
+    /// An empty book with a seed that only this process knows: for markets whose ids come from others.
     #[cfg(feature = "std")]
-    pub fn with_secret_seed(orders: usize) -> Self {
+    pub fn with_secret_seed() -> Self {
         use core::hash::{BuildHasher, Hasher};
         let seed = std::collections::hash_map::RandomState::new()
             .build_hasher()
             .finish();
-        Self::with_seed(orders, seed)
+        Self::with_seed(CAPACITY, seed)
     }
 
     #[inline]
