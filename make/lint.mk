@@ -4,13 +4,14 @@
 
 typed_examples := $(wildcard tests/typing)
 
-lint: lint-tree lint-rust lint-python lint-riscv ## Check format, lints, types, stubs, dependency directions, tidiness and the bare RISC-V build
+lint: lint-tree lint-rust lint-python lint-riscv ## Check formats, lints, types, stubs, directions of dependency, tidiness, the RISC-V build
 
 lint-tree: $(VENV)/.stamp-python ## Check the directions of dependency, sizes and texts
 	$(BIN)/python tools/check_dependencies.py
 	$(BIN)/python tools/tidy.py
 
 lint-rust: $(VENV)/.stamp-tools ## rustfmt and clippy, warnings are errors
+	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || { echo "make lint needs rustfmt and clippy: rustup component add rustfmt clippy" >&2; exit 1; }
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 
