@@ -127,6 +127,52 @@ fn without_syncs_an_acknowledgement_means_written() {
     assert_eq!(left.end.sequence, 1);
 }
 
+/// A record as it is documented, and the link that it makes.
+fn record(number: u64, command: &[u8], before: &[u8; 32], durable: u64) -> (Vec<u8>, [u8; 32]) {
+    let linked = [&number.to_le_bytes()[..], command, before].concat();
+    let chain = *blake3::hash(&linked).as_bytes();
+    let link = u64::from_le_bytes(chain[..8].try_into().expect("eight bytes"));
+    let checksum = link.wrapping_add(durable.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let bytes = [&linked[..], &durable.to_le_bytes(), &checksum.to_le_bytes()].concat();
+    (bytes, chain)
+}
+
+#[test]
+fn a_correct_checksum_is_not_enough() {
+    let (disk, _, mut journal) = start(group(2, u64::MAX));
+    for number in 1..=4 {
+        let _ticket = journal.append(&cancel(number)).expect("the disk is sound");
+    }
+    let chain = journal.chain().0;
+    journal.close().expect("the disk is sound");
+    let sound = disk.contents(FIRST_SEGMENT).expect("it was written");
+    let fifth = |number, command: &[u8], before, durable| {
+        let (bytes, _) = record(number, command, before, durable);
+        disk.put(FIRST_SEGMENT, [&sound[..], &bytes].concat());
+        scan(&disk, 0, &mut |_, _, _| {}).map(|found| found.end.sequence)
+    };
+    let command = cancel(5).encode();
+    assert_eq!(fifth(5, &command, &chain, 4).expect("it is sound"), 5);
+    assert_eq!(fifth(5, &command, &chain, 2).expect("it is sound"), 5);
+    let mut undefined = command;
+    undefined[0] = 99;
+    let wrong = [
+        ("another number", fifth(6, &command, &chain, 4)),
+        ("another link", fifth(5, &command, &[3; 32], 4)),
+        ("durable itself", fifth(5, &command, &chain, 5)),
+        ("less durable than before", fifth(5, &command, &chain, 1)),
+        ("no command", fifth(5, &undefined, &chain, 4)),
+    ];
+    for (what, result) in wrong {
+        match result {
+            Err(JournalError::Damaged { offset, .. }) => {
+                assert_eq!(offset, 512 + 4 * 128, "{what}")
+            }
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+}
+
 #[test]
 fn the_bytes_are_those_that_are_documented() {
     let (disk, _, mut journal) = start(group(2, u64::MAX));
@@ -152,14 +198,11 @@ fn the_bytes_are_those_that_are_documented() {
     header.extend_from_slice(checksum.as_bytes());
     assert_eq!(file[..512], header);
     let mut chain = *genesis.as_bytes();
-    for (number, durable) in [(1u64, 0u64), (2, 0), (3, 2)] {
-        let linked = [&number.to_le_bytes()[..], &cancel(number).encode(), &chain].concat();
-        chain = *blake3::hash(&linked).as_bytes();
-        let link = u64::from_le_bytes(chain[..8].try_into().expect("eight bytes"));
-        let checksum = link.wrapping_add(durable.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let record = [&linked[..], &durable.to_le_bytes(), &checksum.to_le_bytes()].concat();
+    for (number, durable) in [(1, 0), (2, 0), (3, 2)] {
+        let (bytes, link) = record(number, &cancel(number).encode(), &chain, durable);
+        chain = link;
         let at = 512 + (number as usize - 1) * 128;
-        assert_eq!(file[at..at + 128], record, "record {number}");
+        assert_eq!(file[at..at + 128], bytes, "record {number}");
     }
     let mut watermark = [&b"PROOFACK"[..], &3u64.to_le_bytes(), &chain, &[0; 8]].concat();
     let checksum = blake3::hash(&watermark);
