@@ -17,7 +17,11 @@ use std::alloc::{alloc_zeroed, dealloc, handle_alloc_error, Layout};
 use crate::contract::{Report, REPORT_WORDS};
 
 /// Pushed reports become visible in groups of this many, or when the ring is flushed.
-const PUBLISH_EVERY: u64 = 32;
+const PUBLISH_EVERY: u64 = 64;
+
+/// The ring's memory comes round again only after the other core has read it, so a slot's line is fetched for writing
+/// this many slots before it is needed.
+const PREFETCH_SLOTS: u64 = 8;
 
 /// A power of two: the ring's memory starts on a large page.
 const RING_ALIGN: usize = 2 << 20;
@@ -27,8 +31,8 @@ struct Line<T>(T);
 
 struct PushSide {
     pushed: u64,
-    /// A past value of `taken`.
-    taken_seen: u64,
+    /// A past value of `taken`, plus the capacity: up to here there is room.
+    limit: u64,
 }
 
 struct DrainSide {
@@ -40,7 +44,8 @@ struct DrainSide {
 /// The ring. [`Ring::push`] and [`Ring::flush`] are for one thread, [`Ring::drain`] for one other.
 pub struct Ring {
     slots: *mut Report,
-    capacity: u64,
+    /// The capacity less 1.
+    mask: u64,
     published: Line<AtomicU64>,
     taken: Line<AtomicU64>,
     push_side: Line<UnsafeCell<PushSide>>,
@@ -62,12 +67,12 @@ impl Ring {
         unsafe { ptr::write_bytes(slots, 0, capacity as usize) };
         Box::new(Ring {
             slots,
-            capacity,
+            mask: capacity - 1,
             published: Line(AtomicU64::new(0)),
             taken: Line(AtomicU64::new(0)),
             push_side: Line(UnsafeCell::new(PushSide {
                 pushed: 0,
-                taken_seen: 0,
+                limit: capacity,
             })),
             drain_side: Line(UnsafeCell::new(DrainSide {
                 taken: 0,
@@ -92,16 +97,11 @@ impl Ring {
     pub unsafe fn push(&self, words: [u64; REPORT_WORDS]) -> bool {
         // SAFETY: the caller is the only thread on this side.
         let side = unsafe { &mut *self.push_side.0.get() };
-        if side.pushed - side.taken_seen >= self.capacity {
-            self.publish(side.pushed);
-            side.taken_seen = self.taken.0.load(Ordering::Acquire);
-            if side.pushed - side.taken_seen >= self.capacity {
-                return false;
-            }
+        if side.pushed == side.limit && !self.look_for_room(side) {
+            return false;
         }
-        let index = (side.pushed & (self.capacity - 1)) as usize;
-        // SAFETY: the index is below the capacity.
-        let slot = unsafe { self.slots.add(index) }.cast::<u64>();
+        self.prefetch(side.pushed + PREFETCH_SLOTS);
+        let slot = self.slot(side.pushed).cast::<u64>();
         for (place, word) in words.into_iter().enumerate() {
             // SAFETY: the slot is this side's (`pushed < taken + capacity`) and holds so many words.
             unsafe { ptr::write(slot.add(place), word) };
@@ -111,6 +111,33 @@ impl Ring {
             self.publish(side.pushed);
         }
         true
+    }
+
+    /// Where the report of a position lies.
+    #[inline(always)]
+    fn slot(&self, position: u64) -> *mut Report {
+        // SAFETY: the index is below the capacity.
+        unsafe { self.slots.add((position & self.mask) as usize) }
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, position: u64) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use core::arch::x86_64::{_mm_prefetch, _MM_HINT_ET0};
+            // SAFETY: a hint, for an address within the ring.
+            unsafe { _mm_prefetch::<_MM_HINT_ET0>(self.slot(position).cast()) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = position;
+    }
+
+    /// Publishes what there is, so that the other side can make room, and sees whether it has.
+    #[cold]
+    fn look_for_room(&self, side: &mut PushSide) -> bool {
+        self.publish(side.pushed);
+        side.limit = self.taken.0.load(Ordering::Acquire) + self.mask + 1;
+        side.pushed < side.limit
     }
 
     #[inline(always)]
@@ -139,11 +166,11 @@ impl Ring {
             side.published_seen = self.published.0.load(Ordering::Acquire);
         }
         let count = (side.published_seen - side.taken).min(limit as u64) as usize;
-        let start = (side.taken & (self.capacity - 1)) as usize;
-        let first = count.min(self.capacity as usize - start);
+        let start = side.taken & self.mask;
+        let first = count.min((self.mask + 1 - start) as usize);
         // SAFETY: the slots are within the ring and this side's (`taken..published`); `out` holds `limit` reports.
         unsafe {
-            ptr::copy_nonoverlapping(self.slots.add(start), out, first);
+            ptr::copy_nonoverlapping(self.slot(start), out, first);
             ptr::copy_nonoverlapping(self.slots, out.add(first), count - first);
         }
         if count > 0 {
@@ -157,7 +184,7 @@ impl Ring {
 impl Drop for Ring {
     fn drop(&mut self) {
         // SAFETY: allocated in `new` with this layout.
-        unsafe { dealloc(self.slots.cast(), Self::layout(self.capacity)) };
+        unsafe { dealloc(self.slots.cast(), Self::layout(self.mask + 1)) };
     }
 }
 
