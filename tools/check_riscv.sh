@@ -34,7 +34,8 @@ if ! has_compiler; then
     trap 'rm -f "$log"' EXIT
     echo "Installing ${packages[*]} ..."
     export DEBIAN_FRONTEND=noninteractive
-    { apt-get update && apt-get install --yes --no-install-recommends "${packages[@]}"; } >"$log" 2>&1 || {
+    timeout=(-o Acquire::http::Timeout=20 -o Acquire::Retries=1)
+    { apt-get "${timeout[@]}" update && apt-get "${timeout[@]}" install --yes --no-install-recommends "${packages[@]}"; } >"$log" 2>&1 || {
         tail -n 5 "$log" >&2
         skip "$wanted, and installing them failed"
     }
