@@ -6,6 +6,7 @@ Run as `python tools/tidy.py`. Each complaint names the file and line, what was 
   reasons, and an exception that is no longer needed is a complaint too;
 - source files say at the top what they are;
 - no marks of unfinished work, no paths of one machine, no host names of package registries;
+- the ring has no floating point, clock, thread or hash table of random order, so that equal commands give equal bytes;
 - each unsafe block has a comment that starts with SAFETY, each crate that has one has its section in `SAFETY.md`.
 """
 
@@ -33,6 +34,10 @@ LONG_FUNCTIONS: Mapping[str, str] = {
     "crates/types/src/event.rs:raw": "one arm for each kind of event; apart they could not be compared with each other",
 }
 """Functions that may be longer, as `path:name`, each with its reason."""
+
+RING = ("crates/types/src/", "crates/book/src/", "crates/matching/src/", "crates/books/src/")
+UNEQUAL = re.compile(r"\b(f32|f64|HashMap|HashSet|Instant|SystemTime|thread)\b")
+"""What could make two runs of the ring differ."""
 
 CODE = frozenset({".rs", ".py", ".pyi", ".sh", ".c", ".h", ".mk", ".js", ".html", ".css"})
 TEXT = CODE | {".md", ".toml", ".yml", ".yaml", ".json", ".txt", ""}
@@ -162,6 +167,14 @@ def check_unsafe(path: str, text: str) -> Iterator[Complaint]:
             yield Complaint(path, index + 1, "expected a comment '// SAFETY: ...' above the unsafe code")
 
 
+def check_ring(path: str, text: str) -> Iterator[Complaint]:
+    """Nothing in the ring can make two runs differ."""
+    if path.startswith(RING):
+        for number, line in enumerate(rust_code(text).splitlines(), 1):
+            if match := UNEQUAL.search(line):
+                yield Complaint(path, number, f"{match.group()} in the ring: equal commands must give equal bytes")
+
+
 def check_safety_document(texts: Mapping[str, str]) -> Iterator[Complaint]:
     """Crates with unsafe code are the sections of SAFETY.md."""
     has_unsafe = {
@@ -206,6 +219,7 @@ def complaints(texts: Mapping[str, str]) -> Iterator[Complaint]:
             yield from check_sizes(path, text)
             yield from check_head(path, text)
             yield from check_unsafe(path, text)
+            yield from check_ring(path, text)
         yield from check_texts(path, text)
     yield from check_safety_document(texts)
     yield from check_exceptions(texts)

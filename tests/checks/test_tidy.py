@@ -101,6 +101,15 @@ def test_unsafe_code_is_argued_for(code: str, is_argued: bool) -> None:
     assert found == ([] if is_argued else ["expected a comment '// SAFETY: ...' above the unsafe code"])
 
 
+@pytest.mark.parametrize(
+    "code", ["let x: f64 = y;", "use std::time::Instant;", "HashMap::new();", "std::thread::spawn(f);"]
+)
+def test_the_ring_is_the_same_everywhere(code: str) -> None:
+    text = f"//! No f64 here.\n{code}\n"
+    assert len(complaints("crates/matching/src/work.rs", text)) == 1
+    assert complaints("crates/bench/src/measure.rs", text) == []
+
+
 def test_crates_with_unsafe_code_have_their_section() -> None:
     files = {"crates/a/src/lib.rs": "//! Doc.\nunsafe fn a() {}\n", "SAFETY.md": "## `crates/b`\n"}
     found = [complaint.text.split(":")[0] for complaint in tidy.complaints(files)]

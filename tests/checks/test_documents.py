@@ -1,0 +1,58 @@
+"""What the documents say of the tree is true of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from .loading import load
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+PATH = re.compile(r"`((?:crates|python|tests|tools|make|docs|bench|scripts)/[\w./{},-]*)`")
+
+
+def named_paths(text: str) -> list[str]:
+    """Paths in backquotes, with alternatives in braces written out."""
+    paths = []
+    for name in PATH.findall(text):
+        braces = re.fullmatch(r"(.*)\{(.*)\}(.*)", name)
+        if braces is None:
+            paths.append(name)
+        else:
+            paths += [braces[1] + part + braces[3] for part in braces[2].split(",")]
+    return paths
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_paths_exist(document: Path) -> None:
+    missing = [path for path in named_paths(document.read_text()) if not (ROOT / path).exists()]
+    assert missing == []
+
+
+def test_paths_are_found_at_all() -> None:
+    named = named_paths("in `crates/types/src/{order,config}.rs` and `docs/RULES.md`, not `make lint`")
+    assert named == ["crates/types/src/order.rs", "crates/types/src/config.rs", "docs/RULES.md"]
+
+
+def test_the_table_of_crates_is_the_one_that_is_enforced() -> None:
+    check = load("check_dependencies")
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", (ROOT / "ARCHITECTURE.md").read_text(), re.MULTILINE)
+    imports = dict(rows)
+    assert sorted(imports) == sorted(check.ALLOWED)
+    assert sorted(imports) == sorted(path.parent.name for path in ROOT.glob("crates/*/Cargo.toml"))
+    for name, text in imports.items():
+        named = set(re.findall(r"`(\w+)`", text)) | (check.RING if "the ring" in text else set())
+        if text.startswith("anything but the other edges"):
+            named = set(check.ALLOWED) - check.EDGES - named
+        assert named == set(check.ALLOWED[name]), name
+
+
+def test_make_targets_exist() -> None:
+    makefiles = [ROOT / "Makefile", *sorted((ROOT / "make").glob("*.mk"))]
+    targets = {name for file in makefiles for name in re.findall(r"^([\w-]+):", file.read_text(), re.MULTILINE)}
+    for document in DOCUMENTS:
+        named = set(re.findall(r"`make ([a-z][\w-]*)", document.read_text()))
+        assert named <= targets, document.name
