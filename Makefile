@@ -55,8 +55,17 @@ test-rust: $(VENV)/.stamp-tools ## Run the Rust tests
 test-python: $(VENV)/.stamp-native ## Run the Python tests
 	$(BIN)/python -m pytest -q
 
+wheel: $(VENV)/.stamp-python ## Build a wheel, install it into a clean environment, and run the Python tests there
+	rm -rf dist
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --quiet --release --out dist
+	$(PYTHON) -m venv dist/venv
+	dist/venv/bin/python -m pip install --quiet --upgrade pip
+	dist/venv/bin/python -m pip install --quiet "$$(echo dist/*.whl)[dev]"
+	dist/venv/bin/python -m pytest -q
+
 clean: ## Remove .venv and out (native builds stay in their cache)
 	rm -rf $(VENV) $(OUT) dist
 
+include make/bench.mk
 include make/harness.mk
 include make/lint.mk

@@ -118,7 +118,7 @@ def _commands(plan: Plan) -> dict[str, list[str]]:
         program = peer / "run"
         if not program.is_file():
             raise InputError(f"{peer} is no peer: it has no program 'run'")
-        commands[peer.name] = [str(program)]
+        commands[peer.name] = [str(program.resolve())]
     return commands
 
 
@@ -253,21 +253,27 @@ def _ratios(runs: Mapping[str, Mapping[str, Sequence[Result]]]) -> Result:
     return ratios
 
 
-def peers_in(folder: Path) -> tuple[Path, ...]:
-    """The peers below a folder, after building each of them.
+def build_peers(folder: Path) -> tuple[tuple[Path, ...], dict[str, str]]:
+    """Builds the peers below a folder.
+
+    Returns:
+        The folders of those that build, and for each other one why it does not: it may need tools that are not here.
 
     Raises:
-        InputError: One does not build.
+        InputError: There are none.
     """
-    peers = tuple(sorted(program.parent for program in folder.glob("*/run")))
-    if not peers:
-        raise InputError(f"{folder} holds no peers: no */run in it")
-    for peer in peers:
-        build = peer / "build"
-        finished = subprocess.run([str(build)], capture_output=True, text=True, check=False)
-        if finished.returncode != 0:
-            raise InputError(f"{build} failed ({finished.returncode}): {finished.stderr.strip()[-2000:]}")
-    return peers
+    built: list[Path] = []
+    failed: dict[str, str] = {}
+    for build in sorted(folder.glob("*/build")):
+        peer = build.parent
+        finished = subprocess.run([str(build.resolve())], capture_output=True, text=True, check=False)
+        if finished.returncode == 0:
+            built.append(peer)
+        else:
+            failed[peer.name] = finished.stderr.strip()[-2000:] or f"build ended with {finished.returncode}"
+    if not built and not failed:
+        raise InputError(f"{folder} holds no peers: expected */build and */run in it")
+    return tuple(built), failed
 
 
 def register(app: typer.Typer) -> None:
@@ -294,8 +300,10 @@ def register(app: typer.Typer) -> None:
             result = quick(seed)
             typer.echo(bench_report.quick_text(result))
         else:
-            plan = Plan(seed, new_orders, runs, rate, peers_in(peers) if peers else ())
-            result = full(plan, say)
+            built, failed = build_peers(peers) if peers else ((), {})
+            for name, reason in failed.items():
+                say(f"peer {name} is left out, it does not build: {reason}")
+            result = full(Plan(seed, new_orders, runs, rate, built), say) | {"peers_left_out": failed}
             paths = bench_report.write(result, out)
             typer.echo(paths[0].read_text())
             for path in paths:

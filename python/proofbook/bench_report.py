@@ -291,6 +291,9 @@ def markdown(result: Result) -> str:
         "as it goes, gets three full passes. The project's builds check every sum for overflow; the peers are built as "
         "their authors release them. No process is pinned to a core.",
     ]
+    if left_out := result.get("peers_left_out"):
+        reasons = "; ".join(f"{name}: {reason.splitlines()[-1]}" for name, reason in left_out.items())
+        intro += ["", f"Left out, since they did not build here: {reasons}."]
     sections = [
         intro,
         _throughput_section(result),
