@@ -44,7 +44,8 @@ fn read_run(record: &mut Record) -> Run {
     let count = record.number();
     let steps = (0..count)
         .map(|_| {
-            let command: [u8; COMMAND_BYTES] = record.take(COMMAND_BYTES).try_into().expect("a command");
+            let command: [u8; COMMAND_BYTES] =
+                record.take(COMMAND_BYTES).try_into().expect("a command");
             let length = record.number() as usize;
             Step {
                 command: Command::decode(&command).expect("the record holds commands"),
