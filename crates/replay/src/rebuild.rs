@@ -245,8 +245,8 @@ impl<B: Book> Rebuild<B> {
         self.totals = [0; 2];
     }
 
-    /// BLAKE3 over the live orders: for bids, then asks, the number of orders (8 bytes, little-endian) and each order's
-    /// 96 canonical bytes in priority.
+    /// BLAKE3 over what stands in the book, however it came there: for bids, then asks, the number of orders, and each
+    /// order's id, price in ticks and quantity, in priority; 8 bytes each, little-endian.
     pub fn digest(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
         for side in Side::BOTH {
@@ -256,7 +256,9 @@ impl<B: Book> Rebuild<B> {
             };
             hasher.update(&(orders().count() as u64).to_le_bytes());
             for order in orders() {
-                hasher.update(&order.encode());
+                hasher.update(&order.id.0.to_le_bytes());
+                hasher.update(&order.price.map_or(0, |price| price.0).to_le_bytes());
+                hasher.update(&order.displayed.0.to_le_bytes());
             }
         }
         *hasher.finalize().as_bytes()

@@ -116,7 +116,7 @@ pub struct FinalBook {
     pub ask_levels: u64,
     /// Orders.
     pub orders: u64,
-    /// In match mode the digest of the market's state; in rebuild mode BLAKE3 over the live orders.
+    /// In match mode the digest of the market's state; in rebuild mode BLAKE3 over what stands in the book.
     pub digest: String,
 }
 

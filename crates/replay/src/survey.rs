@@ -206,7 +206,7 @@ struct EarlyOrders {
 }
 
 /// A trade record follows within this many records of the order records that it explains.
-const TRADE_DISTANCE_MAX: u64 = 3;
+const TRADE_DISTANCE_MAX: u64 = 8;
 
 impl EarlyOrders {
     fn new(has_trades: bool) -> Self {
@@ -225,7 +225,7 @@ impl EarlyOrders {
                 order_id, quantity, ..
             } => {
                 self.first_added.get_or_insert(order_id);
-                self.live.insert(order_id, quantity);
+                self.live.entry(order_id).or_insert(quantity);
             }
             MarketEvent::Execute {
                 order_id, quantity, ..
@@ -256,8 +256,10 @@ impl EarlyOrders {
 
     fn remove(&mut self, record: &Record, order_id: u64, quantity: u64) {
         if let Some(left) = self.live.get_mut(&order_id) {
-            *left = left.saturating_sub(quantity);
-            if *left == 0 {
+            // What takes more than there is will not be applied, and makes no early order.
+            if *left > quantity {
+                *left -= quantity;
+            } else if *left == quantity {
                 self.live.remove(&order_id);
             }
             return;
