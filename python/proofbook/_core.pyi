@@ -1,8 +1,9 @@
 """The native module. Import from `proofbook`, not from here."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, SupportsIndex, TypeAlias, final, overload
 
 import pyarrow as pa
@@ -126,7 +127,14 @@ class Rejected(Event):
 class Placed(Event):
     """An order took the last place at its price in a queue."""
 
-    __match_args__: ClassVar[tuple[str, str, str, str, str, str]] = ("order_id", "queue", "price", "displayed", "hidden", "priority")
+    __match_args__: ClassVar[tuple[str, str, str, str, str, str]] = (
+        "order_id",
+        "queue",
+        "price",
+        "displayed",
+        "hidden",
+        "priority",
+    )
     @property
     def order_id(self) -> int:
         """The order."""
@@ -167,7 +175,14 @@ class Placed(Event):
 class Trade(Event):
     """Two orders traded."""
 
-    __match_args__: ClassVar[tuple[str, str, str, str, str, str]] = ("maker_id", "taker_id", "taker_side", "price", "quantity", "maker_open")
+    __match_args__: ClassVar[tuple[str, str, str, str, str, str]] = (
+        "maker_id",
+        "taker_id",
+        "taker_side",
+        "price",
+        "quantity",
+        "maker_open",
+    )
     @property
     def maker_id(self) -> int:
         """The resting order; in an auction, the one that came first."""
@@ -299,7 +314,13 @@ class Cancelled(Event):
 class Replaced(Event):
     """A replace was taken."""
 
-    __match_args__: ClassVar[tuple[str, str, str, str, str]] = ("order_id", "side", "price", "quantity", "kept_priority")
+    __match_args__: ClassVar[tuple[str, str, str, str, str]] = (
+        "order_id",
+        "side",
+        "price",
+        "quantity",
+        "kept_priority",
+    )
     @property
     def order_id(self) -> int:
         """The order."""
@@ -383,7 +404,6 @@ class Uncrossed(Event):
     @property
     def quantity_lots(self) -> int:
         """The quantity that trades at it, in lots."""
-
 
 @final
 class Events:
@@ -837,3 +857,75 @@ class RawMarket:
     @property
     def structure(self) -> Structure:
         """The name of the book's structure."""
+
+@final
+class RunSession:
+    """A run of commands through the engine over the fast book, measured command by command. See `proofbook.runs`."""
+
+    @staticmethod
+    def sample(seed: int, commands: int) -> RunSession:
+        """A run of the sample that belongs to `seed`."""
+    @staticmethod
+    def open(paths: Sequence[str | Path], book: str | Path | None = None, symbol: str | None = None) -> RunSession:
+        """A run of a user's files."""
+    def step(self) -> bool:
+        """Work for a moment; tell whether there is more to do."""
+    def progress(self) -> tuple[int, int]:
+        """How much is done, and of how much: commands of a sample, bytes of a file."""
+    @property
+    def commands(self) -> int:
+        """Commands so far."""
+    def take_trades(self) -> pa.Table:
+        """The trades since the last call."""
+    def take_top_of_book(self) -> pa.Table:
+        """The changes of the top of the book since the last call."""
+    def depth(self) -> pa.Table:
+        """Pictures of the depth, evenly spread over the run so far: one row for each level."""
+    def report(self) -> str:
+        """The report so far, as JSON."""
+
+def replay(
+    paths: Sequence[str | Path],
+    *,
+    mode: str | None = None,
+    book: str | Path | None = None,
+    initial: str = "inferred",
+    symbol: str | None = None,
+    check: bool = False,
+    progress: Callable[[int, int, int], object] | None = None,
+) -> tuple[str, str]:
+    """Replay market data; return the report as JSON, and as text.
+
+    `progress` is told `(bytes_done, bytes_total, records)` about ten times a second; what it raises ends the replay.
+
+    Raises:
+        ReplayError: files that cannot be read, or hold no order events.
+    """
+
+def convert(
+    paths: Sequence[str | Path],
+    output: str | Path,
+    *,
+    book: str | Path | None = None,
+    symbol: str | None = None,
+    progress: Callable[[int, int, int], object] | None = None,
+) -> int:
+    """Write the commands of market data into a file of our own format; return how many."""
+
+def generate(output: str | Path, seed: int, commands: int) -> int:
+    """Write a sample into a file of our own format; return how many commands it has."""
+
+def recover(path: str | Path, *, inspect: bool = False) -> tuple[str, str]:
+    """Rebuild the state of a journal and, unless only looking, repair its torn tail; the report as JSON, and as text.
+
+    Raises:
+        JournalError: a journal that is damaged before its tail, locked, or not there.
+    """
+
+def bench_command(arguments: list[str]) -> str:
+    """Run a command of the benchmarks; return its JSON."""
+
+def time_loops(
+    commands: ArrowStream | ArrowArray, *, structure: Structure = "ladder", rounds: int = 5
+) -> list[tuple[int, int]]:
+    """Time the table's commands in a plain Rust loop and through `Book.apply`, in turns: `(loop_ns, batch_ns)` each."""

@@ -93,6 +93,18 @@ impl Book {
         self.state.lock_py_attached(py).map_err(|_| poisoned())
     }
 
+    /// Looks at the state with the interpreter detached, for work that takes longer than a command.
+    fn detached<T: Send>(
+        &self,
+        py: Python<'_>,
+        look: impl FnOnce(&State) -> T + Send,
+    ) -> PyResult<T> {
+        py.detach(|| {
+            let state = self.state.lock().map_err(|_| poisoned())?;
+            Ok(look(&state))
+        })
+    }
+
     #[inline]
     fn act(
         &self,
@@ -455,17 +467,19 @@ impl Book {
 
     /// The digest of the state: 32 bytes.
     fn digest<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.lock(py)?.market.digest()))
+        let digest = self.detached(py, |state| state.market.digest())?;
+        Ok(PyBytes::new(py, &digest))
     }
 
     /// The canonical bytes of the state.
     fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.lock(py)?.market.state()))
+        let state = self.detached(py, |state| state.market.state())?;
+        Ok(PyBytes::new(py, &state))
     }
 
     /// Checks every invariant, at any cost.
     fn check(&self, py: Python<'_>) -> PyResult<()> {
-        self.lock(py)?.market.check()
+        self.detached(py, |state| state.market.check())?
     }
 
     /// The book's clock, in nanoseconds.

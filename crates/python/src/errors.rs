@@ -6,6 +6,8 @@ use pyo3::{import_exception, PyErr};
 import_exception!(proofbook.errors, InputError);
 import_exception!(proofbook.errors, TickError);
 import_exception!(proofbook.errors, RejectedError);
+import_exception!(proofbook.errors, ReplayError);
+import_exception!(proofbook.errors, JournalError);
 import_exception!(proofbook.errors, BrokenInvariantError);
 
 /// Bytes that decode to nothing.
@@ -16,4 +18,14 @@ pub fn undecodable(error: DecodeError) -> PyErr {
 /// Terms that make no market.
 pub fn bad_terms(error: ConfigError) -> PyErr {
     InputError::new_err(error.to_string())
+}
+
+/// Market data that cannot be read.
+pub fn unreadable(error: proofbook_replay::ReplayError) -> PyErr {
+    ReplayError::new_err(error.to_string())
+}
+
+/// A journal that cannot be read or written.
+pub fn bad_journal(error: proofbook_engine::EngineError) -> PyErr {
+    JournalError::new_err(error.to_string())
 }

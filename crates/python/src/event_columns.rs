@@ -15,7 +15,7 @@ use arrow_array::{
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use proofbook_types::{
-    CancelReason, Event, Phase, Price, Quantity, Queue, ReduceReason, RejectReason, Side,
+    CancelReason, Event, OrderId, Phase, Price, Quantity, Queue, ReduceReason, RejectReason, Side,
 };
 use pyo3::PyResult;
 
@@ -322,10 +322,6 @@ impl EventColumns {
                 self.account.set(row, account.0);
                 (0, Some(order_id))
             }
-            Event::Rejected { order_id, reason } => {
-                self.reason.set(row, self.reasons.reject[reason as usize]);
-                (1, order_id)
-            }
             Event::Placed {
                 order_id,
                 queue,
@@ -351,6 +347,31 @@ impl EventColumns {
                 self.open.set(row, maker_open.0);
                 (3, Some(maker_id))
             }
+            Event::Cancelled {
+                order_id,
+                side,
+                price,
+                quantity,
+                reason,
+            } => {
+                self.side_and_price(row, side, price, quantity);
+                self.reason.set(row, self.reasons.cancel[reason as usize]);
+                (6, Some(order_id))
+            }
+            _ => self.write_rare_event(row, event),
+        };
+        self.event.set(row, tag);
+        if let Some(order_id) = order_id {
+            self.order_id.set(row, order_id.0);
+        }
+    }
+
+    fn write_rare_event(&mut self, row: usize, event: &Event) -> (u8, Option<OrderId>) {
+        match *event {
+            Event::Rejected { order_id, reason } => {
+                self.reason.set(row, self.reasons.reject[reason as usize]);
+                (1, order_id)
+            }
             Event::Refreshed {
                 order_id,
                 displayed,
@@ -370,17 +391,6 @@ impl EventColumns {
                 self.open.set(row, open.0);
                 self.reason.set(row, self.reasons.reduce[reason as usize]);
                 (5, Some(order_id))
-            }
-            Event::Cancelled {
-                order_id,
-                side,
-                price,
-                quantity,
-                reason,
-            } => {
-                self.side_and_price(row, side, price, quantity);
-                self.reason.set(row, self.reasons.cancel[reason as usize]);
-                (6, Some(order_id))
             }
             Event::Replaced {
                 order_id,
@@ -412,10 +422,10 @@ impl EventColumns {
                 }
                 (11, None)
             }
-        };
-        self.event.set(row, tag);
-        if let Some(order_id) = order_id {
-            self.order_id.set(row, order_id.0);
+            Event::Accepted { .. }
+            | Event::Placed { .. }
+            | Event::Trade { .. }
+            | Event::Cancelled { .. } => unreachable!("the caller writes these itself"),
         }
     }
 

@@ -18,7 +18,10 @@ mod events;
 mod market;
 mod raw_market;
 mod scale;
+mod sessions;
 mod terms;
+mod timing;
+mod tools;
 mod units;
 mod views;
 
@@ -36,6 +39,12 @@ mod _core {
     use crate::events::{EventObject, Events};
     #[pymodule_export]
     use crate::raw_market::RawMarket;
+    #[pymodule_export]
+    use crate::sessions::RunSession;
+    #[pymodule_export]
+    use crate::timing::time_loops;
+    #[pymodule_export]
+    use crate::tools::{bench_command, convert, generate, recover, replay};
     #[pymodule_export]
     use crate::views::{Depth, LevelView, OrderView, PlaceView, StatisticsView};
 }

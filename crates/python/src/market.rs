@@ -44,7 +44,7 @@ impl Market {
     /// Terms that make no market, or an unknown structure.
     pub fn new(config: MarketConfig, structure: &str) -> PyResult<Market> {
         match structure {
-            "ladder" => MatchingEngine::new(config, Ladder::default())
+            "ladder" => MatchingEngine::new(config, Ladder::with_secret_seed())
                 .map(|engine| Market::Ladder(Box::new(engine))),
             "reference" => MatchingEngine::new(config, Reference::new())
                 .map(|engine| Market::Reference(Box::new(engine))),
@@ -59,7 +59,7 @@ impl Market {
     /// Bytes that are no state, or an unknown structure.
     pub fn restore(state: &[u8], structure: &str) -> PyResult<Market> {
         match structure {
-            "ladder" => MatchingEngine::restore(state, Ladder::default())
+            "ladder" => MatchingEngine::restore(state, Ladder::with_secret_seed())
                 .map(|engine| Market::Ladder(Box::new(engine))),
             "reference" => MatchingEngine::restore(state, Reference::new())
                 .map(|engine| Market::Reference(Box::new(engine))),

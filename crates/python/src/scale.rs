@@ -104,6 +104,28 @@ impl Scale {
         decimals: 0,
     };
 
+    /// A unit of a hundredth.
+    pub const HUNDREDTH: Scale = Scale {
+        mantissa: 1,
+        decimals: 2,
+    };
+
+    /// The scale that a file of market data has.
+    pub fn from_replay(scale: proofbook_replay::Scale) -> Scale {
+        Scale {
+            mantissa: scale.mantissa,
+            decimals: scale.decimals,
+        }
+    }
+
+    /// The same for a file.
+    pub fn to_replay(self) -> proofbook_replay::Scale {
+        proofbook_replay::Scale {
+            mantissa: self.mantissa,
+            decimals: self.decimals,
+        }
+    }
+
     /// The scale that a decimal above zero means, without trailing zeros.
     pub fn parse(text: &str) -> Result<Scale, DecimalError> {
         let Decimal {

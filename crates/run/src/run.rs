@@ -150,7 +150,7 @@ impl<B: Book> Run<B> {
         self.commands_by_type[kind as usize] += 1;
         self.note_events(command);
         self.note_top(command);
-        if self.commands % self.commands_per_picture == 0 {
+        if self.commands.is_multiple_of(self.commands_per_picture) {
             self.note_depth(command);
         }
     }

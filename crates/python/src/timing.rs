@@ -1,0 +1,82 @@
+//! The yardstick for `Book.apply`: the same commands in a plain Rust loop.
+
+use std::time::Instant;
+
+use proofbook_book::Statistics;
+use proofbook_types::{Command, Event, MarketConfig, Timestamp};
+use pyo3::prelude::*;
+use pyo3_arrow::input::AnyRecordBatch;
+
+use crate::batch;
+use crate::command_columns::CommandColumns;
+use crate::market::Market;
+use crate::scale::Scale;
+use crate::units::Units;
+
+/// Times both ways through the table, in turns: `(loop_ns, batch_ns)` for each round. The loop applies commands that lie
+/// in memory already and keeps every event in one vector; the batch path reads columns and writes columns.
+#[pyfunction]
+#[pyo3(signature = (commands, *, structure = "ladder", rounds = 5))]
+pub fn time_loops(
+    py: Python<'_>,
+    commands: AnyRecordBatch,
+    structure: &str,
+    rounds: usize,
+) -> PyResult<Vec<(u64, u64)>> {
+    let units = Units {
+        price: Scale::ONE,
+        quantity: Scale::ONE,
+        ticks: 1,
+        lots: 1,
+    };
+    let reader = commands.into_reader()?;
+    py.detach(|| {
+        let columns = batch::read(reader, &units)?;
+        let plain = rows(&columns)?;
+        (0..rounds)
+            .map(|_| {
+                let loop_ns = time_loop(&plain, structure)?;
+                let batch_ns = time_batch(&columns, structure, &units)?;
+                Ok((loop_ns, batch_ns))
+            })
+            .collect()
+    })
+}
+
+fn rows(columns: &[CommandColumns]) -> PyResult<Vec<Command>> {
+    let mut rows = Vec::new();
+    for columns in columns {
+        for row in 0..columns.len() {
+            rows.push(columns.command(row, Timestamp(0))?);
+        }
+    }
+    Ok(rows)
+}
+
+fn elapsed_ns(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn time_loop(commands: &[Command], structure: &str) -> PyResult<u64> {
+    let mut market = Market::new(MarketConfig::default(), structure)?;
+    let mut events: Vec<Event> = Vec::new();
+    let start = Instant::now();
+    for command in commands {
+        market.apply(command, &mut |event: Event| events.push(event));
+    }
+    let loop_ns = elapsed_ns(start);
+    std::hint::black_box(&events);
+    Ok(loop_ns)
+}
+
+fn time_batch(columns: &[CommandColumns], structure: &str, units: &Units) -> PyResult<u64> {
+    let mut market = Market::new(MarketConfig::default(), structure)?;
+    let start = Instant::now();
+    for columns in columns {
+        columns.check_rows()?;
+    }
+    let table = batch::apply(columns, &mut market, &mut Statistics::default(), units)?;
+    let batch_ns = elapsed_ns(start);
+    std::hint::black_box(&table);
+    Ok(batch_ns)
+}

@@ -1,0 +1,197 @@
+"""The command line: ``proofbook run``, ``replay``, ``recover``, ``generate``, ``convert``, ``info``, ``bench``."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import proofbook
+from proofbook import _core, console
+from proofbook.bench import register as register_bench
+from proofbook.console import EXIT_CHECK_FAILED, EXIT_DEFECT, EXIT_INPUT, EXIT_INTERRUPTED
+from proofbook.errors import BrokenInvariantError, ProofbookError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A fast, exact and verifiable limit order book.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")]
+Files = Annotated[
+    list[Path],
+    typer.Argument(help="LOBSTER, ITCH 5.0, DBN or Bitstamp files, or our own commands; the format is detected."),
+]
+BookFile = Annotated[Path | None, typer.Option("--book", help="LOBSTER's order book file, where its name is unusual.")]
+Symbol = Annotated[str | None, typer.Option("--symbol", help="One instrument of a file that has several.")]
+Seed = Annotated[int, typer.Option(min=0, help="Where all choices of the sample come from.")]
+Commands = Annotated[int, typer.Option(min=1, help="How many commands the sample has.")]
+
+
+class ReplayMode(StrEnum):
+    """What a replay does."""
+
+    REBUILD = "rebuild"
+    MATCH = "match"
+
+
+class InitialBook(StrEnum):
+    """The book before a file's first record."""
+
+    INFERRED = "inferred"
+    EMPTY = "empty"
+
+
+@app.command()
+def run(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Order flow to run; without any, a generated sample is run.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The folder for trades, top of book, picture and report.")] = Path("out"),
+    seed: Seed = 1,
+    commands: Commands = 1_000_000,
+    book: BookFile = None,
+    symbol: Symbol = None,
+    as_json: Json = False,
+) -> None:
+    """Run order flow through the matching engine, measured, and report."""
+    from proofbook import reports, runs
+
+    session = runs.open_session(files or [], seed=seed, commands=commands, book=book, symbol=symbol)
+    with console.progress_bar("running") as bar:
+        report = runs.run(session, out, lambda done, total, count: bar.update(done, total, f"{count:,} commands"))
+    if as_json:
+        console.print_json(report)
+    else:
+        reports.print_run(console.out, report)
+
+
+@app.command()
+def replay(
+    files: Files,
+    book: BookFile = None,
+    mode: Annotated[
+        ReplayMode | None, typer.Option(help="rebuild: apply what happened; match: ask for it again.")
+    ] = None,
+    initial: Annotated[InitialBook, typer.Option(help="The book before the first record.")] = InitialBook.INFERRED,
+    symbol: Symbol = None,
+    check: Annotated[bool, typer.Option("--check", help="Fail on differences beyond the expected.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Replay real order flow and compare with the exchange's own book or trades."""
+    with console.progress_bar("replaying") as bar:
+        text, summary = _core.replay(
+            files,
+            mode=mode,
+            book=book,
+            initial=initial,
+            symbol=symbol,
+            check=check,
+            progress=lambda done, total, records: bar.update(done, total, f"{records:,} records"),
+        )
+    report = json.loads(text)
+    if as_json:
+        console.print_json(report)
+    else:
+        print(summary.rstrip())
+    if report["failure"]:
+        console.err.print(f"failed: {report['failure']}", markup=False, soft_wrap=True)
+        raise typer.Exit(EXIT_CHECK_FAILED)
+
+
+@app.command()
+def convert(
+    files: Files,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file of commands to write (.pbk).")],
+    book: BookFile = None,
+    symbol: Symbol = None,
+    as_json: Json = False,
+) -> None:
+    """Write the commands of market data into a file of our own format."""
+    with console.progress_bar("converting") as bar:
+        count = _core.convert(
+            files,
+            output,
+            book=book,
+            symbol=symbol,
+            progress=lambda done, total, records: bar.update(done, total, f"{records:,} records"),
+        )
+    _print_written(output, count, as_json)
+
+
+@app.command()
+def generate(
+    output: Annotated[Path, typer.Argument(help="The file of commands to write (.pbk).")],
+    seed: Seed = 1,
+    commands: Commands = 1_000_000,
+    as_json: Json = False,
+) -> None:
+    """Write the generated sample into a file of our own format."""
+    _print_written(output, _core.generate(output, seed, commands), as_json)
+
+
+def _print_written(output: Path, count: int, as_json: bool) -> None:
+    if as_json:
+        console.print_json({"file": str(output), "commands": count})
+    else:
+        print(f"{count:,} commands written to {output}")
+
+
+@app.command()
+def recover(
+    journal: Annotated[Path, typer.Argument(help="The folder of the journal.")],
+    inspect: Annotated[bool, typer.Option("--inspect", help="Only look: leave a torn tail where it is.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Rebuild the exact state of a journal, and cut off a torn tail that nobody was told of."""
+    text, summary = _core.recover(journal, inspect=inspect)
+    report: dict[str, Any] = json.loads(text)
+    for warning in report["warnings"]:
+        console.err.print(f"warning: {warning}", markup=False, soft_wrap=True)
+    if as_json:
+        console.print_json(report)
+    else:
+        print(summary.rstrip())
+
+
+@app.command()
+def info(as_json: Json = False) -> None:
+    """Show the version and what it runs on."""
+    facts = {
+        "version": proofbook.__version__,
+        "structures": ["ladder", "reference"],
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.platform(),
+        "module": _core.__file__,
+    }
+    if as_json:
+        console.print_json(facts)
+    else:
+        for name, value in facts.items():
+            print(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+
+
+register_bench(app)
+
+
+def main() -> None:
+    """Run the command line; errors become one clear sentence and an exit code."""
+    try:
+        app()
+    except BrokenInvariantError as error:
+        console.err.print(f"defect: {error}", markup=False, soft_wrap=True)
+        sys.exit(EXIT_DEFECT)
+    except (ProofbookError, OSError) as error:
+        console.err.print(f"error: {error}", markup=False, soft_wrap=True)
+        sys.exit(EXIT_INPUT)
+    except KeyboardInterrupt:
+        console.err.print("interrupted")
+        sys.exit(EXIT_INTERRUPTED)

@@ -1,0 +1,54 @@
+"""What the commands share: output, progress, and how they end.
+
+Reports go to standard output, everything else to standard error; with ``--json`` the last line of standard output is
+one JSON object. Exit codes: 0 fine, 1 a check failed, 2 the input cannot be used, 3 a defect of proofbook, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+EXIT_CHECK_FAILED = 1
+EXIT_INPUT = 2
+EXIT_DEFECT = 3
+EXIT_INTERRUPTED = 130
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Print one object on one line, whatever the terminal's width."""
+    print(json.dumps(value, separators=(",", ":")), flush=True)
+
+
+class Bar:
+    """A progress bar for work that reports how much of how much is done."""
+
+    def __init__(self, progress: Progress, what: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(what, total=None, note="")
+
+    def update(self, done: int, total: int, note: str = "") -> None:
+        """Show that `done` of `total` is done."""
+        self._progress.update(self._task, completed=done, total=max(total, done, 1), note=note)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Bar]:
+    """Show a bar on standard error while the block runs; it goes away afterwards."""
+    columns: list[ProgressColumn] = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    ]
+    with Progress(*columns, console=err, transient=True) as progress:
+        yield Bar(progress, what)

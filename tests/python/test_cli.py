@@ -1,0 +1,125 @@
+"""The command line as a user runs it: reports, files, exit codes, clear errors."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import proofbook
+
+COMMANDS = 30_000
+
+
+def call(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "proofbook", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+    )
+
+
+def last_line(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr
+    value: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return value
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+    folder = tmp_path_factory.mktemp("run")
+    done = call("run", "--commands", str(COMMANDS), "--out", "results", "--json", cwd=folder)
+    return last_line(done), folder
+
+
+def test_a_run_of_the_sample(sample: tuple[dict[str, Any], Path]) -> None:
+    report, folder = sample
+    assert report["commands"] == COMMANDS == sum(report["commands_by_type"].values())
+    assert report["latency_ns"]["all"]["count"] == COMMANDS
+    for kind, latency in report["latency_ns"]["by_type"].items():
+        assert latency["count"] == report["commands_by_type"][kind]
+        assert 0 < latency["p50"] <= latency["p99"] <= latency["p99_9"] <= latency["max"]
+    assert sum(report["rejects"].values()) == report["rejected"] > 0
+    assert report["commands_per_s"] > 0
+    assert len(bytes.fromhex(report["digest"])) == 32
+
+    files = {name: folder / path for name, path in report["files"].items()}
+    trades = pq.read_table(files["trades"])
+    assert trades.num_rows == report["trades"] > 0
+    assert sum(trades["quantity"].to_pylist()) == int(report["volume"])
+    assert trades.schema.metadata[b"proofbook.price_unit"] == b"0.01"
+    tops = pq.read_table(files["top_of_book"])
+    last = tops.to_pylist()[-1]
+    for side in ("bid", "ask"):
+        best = report[f"best_{side}"]
+        assert (last[f"{side}_px_00"], last[f"{side}_sz_00"]) == (
+            round(float(best["price"]) * 100),
+            int(best["quantity"]),
+        )
+    assert files["picture"].read_bytes().startswith(b"\x89PNG\r\n")
+    assert json.loads(files["report"].read_text()) == report
+
+
+def test_the_sample_file_runs_to_the_same_state(sample: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
+    report, _ = sample
+    path = tmp_path / "sample.pbk"
+    assert last_line(call("generate", path, "--commands", str(COMMANDS), "--json"))["commands"] == COMMANDS
+    again = last_line(call("run", path, "--out", tmp_path / "out", "--json"))
+    assert again["source"]["kind"] == "proofbook"
+    assert {name: again[name] for name in ("digest", "trades", "rejects", "commands")} == {
+        name: report[name] for name in ("digest", "trades", "rejects", "commands")
+    }
+    replayed = last_line(call("replay", path, "--json"))
+    assert replayed["records"] == COMMANDS
+    assert replayed["digest"] == report["digest"]
+    other = last_line(call("generate", tmp_path / "other.pbk", "--commands", "100", "--seed", "2", "--json"))
+    assert other == {"file": str(tmp_path / "other.pbk"), "commands": 100}
+
+
+def test_the_readable_report(tmp_path: Path) -> None:
+    done = call("run", "--commands", "3000", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    for words in ("Commands", "3,000", "p99.9", "Best bid", "Digest", "unknown_order", "run.png", "commands/s"):
+        assert words in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("replay", "missing.itch"), "missing.itch"),
+        (("run", "missing.pbk"), "missing.pbk"),
+        (("recover", "missing"), "missing"),
+        (("replay", "text.txt"), "text.txt"),
+        (("run", "empty.pbk"), "empty.pbk"),
+        (("generate", "no/such/folder/x.pbk"), "no/such/folder"),
+        (("run", "--out", "text.txt", "--commands", "10"), "text.txt"),
+    ],
+)
+def test_bad_input_is_one_clear_sentence(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("this is no market data\n")
+    (tmp_path / "empty.pbk").write_bytes(b"")
+    done = call(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    assert words in last
+
+
+def test_wrong_usage_exits_with_two() -> None:
+    for arguments in (("run", "--commands", "0"), ("replay",), ("fly",), ("replay", "x", "--mode", "guess")):
+        done = call(*arguments)
+        assert done.returncode == 2, arguments
+        assert "Traceback" not in done.stderr
+
+
+def test_info() -> None:
+    assert last_line(call("info", "--json"))["version"] == proofbook.__version__
+    assert f"version: {proofbook.__version__}" in call("info").stdout
