@@ -41,7 +41,7 @@ fn market(seed: u64) -> (MatchingEngine<Ladder>, RandomFlow) {
 }
 
 /// Changes a few bits or bytes, more often where they mean something: not in the zero bytes between.
-fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
+fn damage(bytes: &mut [u8], random: &mut Random) {
     for _ in 0..=random.below(2) {
         let place = random.below(bytes.len() as u64) as usize;
         match random.below(8) {
