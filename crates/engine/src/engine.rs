@@ -80,12 +80,11 @@ impl<B: Book, S: Storage, C: Clock> Engine<B, S, C> {
         )
     }
 
-    /// Goes on with a market from its journal, and hands every event of commands numbered above `events_after` to `sink`, for whoever
-    /// has seen the events only so far. They are handed out before the journal's end is made durable again: if this
-    /// fails, forget them.
+    /// Goes on with a market from its journal, and hands every event of commands numbered above `events_after` to
+    /// `sink`, for whoever has seen the events only so far. They are handed out before the journal's end is made
+    /// durable again: if this fails, forget them.
     ///
-    /// # Errors
-    /// As [`Engine::open`].
+    /// # Errors As [`Engine::open`].
     pub fn open_with_events(
         storage: S,
         clock: C,

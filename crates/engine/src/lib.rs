@@ -1,7 +1,8 @@
 //! Sequencer, journal and matching put together: a market that survives a crash.
 //!
 //! [`Engine`] gives each command its number, writes it to the journal, applies it, and shows what came of it once the
-//! journal acknowledges it. [`recover`] rebuilds the exact state after a crash. [`digest`] tells whether two states are equal.
+//! journal acknowledges it. [`recover`] rebuilds the exact state after a crash. [`digest`] tells whether two states
+//! are equal.
 #![forbid(unsafe_code)]
 
 mod digest;

@@ -1,5 +1,6 @@
-//! One short history, struck at every single operation on the disk in turn: by a stop and by an error, at each write, each sync,
-//! each rename; then killed or cut off. What the seeded histories reach by chance is reached here by counting.
+//! One short history, struck at every single operation on the disk in turn: by a stop and by an error, at each write,
+//! each sync, each rename; then killed or cut off. What the seeded histories reach by chance is reached here by
+//! counting.
 
 mod common;
 

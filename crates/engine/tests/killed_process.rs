@@ -1,9 +1,11 @@
-//! A real process on a real file system, killed with SIGKILL again and again: what it had acknowledged is there, once.
+//! A real process on a real file system, killed with SIGKILL again and again: what it had acknowledged is there,
+//! once.
 //!
 //! The parent starts this same program as a child, which opens the market, submits commands and writes each
-//! acknowledgement into a pipe. A child is killed either at one exact operation on the disk (it stops there, halfway through if it is a write, and says
-//! so) or while it runs, after some acknowledgements. The parent then reads what is left of the pipe, recovers, and compares with
-//! the commands that it knows the child had. Directories live through several children.
+//! acknowledgement into a pipe. A child is killed either at one exact operation on the disk (it stops there, halfway
+//! through if it is a write, and says so) or while it runs, after some acknowledgements. The parent then reads what
+//! is left of the pipe, recovers, and compares with the commands that it knows the child had. Directories live
+//! through several children.
 //!
 //! `PROOFBOOK_SOAK` asks for 1,000 kills instead of 120, `PROOFBOOK_SEED` for another seed.
 
@@ -346,7 +348,8 @@ fn kill_in(path: &Path, seed: u64, kills: u64) -> u64 {
     stopped
 }
 
-/// Where to keep journals: on the disk, and in memory where the system has such a file system, as syncs cost nothing there.
+/// Where to keep journals: on the disk, and in memory where the system has such a file system, as syncs cost nothing
+/// there.
 fn roots() -> Vec<PathBuf> {
     let name = format!("proofbook-killed-{}", std::process::id());
     let mut roots = vec![PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&name)];

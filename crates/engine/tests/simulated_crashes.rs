@@ -1,10 +1,10 @@
 //! Crashes of a simulated machine, anywhere: nothing acknowledged is lost, nothing is doubled, and the state is
 //! exactly that of the surviving commands.
 //!
-//! A history runs a market on one disk through several lives. In each, commands go in until the plan stops the machine
-//! or fails an operation; then the disk restarts, killed or cut off, and the market is opened again. What was submitted behind the
-//! surviving commands is forgotten, and other commands follow, so that a command that comes back later
-//! does not go unnoticed. With `PROOFBOOK_SOAK` set, 100,000 crashes instead of 2,000.
+//! A history runs a market on one disk through several lives. In each, commands go in until the plan stops the
+//! machine or fails an operation; then the disk restarts, killed or cut off, and the market is opened again. What was
+//! submitted behind the surviving commands is forgotten, and other commands follow, so that a command that comes back
+//! later does not go unnoticed. With `PROOFBOOK_SOAK` set, 100,000 crashes instead of 2,000.
 
 mod common;
 

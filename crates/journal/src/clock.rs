@@ -1,4 +1,5 @@
-//! The clock that group commit measures its delay with. It never reaches a command: the market's time is in the commands.
+//! The clock that group commit measures its delay with. It never reaches a command: the market's time is in the
+//! commands.
 
 use std::time::Instant;
 

@@ -4,9 +4,10 @@
 //! - `acknowledged <= written <= sequence` and `durable <= written`; unless the policy is [`SyncPolicy::None`],
 //!   `acknowledged` is never above `durable`;
 //! - `acknowledged` never goes back, and a command is acknowledged only after every command before it;
-//! - after a write or sync that failed nothing is written or acknowledged any more: the journal is **poisoned**. What the
-//!   disk then holds is not known (a failed sync may have dropped the data, and the next one would succeed without it),
-//!   so only opening the journal anew, which reads back what there is and writes its end again, makes it usable.
+//! - after a write or sync that failed nothing is written or acknowledged any more: the journal is **poisoned**. What
+//!   the disk then holds is not known (a failed sync may have dropped the data, and the next one would succeed
+//!   without it), so only opening the journal anew, which reads back what there is and writes its end again, makes it
+//!   usable.
 
 use proofbook_types::{Command, MarketConfig};
 
@@ -16,81 +17,13 @@ use crate::scan::{Names, Scan};
 use crate::storage::{write_full, Storage, StoredFile};
 use crate::watermark::{Found, Watermark, WATERMARK_NAME};
 use crate::writer_lock::create_segment;
-use crate::{Clock, JournalError, WriterLock};
+use crate::{Clock, JournalError, Options, SyncPolicy, Ticket, WriterLock};
 
 /// Sequence numbers stop here, as the market's do.
 const SEQUENCE_MAX: u64 = 1 << 63;
 
 /// Records are handed to the storage in pieces of at most this many bytes.
 const BUFFER_BYTES_MAX: usize = 1 << 20;
-
-/// When commands are made durable. A command is acknowledged once this has been done for it and for all before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SyncPolicy {
-    /// Each command is synced by itself before the next is taken.
-    EveryCommand,
-    /// Commands are synced together, as soon as there are `commands_max` of them or the first has waited `delay_ns_max`.
-    /// The delay is looked at with each command and by [`Journal::poll`].
-    Group {
-        /// The most commands in a group; at least 1.
-        commands_max: u64,
-        /// The longest that a command waits for others, in nanoseconds.
-        delay_ns_max: u64,
-    },
-    /// Commands are handed to the operating system, at the latest when 1 MiB of them has gathered, and never synced by
-    /// themselves: acknowledged ones survive the death of this process, not that of the machine.
-    None,
-}
-
-/// How a journal is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// When commands are made durable.
-    pub policy: SyncPolicy,
-    /// A new segment is begun when one has reached this many bytes. (It may pass them by what is written at once, 1 MiB.)
-    pub segment_bytes_max: u64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            policy: SyncPolicy::Group {
-                commands_max: 1024,
-                delay_ns_max: 1_000_000,
-            },
-            segment_bytes_max: 1 << 30,
-        }
-    }
-}
-
-impl Options {
-    fn validate(&self) -> Result<(), JournalError> {
-        match self.policy {
-            SyncPolicy::Group {
-                commands_max: 0, ..
-            } => Err(JournalError::Setting {
-                name: "commands_max",
-                expected: "at least 1",
-                received: 0,
-            }),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// A command's place in the journal. It says nothing of durability: that is [`Journal::is_acknowledged`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[must_use = "a command counts only once its ticket is acknowledged"]
-pub struct Ticket {
-    sequence: u64,
-}
-
-impl Ticket {
-    /// The command's number.
-    pub fn sequence(self) -> u64 {
-        self.sequence
-    }
-}
 
 /// The log of one market's commands, open for writing.
 pub struct Journal<S: Storage, C: Clock> {
@@ -248,7 +181,7 @@ impl<S: Storage, C: Clock> Journal<S, C> {
 
     /// Whether the policy holds for this command and all before it.
     pub fn is_acknowledged(&self, ticket: Ticket) -> bool {
-        ticket.sequence <= self.acknowledged
+        ticket.sequence() <= self.acknowledged
     }
 
     /// Why the journal takes nothing more, if it does not.
@@ -266,18 +199,16 @@ impl<S: Storage, C: Clock> Journal<S, C> {
         Ok(ticket)
     }
 
-    /// Takes commands in order; the ticket is the last one's. The policy holds as if each had come alone, but the clock is looked at once.
+    /// Takes commands in order; the ticket is the last one's. The policy holds as if each had come alone, but the
+    /// clock is looked at once.
     ///
-    /// # Errors
-    /// As [`Journal::append`]. Commands before the failure may have been taken and acknowledged.
+    /// # Errors As [`Journal::append`]. Commands before the failure may have been taken and acknowledged.
     pub fn append_batch(&mut self, commands: &[Command]) -> Result<Ticket, JournalError> {
         for command in commands {
             let _ticket = self.push(command)?;
         }
         self.poll()?;
-        Ok(Ticket {
-            sequence: self.sequence,
-        })
+        Ok(Ticket::new(self.sequence))
     }
 
     fn push(&mut self, command: &Command) -> Result<Ticket, JournalError> {
@@ -306,7 +237,7 @@ impl<S: Storage, C: Clock> Journal<S, C> {
             _ if self.buffer.len() >= BUFFER_BYTES_MAX => self.write_out()?,
             _ => {}
         }
-        Ok(Ticket { sequence })
+        Ok(Ticket::new(sequence))
     }
 
     /// Commits the group if its first command has waited long enough.

@@ -1,12 +1,13 @@
-//! The journal of a market: an append-only log of its commands, snapshots of its state, and what recovery reads them with.
+//! The journal of a market: an append-only log of its commands, snapshots of its state, and what recovery reads them
+//! with.
 //!
 //! The log is the market: matching is deterministic, so the commands alone give the state, every event and every
 //! digest. `docs/JOURNAL.md` gives the format to the byte and says what is proven about it. In short:
 //!
 //! - [`Journal`] appends commands in fixed records, each with a checksum and linked to all before it by a hash, and
 //!   **acknowledges** them once the [`SyncPolicy`] holds. After a failed write or sync it takes nothing more.
-//! - [`scan`] reads a log and verifies every record. It tells the torn end that a crash leaves, which was never acknowledged, from
-//!   damage, which stops it with the file and the offset.
+//! - [`scan`] reads a log and verifies every record. It tells the torn end that a crash leaves, which was never
+//!   acknowledged, from damage, which stops it with the file and the offset.
 //! - [`WriterLock`] keeps a second writer out and repairs the end of a log.
 //! - [`Snapshot`] spares recovery the start of a long log. It is never needed.
 //!
@@ -17,8 +18,10 @@ mod clock;
 mod error;
 mod header;
 mod journal;
+mod policy;
 mod record;
 mod scan;
+mod segment;
 pub mod simulated;
 mod snapshot;
 mod storage;
@@ -28,9 +31,11 @@ mod writer_lock;
 pub use clock::{Clock, SystemClock};
 pub use error::JournalError;
 pub use header::HEADER_BYTES;
-pub use journal::{Journal, Options, SyncPolicy, Ticket};
+pub use journal::Journal;
+pub use policy::{Options, SyncPolicy, Ticket};
 pub use record::{Chain, RECORD_BYTES};
-pub use scan::{market, scan, scan_segment, Position, Scan, Tail};
+pub use scan::{market, scan, Scan};
+pub use segment::{scan_segment, Position, Tail};
 pub use snapshot::{snapshot_name, snapshots, Snapshot, SNAPSHOTS_KEPT, SNAPSHOT_HEADER_BYTES};
 pub use storage::{Directory, Storage, StoredFile, SECTOR_BYTES};
 pub use watermark::WATERMARK_BYTES;

@@ -1,5 +1,5 @@
-//! The disk as the journal sees it: one directory of named files. [`Directory`] is the real one; the simulated one is in
-//! [`crate::simulated`].
+//! The disk as the journal sees it: one directory of named files. [`Directory`] is the real one; the simulated one is
+//! in [`crate::simulated`].
 //!
 //! The contract is the weakest that real disks keep:
 //! - what was written is durable only once [`StoredFile::sync`] has returned `Ok`; before that, after a crash, each

@@ -1,9 +1,10 @@
 //! The watermark: a small file that says how far commands have been acknowledged.
 //!
-//! It is overwritten in place after each sync of the log and before the acknowledgement, and is itself synced only when a
-//! segment ends, a snapshot is taken or the journal is closed. So it may lag behind, but never runs ahead of what is durable: if
-//! the log ends before it, acknowledged commands are gone, however clean the log's end looks. It survives the death of the process
-//! at once, and the machine's from time to time; nothing depends on it but that one check.
+//! It is overwritten in place after each sync of the log and before the acknowledgement, and is itself synced only
+//! when a segment ends, a snapshot is taken or the journal is closed. So it may lag behind, but never runs ahead of
+//! what is durable: if the log ends before it, acknowledged commands are gone, however clean the log's end looks. It
+//! survives the death of the process at once, and the machine's from time to time; nothing depends on it but that one
+//! check.
 
 use std::io;
 

@@ -48,14 +48,13 @@ impl<S: Storage> WriterLock<S> {
         &self.storage
     }
 
-    /// Makes the journal that was read durable to its end, and nothing behind it: cuts off the tail, writes every record again
-    /// that is not known to have been durable, and syncs.
+    /// Makes the journal that was read durable to its end, and nothing behind it: cuts off the tail, writes every
+    /// record again that is not known to have been durable, and syncs.
     ///
     /// Writing again matters where the process died after a failed sync: the system may show records that it no
     /// longer means to write, and only new writes make it. They change no byte, so a crash among them loses nothing.
     ///
-    /// # Errors
-    /// The storage failed; nothing acknowledged is lost, and the repair can be tried again.
+    /// # Errors The storage failed; nothing acknowledged is lost, and the repair can be tried again.
     pub fn repair(&self, scan: &Scan) -> Result<(), JournalError> {
         self.repair_files(scan).map(|_| ())
     }

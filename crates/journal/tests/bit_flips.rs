@@ -156,7 +156,8 @@ fn every_bit_of_a_sound_journal_is_guarded() {
         let positions = positions(&file);
         let mut flips = HEADER_BYTES * 8;
         for (index, position) in positions[..RECORDS].iter().enumerate() {
-            // The records before are untouched, and read to the same position; reading goes on from there as it does anyway.
+            // The records before are untouched, and read to the same position; reading goes on from there as it does
+            // anyway.
             let first = (HEADER_BYTES + index * RECORD_BYTES) * 8;
             for bit in first..first + RECORD_BYTES * 8 {
                 file.flip(bit);
@@ -174,7 +175,8 @@ fn every_bit_of_a_sound_journal_is_guarded() {
     }
 }
 
-/// The same through the whole reading of a journal, the header included: of every other byte one bit, with `PROOFBOOK_SOAK` set every bit.
+/// The same through the whole reading of a journal, the header included: of every other byte one bit, with
+/// `PROOFBOOK_SOAK` set every bit.
 #[test]
 fn a_whole_reading_finds_every_flip() {
     let bytes = segment_bytes(4, 32);

@@ -240,8 +240,14 @@ fn segments_follow_each_other_and_damage_in_any_is_located() {
     disk.flip(third, (512 + 2 * 128 + 50) * 8);
     assert_eq!(damage(&disk), (third.to_owned(), 512 + 2 * 128));
     disk.flip(third, (512 + 2 * 128 + 50) * 8);
-    disk.remove(third).expect("it is there");
+    // A tail belongs to the last segment alone.
+    let whole = disk.contents(third).expect("it is there");
+    disk.put(third, [&whole[..], &[0; 128]].concat());
+    assert_eq!(damage(&disk), (third.to_owned(), 512 + 4 * 128));
+    disk.put(third, whole[..512 + 3 * 128].to_vec());
     let fourth = "commands-00000000000000000013.log";
+    assert_eq!(damage(&disk), (fourth.to_owned(), 16));
+    disk.remove(third).expect("it is there");
     assert_eq!(damage(&disk), (fourth.to_owned(), 16));
 }
 

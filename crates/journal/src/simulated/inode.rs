@@ -59,8 +59,8 @@ impl Inode {
         self.durable.resize(self.shown.len(), 0);
     }
 
-    /// A sync that fails: of each unsynced sector, the disk has it, or only the system shows it, or it is gone from there too.
-    /// No later sync knows of it.
+    /// A sync that fails: of each unsynced sector, the disk has it, or only the system shows it, or it is gone from
+    /// there too. No later sync knows of it.
     pub fn fail_sync(&mut self, random: &mut Random) {
         let unsynced = std::mem::take(&mut self.unsynced);
         for sector in unsynced {
