@@ -20,7 +20,7 @@ use super::NIL;
 
 const PAGE_BITS: u32 = 6;
 const DIGIT: u64 = 63;
-const CACHE_SIZE: usize = 256;
+const CACHE_SIZE: usize = 1024;
 /// No page has this number: page numbers have 58 bits.
 const NO_PAGE: u64 = u64::MAX;
 /// How many pages may stand empty beyond as many as hold orders.
@@ -61,6 +61,15 @@ impl LevelData {
         self.orders += 1;
     }
 
+    /// Counts the only slot out.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        *self = LevelData {
+            place: self.place,
+            ..EMPTY_LEVEL
+        };
+    }
+
     /// Counts the slot between `previous` and `next` out.
     #[inline]
     pub(super) fn remove(&mut self, previous: u32, next: u32, displayed: u64, hidden: u64) {
@@ -83,24 +92,14 @@ struct Page {
     levels: [LevelRef; 64],
 }
 
-#[derive(Clone, Copy, Debug)]
-struct CacheLine {
-    number: u64,
-    page: u32,
-}
-
-const NO_LINE: CacheLine = CacheLine {
-    number: NO_PAGE,
-    page: 0,
-};
-
 /// Where a level lies in the slab.
 pub(super) type LevelRef = u32;
 
 /// The levels of one queue by rank.
 #[derive(Clone, Debug)]
 pub(super) struct Levels {
-    cache: Box<[CacheLine; CACHE_SIZE]>,
+    /// By the lowest digits of a page's number, the page used there last, or `NONE`.
+    cache: Box<[u32; CACHE_SIZE]>,
     pages: Vec<Page>,
     free_pages: Vec<u32>,
     occupied_pages: usize,
@@ -112,7 +111,7 @@ pub(super) struct Levels {
 impl Levels {
     pub(super) fn new() -> Self {
         Levels {
-            cache: Box::new([NO_LINE; CACHE_SIZE]),
+            cache: Box::new([NONE; CACHE_SIZE]),
             pages: Vec::new(),
             free_pages: Vec::new(),
             occupied_pages: 0,
@@ -154,11 +153,9 @@ impl Levels {
     #[inline(always)]
     pub(super) fn occupy(&mut self, rank: u64) -> LevelRef {
         let number = rank >> PAGE_BITS;
-        let line = self.cache[number as usize % CACHE_SIZE];
-        let page_index = if line.number == number {
-            line.page
-        } else {
-            self.open_page(number)
+        let page_index = match self.cached_page(number) {
+            Some(page) => page,
+            None => self.open_page(number),
         };
         let digit = (rank & DIGIT) as usize;
         let page = &mut self.pages[page_index as usize];
@@ -231,11 +228,16 @@ impl Levels {
     /// The page with a number, whether or not it holds orders.
     #[inline]
     fn find_page(&self, number: u64) -> Option<u32> {
-        let line = self.cache[number as usize % CACHE_SIZE];
-        if line.number == number {
-            return Some(line.page);
+        self.cached_page(number).or_else(|| self.trie.find(number))
+    }
+
+    #[inline(always)]
+    fn cached_page(&self, number: u64) -> Option<u32> {
+        let page = self.cache[number as usize % CACHE_SIZE];
+        match self.pages.get(page as usize) {
+            Some(found) if found.number == number => Some(page),
+            _ => None,
         }
-        self.trie.find(number)
     }
 
     #[inline(never)]
@@ -244,7 +246,7 @@ impl Levels {
             Some(page) => page,
             None => self.new_page(number),
         };
-        self.cache[number as usize % CACHE_SIZE] = CacheLine { number, page };
+        self.cache[number as usize % CACHE_SIZE] = page;
         page
     }
 
@@ -271,7 +273,7 @@ impl Levels {
 
     /// Takes every empty page out and builds the trie anew from the others.
     fn release_empty_pages(&mut self) {
-        self.cache.fill(NO_LINE);
+        self.cache.fill(NONE);
         self.trie.clear();
         for index in 0..self.pages.len() {
             let page = &self.pages[index];

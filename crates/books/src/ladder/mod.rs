@@ -208,23 +208,20 @@ impl Ladder {
         self.queues[queue as usize].get_mut(level)
     }
 
-    /// A slot for a new order.
-    #[inline]
-    fn allocate(&mut self, hot: Hot) -> u32 {
+    /// A slot for a new order. What it holds is not meaningful yet.
+    #[inline(always)]
+    fn allocate(&mut self) -> u32 {
         let slot = self.free;
         if slot == NIL {
-            return self.extend(hot);
+            return self.extend();
         }
-        let free = self.hot_mut(slot);
-        let next_free = free.next;
-        *free = hot;
-        self.free = next_free;
+        self.free = self.hot(slot).next;
         slot
     }
 
     #[cold]
-    fn extend(&mut self, hot: Hot) -> u32 {
-        self.hot.push(hot);
+    fn extend(&mut self) -> u32 {
+        self.hot.push(NO_ORDER);
         self.cold.push(Cold::default());
         u32::try_from(self.hot.len() - 1).expect("a market holds at most 2^24 orders")
     }
@@ -233,14 +230,16 @@ impl Ladder {
     #[inline]
     fn unlink(&mut self, hot: &Hot, hidden: u64) {
         let queue = hot.terms.queue;
-        let data = self.queues[queue as usize].get_mut(hot.level);
+        let levels = &mut self.queues[queue as usize];
+        let data = levels.get_mut(hot.level);
+        if data.orders == 1 {
+            data.clear();
+            levels.vacate(hot.level);
+            return;
+        }
         data.remove(hot.previous, hot.next, hot.displayed, hidden);
-        let is_empty = data.orders == 0;
         self.hot_mut(hot.previous).next = hot.next;
         self.hot_mut(hot.next).previous = hot.previous;
-        if is_empty {
-            self.queues[queue as usize].vacate(hot.level);
-        }
     }
 
     #[cold]
@@ -286,13 +285,13 @@ impl Ladder {
 
     fn link_account(&mut self, slot: u32, account: u64) {
         let hot = &self.hot;
-        let is_key = |slot: u32| hot[slot as usize].account == account;
-        match self.accounts.find(account, is_key) {
-            None => self.accounts.insert(account, slot),
+        let key_of = |slot: u32| hot[slot as usize].account;
+        match self.accounts.find(account, key_of) {
+            None => self.accounts.insert(account, slot, key_of),
             Some(head) => {
                 self.cold[slot as usize].account_next = head;
                 self.cold[head as usize].account_previous = slot;
-                self.accounts.set(account, slot, is_key);
+                self.accounts.set(account, slot, key_of);
             }
         }
     }
@@ -311,11 +310,11 @@ impl Ladder {
             return;
         }
         let hot = &self.hot;
-        let is_key = |slot: u32| hot[slot as usize].account == account;
+        let key_of = |slot: u32| hot[slot as usize].account;
         if next == NIL {
-            self.accounts.remove(account, slot);
+            self.accounts.remove(account, slot, key_of);
         } else {
-            self.accounts.set(account, next, is_key);
+            self.accounts.set(account, next, key_of);
         }
     }
 
@@ -363,7 +362,7 @@ impl Book for Ladder {
 
     #[inline(always)]
     fn find(&self, id: OrderId) -> Option<u32> {
-        self.index.find(id.0, |slot| self.hot(slot).id == id.0)
+        self.index.find(id.0, |slot| self.hot(slot).id)
     }
 
     #[inline(always)]
@@ -469,22 +468,25 @@ impl Book for Ladder {
         let terms = terms(order);
         let level = self.queues[queue as usize].occupy(rank_of(queue, price));
         let tail = self.levels(queue).get(level).tail;
-        let slot = self.allocate(Hot {
-            id: order.id.0,
-            displayed: order.displayed.0,
-            price: price.0,
-            priority: order.priority,
-            account: order.account.0,
-            filled: order.filled.0,
-            next: NIL,
-            previous: tail,
-            level,
-            terms,
-        });
+        let slot = self.allocate();
+        // Field by field: a struct built elsewhere and copied would be read back before its parts are written.
+        let hot = self.hot_mut(slot);
+        hot.id = order.id.0;
+        hot.displayed = order.displayed.0;
+        hot.price = price.0;
+        hot.priority = order.priority;
+        hot.account = order.account.0;
+        hot.filled = order.filled.0;
+        hot.next = NIL;
+        hot.previous = tail;
+        hot.level = level;
+        hot.terms = terms;
         let data = self.level_mut(queue, level);
         data.append(slot, order.displayed.0, order.hidden.0);
         self.hot_mut(tail).next = slot;
-        self.index.insert(order.id.0, slot);
+        let hot = &self.hot;
+        self.index
+            .insert(order.id.0, slot, |slot| hot[slot as usize].id);
         if terms.has(COLD) {
             self.insert_cold(slot, order);
         }
@@ -498,7 +500,9 @@ impl Book for Ladder {
         if hot.terms.has(COLD) {
             self.remove_cold(slot, hot.account, hot.terms.life);
         }
-        self.index.remove(hot.id, slot);
+        let slots = &self.hot;
+        self.index
+            .remove(hot.id, slot, |slot| slots[slot as usize].id);
         let free = self.free;
         self.hot_mut(slot).next = free;
         self.free = slot;
@@ -592,7 +596,7 @@ impl Book for Ladder {
     fn account_orders(&self, account: AccountId, ids: &mut Vec<OrderId>) {
         let mut slot = self
             .accounts
-            .find(account.0, |slot| self.hot(slot).account == account.0)
+            .find(account.0, |slot| self.hot(slot).account)
             .unwrap_or(NIL);
         while slot != NIL {
             ids.push(OrderId(self.hot(slot).id));

@@ -48,7 +48,7 @@ impl Ladder {
             while slot != NIL {
                 let hot = self.hot(slot);
                 let id = hot.id;
-                let is_known = self.index.find(id, |slot| self.hot(slot).id == id) == Some(slot);
+                let is_known = self.index.find(id, |slot| self.hot(slot).id) == Some(slot);
                 if core::mem::replace(&mut seen[slot as usize], true)
                     || hot.previous != previous
                     || hot.level != level
@@ -100,9 +100,7 @@ impl Ladder {
     fn verify_account_link(&self, slot: u32, account: u64) -> Result<(), String> {
         let cold = &self.cold[slot as usize];
         let is_right = if cold.account_previous == NIL {
-            let head = self
-                .accounts
-                .find(account, |slot| self.hot(slot).account == account);
+            let head = self.accounts.find(account, |slot| self.hot(slot).account);
             head == Some(slot)
         } else {
             let before = cold.account_previous;
