@@ -2,8 +2,6 @@
 
 .PHONY: lint lint-rust lint-python lint-tree lint-riscv format
 
-typed_examples := $(wildcard tests/typing)
-
 lint: lint-tree lint-rust lint-python lint-riscv ## Check formats, lints, types, stubs, directions of dependency, tidiness, the RISC-V build
 
 lint-tree: $(VENV)/.stamp-python ## Check the directions of dependency, sizes and texts
@@ -18,7 +16,7 @@ lint-rust: $(VENV)/.stamp-tools ## rustfmt and clippy, warnings are errors
 lint-python: $(VENV)/.stamp-native ## ruff, mypy and the stubs against the binary
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
-	$(BIN)/mypy --strict python scripts tools $(typed_examples)
+	$(BIN)/mypy --strict python scripts tools bench/harness tests/checks tests/python/user_program.py
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml proofbook._core
 
 lint-riscv: ## Build the ring for a bare RISC-V target
