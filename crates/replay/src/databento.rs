@@ -143,7 +143,6 @@ impl RecordReader for Messages {
 }
 
 fn decode(message: &MboMsg, number: u64) -> Result<Record, String> {
-    let letter = message.action as u8;
     let side = match message.side as u8 {
         b'B' => Some(Side::Buy),
         b'A' => Some(Side::Sell),
@@ -156,6 +155,31 @@ fn decode(message: &MboMsg, number: u64) -> Result<Record, String> {
         }
     };
     let price = message.price;
+    let (kind, event) = event(message, side)?;
+    let has_price = price != dbn::UNDEF_PRICE;
+    let standing = match event {
+        MarketEvent::Reduce { .. } | MarketEvent::Fill { .. } if has_price => {
+            side.map(|side| Standing { side, price })
+        }
+        _ => None,
+    };
+    if matches!(event, MarketEvent::Add { .. } | MarketEvent::Set { .. }) && !has_price {
+        return Err("price: expected a price, received none".to_string());
+    }
+    Ok(Record {
+        number,
+        time_ns: message.hd.ts_event,
+        kind,
+        instrument: message.hd.instrument_id,
+        standing,
+        event,
+    })
+}
+
+/// What a message does to the book.
+fn event(message: &MboMsg, side: Option<Side>) -> Result<(&'static str, MarketEvent), String> {
+    let letter = message.action as u8;
+    let price = message.price;
     let quantity = u64::from(message.size);
     let order_id = message.order_id;
     let need_side = || {
@@ -164,7 +188,7 @@ fn decode(message: &MboMsg, number: u64) -> Result<Record, String> {
             char::from(letter)
         ))
     };
-    let (kind, event) = match letter {
+    Ok(match letter {
         b'A' => (
             "A add",
             MarketEvent::Add {
@@ -201,23 +225,5 @@ fn decode(message: &MboMsg, number: u64) -> Result<Record, String> {
                 char::from(other)
             ))
         }
-    };
-    let has_price = price != dbn::UNDEF_PRICE;
-    let standing = match event {
-        MarketEvent::Reduce { .. } | MarketEvent::Fill { .. } if has_price => {
-            side.map(|side| Standing { side, price })
-        }
-        _ => None,
-    };
-    if matches!(event, MarketEvent::Add { .. } | MarketEvent::Set { .. }) && !has_price {
-        return Err("price: expected a price, received none".to_string());
-    }
-    Ok(Record {
-        number,
-        time_ns: message.hd.ts_event,
-        kind,
-        instrument: message.hd.instrument_id,
-        standing,
-        event,
     })
 }

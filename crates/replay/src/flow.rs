@@ -331,19 +331,36 @@ impl Flow {
             return Ok(());
         }
         if record.event == MarketEvent::Clear {
-            let first = |flow: &Flow| Side::BOTH.iter().find_map(|side| flow.reality.first(*side));
-            while let Some(slot) = first(self) {
-                let order_id = self.reality.book().id(slot);
-                self.reality.delete(order_id.0)?;
-                self.push(record.number, Action::Cancel { order_id }, steps);
-            }
-            return Ok(());
+            return self.clear(record.number, steps);
         }
         let before = self.subject(&record.event);
-        match apply(&mut self.reality, self.units, record)? {
-            Effect::Applied | Effect::AppliedDespite(_) => {}
-            Effect::Nothing => return Ok(()),
+        if apply(&mut self.reality, self.units, record)? == Effect::Nothing {
+            return Ok(());
         }
+        self.ask(record, before, steps)
+    }
+
+    /// Cancels every order.
+    fn clear(&mut self, record: u64, steps: &mut Vec<Step>) -> Result<(), Problem> {
+        let first = |flow: &Flow| Side::BOTH.iter().find_map(|side| flow.reality.first(*side));
+        while let Some(slot) = first(self) {
+            let order_id = self.reality.book().id(slot);
+            self.reality.delete(order_id.0)?;
+            self.push(record, Action::Cancel { order_id }, steps);
+        }
+        Ok(())
+    }
+
+    /// Asks for what a record told, which is applied to reality already. `before` is the order as it was.
+    fn ask(
+        &self,
+        record: &Record,
+        before: Option<(Side, Price, u64)>,
+        steps: &mut Vec<Step>,
+    ) -> Result<(), Problem> {
+        let cancel = |order_id: u64| Action::Cancel {
+            order_id: OrderId(order_id),
+        };
         match record.event {
             MarketEvent::Add {
                 order_id,
@@ -363,13 +380,7 @@ impl Flow {
                 steps,
             ),
             MarketEvent::Delete { order_id, .. } => {
-                self.push(
-                    record.number,
-                    Action::Cancel {
-                        order_id: OrderId(order_id),
-                    },
-                    steps,
-                );
+                self.push(record.number, cancel(order_id), steps);
             }
             MarketEvent::Replace {
                 order_id,
@@ -378,13 +389,7 @@ impl Flow {
                 quantity,
             } => {
                 let (side, _, _) = before.ok_or(Problem::UnknownOrder)?;
-                self.push(
-                    record.number,
-                    Action::Cancel {
-                        order_id: OrderId(order_id),
-                    },
-                    steps,
-                );
+                self.push(record.number, cancel(order_id), steps);
                 let action = self.resting(new_id, side, ticks(self.units, price)?, quantity);
                 self.push(record.number, action, steps);
             }

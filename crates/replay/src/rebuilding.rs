@@ -64,7 +64,9 @@ impl Rebuilding {
     ) -> Self {
         let markets = survey
             .instruments
-            .keys()
+            .iter()
+            .filter(|(_, instrument)| instrument.order_events > 0)
+            .map(|(number, _)| number)
             .filter(|number| only.is_none_or(|only| only == **number))
             .map(|number| {
                 let market = Market {

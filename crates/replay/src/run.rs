@@ -379,8 +379,8 @@ fn run_match(
         ..MatchTally::default()
     };
     let mut markets = std::collections::BTreeMap::new();
-    for number in survey.instruments.keys() {
-        if only.is_some_and(|only| only != *number) {
+    for (number, instrument) in &survey.instruments {
+        if instrument.order_events == 0 || only.is_some_and(|only| only != *number) {
             continue;
         }
         let units = units(survey, format, *number);

@@ -17,7 +17,7 @@ use crate::progress::{Meter, Progress};
 use crate::record::RecordReader;
 use crate::report::Counts;
 use crate::run::{busiest, chosen, survey};
-use crate::survey::SHALLOW_NOTE;
+use crate::survey::{InstrumentSurvey, Survey, SHALLOW_NOTE};
 
 /// About how many commands a batch has.
 pub const BATCH: usize = 4096;
@@ -192,40 +192,7 @@ impl RecordSource {
             notes.push(SHALLOW_NOTE.to_string());
         }
         let format = inputs.kind.format();
-        let instrument = match options.instrument.as_deref() {
-            Some(wanted) => chosen(&survey, wanted)?,
-            None => busiest(&survey),
-        };
-        let found = survey
-            .instruments
-            .get(&instrument)
-            .cloned()
-            .unwrap_or_default();
-        if found.order_events == 0 {
-            return Err(ReplayError::new(
-                ErrorKind::NoOrderEvents,
-                format!(
-                    "expected order events, received none among {} records",
-                    survey.records
-                ),
-            ));
-        }
-        if survey.instruments.len() > 1 {
-            notes.push(format!(
-                "plays {}, with {} order events {} of {} instruments",
-                found
-                    .symbol
-                    .clone()
-                    .unwrap_or_else(|| instrument.to_string()),
-                found.order_events,
-                if options.instrument.is_some() {
-                    "chosen out"
-                } else {
-                    "the busiest"
-                },
-                survey.instruments.len()
-            ));
-        }
+        let (instrument, found) = choose(&survey, options, &mut notes)?;
         let units = found.units(format);
         let mut early = Vec::new();
         let converter = match format {
@@ -272,6 +239,44 @@ impl RecordSource {
             is_over: false,
         })
     }
+}
+
+/// The instrument to play: the one that was asked for, else the busiest, which `notes` then tells.
+fn choose(
+    survey: &Survey,
+    options: &Options,
+    notes: &mut Vec<String>,
+) -> Result<(u32, InstrumentSurvey), ReplayError> {
+    let (instrument, how) = match options.instrument.as_deref() {
+        Some(wanted) => (chosen(survey, wanted)?, "as chosen out"),
+        None => (busiest(survey), "the busiest"),
+    };
+    let found = survey
+        .instruments
+        .get(&instrument)
+        .cloned()
+        .unwrap_or_default();
+    if found.order_events == 0 {
+        return Err(ReplayError::new(
+            ErrorKind::NoOrderEvents,
+            format!(
+                "expected order events, received none among {} records",
+                survey.records
+            ),
+        ));
+    }
+    if survey.instruments.len() > 1 {
+        let name = found
+            .symbol
+            .clone()
+            .unwrap_or_else(|| instrument.to_string());
+        notes.push(format!(
+            "plays {name}, with {} order events {how} of {} instruments",
+            found.order_events,
+            survey.instruments.len()
+        ));
+    }
+    Ok((instrument, found))
 }
 
 fn into_command(step: Step) -> Command {

@@ -63,7 +63,8 @@ fn a_converted_file_gives_the_same_commands_and_state() {
 #[test]
 fn the_busiest_instrument_is_played_and_named() {
     let day = generated("busiest.itch");
-    let source = open_commands(&[day.clone()], &Options::default()).expect("the file has commands");
+    let source = open_commands(std::slice::from_ref(&day), &Options::default())
+        .expect("the file has commands");
     let symbol = source.info().symbol.clone().expect("ITCH names its stocks");
     assert!(
         source
@@ -119,7 +120,7 @@ fn broken_command_files_are_named() {
 fn records_without_orders_give_no_commands() {
     let text = "1.0,5,0,100,5850000,1\n1.1,7,0,0,-1,-1\n";
     let path = scratch("no_orders.csv", text.as_bytes());
-    let error = open_commands(&[path.clone()], &Options::default())
+    let error = open_commands(std::slice::from_ref(&path), &Options::default())
         .err()
         .expect("there are no orders");
     assert_eq!(error.kind(), ErrorKind::NoOrderEvents);

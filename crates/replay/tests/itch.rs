@@ -94,8 +94,8 @@ fn a_day_rebuilds_the_market_that_wrote_it() {
             instrument: Some(market.symbol.clone()),
             ..Options::default()
         };
-        let report =
-            replay(&[path.clone()], &options, &mut |_| true).expect("the stock can be replayed");
+        let report = replay(std::slice::from_ref(&path), &options, &mut |_| true)
+            .expect("the stock can be replayed");
         let book = &report.final_book;
         assert_eq!(book.symbol.as_ref(), Some(&market.symbol));
         assert_eq!(book.orders, market.orders.len() as u64);

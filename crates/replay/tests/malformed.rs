@@ -57,8 +57,8 @@ fn lobster_rows() {
             book: Some(scratch(name, rows.as_bytes())),
             ..Options::default()
         };
-        let error =
-            replay(&[messages.clone()], &options, &mut |_| true).expect_err("the rows are broken");
+        let error = replay(std::slice::from_ref(&messages), &options, &mut |_| true)
+            .expect_err("the rows are broken");
         error.to_string()
     };
     let row = "5850100,10,5850000,100\n";
