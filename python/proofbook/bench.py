@@ -198,6 +198,7 @@ def _contender(by_scenario: Mapping[str, list[Result]], digests: Mapping[str, Ma
         scenarios[scenario] = rates[scenario] | {
             "messages": [run["messages"] for run in runs],
             "is_complete": is_complete,
+            "waited_share": [run["waited_share"] for run in runs],
             "trades": runs[0]["trades"],
             "volume": runs[0]["volume"],
             # A run that was cut short made the first of the trades only: nothing to compare.

@@ -69,6 +69,12 @@ def _worst(contender: Result) -> str:
     return f"{contender['worst_commands_per_s'] / 1e6:.2f}"
 
 
+def _waited(contender: Result) -> str:
+    shares = [share for scenario in contender["scenarios"].values() for share in scenario["waited_share"]]
+    known = [share for share in shares if share is not None]
+    return f"{sum(known) / len(known):.1%}" if known else "unknown"
+
+
 def _noise_text(machines: Sequence[Result]) -> str:
     widest = max(machine["noise"]["spread_p5_p95"] for machine in machines)
     return f"The same loop a hundred times takes times that differ by {widest:.1%} (5th to 95th percentile)."
@@ -85,6 +91,7 @@ def _throughput_section(result: Result) -> list[str]:
                 for rate in (contender["scenarios"][scenario] for scenario in scenarios)
             ),
             f"**{_worst(contender)}**",
+            _waited(contender),
         ]
         for name, contender in contenders.items()
     ]
@@ -99,9 +106,10 @@ def _throughput_section(result: Result) -> list[str]:
     return [
         "## Throughput",
         "",
-        "Million messages per second: median (lowest-highest) of the runs; the last column is the lowest median.",
+        "Million messages per second: median (lowest-highest) of the runs; then the lowest median, and the share of its "
+        "time that the contender's thread had to wait for a core, over all runs, since other programs had it.",
         "",
-        _table(["contender", *scenarios, "worst"], rows),
+        _table(["contender", *scenarios, "worst", "waited"], rows),
         "",
         f"† did not finish within {result['plan']['pass_limit_s']} s; the rate is that of the part it did.",
         "",

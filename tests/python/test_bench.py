@@ -83,6 +83,7 @@ def test_a_contender_with_other_trades_is_named() -> None:
     run = {
         "commands_per_s": 1.0,
         "is_complete": True,
+        "waited_share": None,
         "messages": 1,
         "trades": 1,
         "volume": 1,

@@ -148,10 +148,20 @@ public final class Peer {
         hash = (hash ^ quantity) * 0x100000001b3L;
     }
 
+    /** How long this thread has waited for a core so far, -1 where the system does not tell. */
+    private static long waitedNs() {
+        try {
+            return Long.parseLong(Files.readString(Path.of("/proc/thread-self/schedstat")).trim().split(" ")[1]);
+        } catch (IOException unknown) {
+            return -1;
+        }
+    }
+
     private static String throughput(Workload workload, long limitNs) {
         Peer peer = new Peer(workload);
         int done = 0;
         long elapsedNs = 1;
+        long waitedBeforeNs = waitedNs();
         long start = System.nanoTime();
         while (done < workload.count && elapsedNs <= limitNs) {
             int end = Math.min(done + BATCH_MESSAGES, workload.count);
@@ -160,10 +170,13 @@ public final class Peer {
             }
             elapsedNs = System.nanoTime() - start;
         }
+        String waited = waitedBeforeNs < 0 ? "null"
+            : String.format(Locale.ROOT, "%.6f", (double) (waitedNs() - waitedBeforeNs) / elapsedNs);
         return String.format(Locale.ROOT,
             "\"messages\": %d, \"is_complete\": %b, \"elapsed_ns\": %d, \"commands_per_s\": %.1f, "
-                + "\"trades\": %d, \"volume\": %d, \"trade_hash\": \"%016x\"",
-            done, done == workload.count, elapsedNs, done * 1e9 / elapsedNs, peer.trades, peer.volume, peer.hash);
+                + "\"waited_share\": %s, \"trades\": %d, \"volume\": %d, \"trade_hash\": \"%016x\"",
+            done, done == workload.count, elapsedNs, done * 1e9 / elapsedNs,
+            waited, peer.trades, peer.volume, peer.hash);
     }
 
     /** Latencies of all messages, then of each kind. */

@@ -33,12 +33,27 @@ pub struct Throughput {
     pub elapsed_ns: u64,
     /// Their trades.
     pub fills: Fills,
+    /// How long of that the thread waited for a core that others had, where the system tells.
+    pub waited_ns: Option<u64>,
+}
+
+/// How long this thread has waited for a core so far, as Linux tells: the second field of its scheduler statistics.
+fn waited_ns() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().nth(1)?.parse().ok()
 }
 
 impl Throughput {
     /// Messages per second.
     pub fn per_s(&self) -> f64 {
         self.messages as f64 * 1e9 / self.elapsed_ns as f64
+    }
+
+    /// Share of the time in which the thread waited for a core; not a number where the system does not tell.
+    fn waited_share(&self) -> f64 {
+        self.waited_ns.map_or(f64::NAN, |waited_ns| {
+            waited_ns as f64 / self.elapsed_ns as f64
+        })
     }
 }
 
@@ -48,6 +63,7 @@ pub fn throughput<C: Contender>(inputs: &[C::Input], limit: Duration) -> Through
     let limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
     let mut messages = 0;
     let mut elapsed_ns = 0;
+    let waited_before_ns = waited_ns();
     let start = Instant::now();
     for batch in inputs.chunks(BATCH_MESSAGES) {
         for input in batch {
@@ -63,6 +79,9 @@ pub fn throughput<C: Contender>(inputs: &[C::Input], limit: Duration) -> Through
         messages,
         elapsed_ns: elapsed_ns.max(1),
         fills: contender.fills(),
+        waited_ns: waited_ns()
+            .zip(waited_before_ns)
+            .map(|(after, before)| after - before),
     }
 }
 
@@ -133,6 +152,7 @@ pub fn measure<C: Contender>(messages: &[Message], plan: &Plan) -> Value {
         ),
         ("elapsed_ns", Value::from(result.elapsed_ns)),
         ("commands_per_s", Value::from(result.per_s())),
+        ("waited_share", Value::from(result.waited_share())),
         ("trades", Value::from(result.fills.trades)),
         ("volume", Value::from(result.fills.volume)),
         (

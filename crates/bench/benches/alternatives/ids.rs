@@ -98,6 +98,80 @@ impl Ids for Direct {
     }
 }
 
+/// Linear probing, entries of slot and 32 bits of hash, removal by shifting back: an earlier form of the ladder's index.
+struct Tagged {
+    entries: Vec<(u32, u32)>,
+    ids: Vec<u64>,
+}
+
+impl Tagged {
+    fn new() -> Self {
+        Tagged {
+            entries: vec![(0, NONE); 4 * CAPACITY],
+            ids: vec![0; CAPACITY],
+        }
+    }
+
+    fn tag(id: u64) -> u32 {
+        let mut hasher = MultiplyHasher::default();
+        hasher.write_u64(id);
+        hasher.finish() as u32
+    }
+
+    fn mask(&self) -> usize {
+        self.entries.len() - 1
+    }
+}
+
+impl Ids for Tagged {
+    fn find(&self, id: u64) -> Option<u32> {
+        let tag = Self::tag(id);
+        let mut position = tag as usize & self.mask();
+        loop {
+            let (found, slot) = self.entries[position];
+            if slot == NONE {
+                return None;
+            }
+            if found == tag && self.ids[slot as usize] == id {
+                return Some(slot);
+            }
+            position = (position + 1) & self.mask();
+        }
+    }
+
+    fn insert(&mut self, id: u64, slot: u32) {
+        let tag = Self::tag(id);
+        let mut position = tag as usize & self.mask();
+        while self.entries[position].1 != NONE {
+            position = (position + 1) & self.mask();
+        }
+        self.entries[position] = (tag, slot);
+        self.ids[slot as usize] = id;
+    }
+
+    fn remove(&mut self, id: u64, slot: u32) {
+        let mask = self.mask();
+        let mut hole = Self::tag(id) as usize & mask;
+        while self.entries[hole].1 != slot {
+            hole = (hole + 1) & mask;
+        }
+        let mut position = hole;
+        loop {
+            position = (position + 1) & mask;
+            let (tag, slot) = self.entries[position];
+            if slot == NONE {
+                break;
+            }
+            let home = tag as usize & mask;
+            if position.wrapping_sub(home) & mask >= position.wrapping_sub(hole) & mask {
+                self.entries[hole] = self.entries[position];
+                hole = position;
+            }
+        }
+        self.entries[hole] = (0, NONE);
+    }
+}
+
 /// Linear probing with whole ids in the table and tombstones, the textbook way.
 struct Tombstones {
     entries: Vec<(u64, u32)>,
@@ -191,9 +265,15 @@ pub fn outcomes(accesses: &[IdAccess], largest_id: u64) -> Vec<Outcome> {
     type Fast = HashMap<u64, u32, BuildHasherDefault<MultiplyHasher>>;
     vec![
         replay(
-            "the ladder's index: open addressing, 8-byte entries, backward shift",
+            "the ladder's index: open addressing, 16-bit marks apart from slots, backward shift",
             accesses,
             || LadderIndex::new(CAPACITY),
+            apply,
+        ),
+        replay(
+            "open addressing, 8-byte entries of hash and slot, backward shift",
+            accesses,
+            Tagged::new,
             apply,
         ),
         replay(

@@ -28,18 +28,18 @@ impl LadderIndex {
 
     #[inline]
     pub fn find(&self, id: u64) -> Option<u32> {
-        self.index.find(id, |slot| self.ids[slot as usize] == id)
+        self.index.find(id, |slot| self.ids[slot as usize])
     }
 
     #[inline]
     pub fn insert(&mut self, id: u64, slot: u32) {
         self.ids[slot as usize] = id;
-        self.index.insert(id, slot);
+        self.index.insert(id, slot, |slot| self.ids[slot as usize]);
     }
 
     #[inline]
     pub fn remove(&mut self, id: u64, slot: u32) {
-        self.index.remove(id, slot);
+        self.index.remove(id, slot, |slot| self.ids[slot as usize]);
     }
 }
 
