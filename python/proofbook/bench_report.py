@@ -106,8 +106,8 @@ def _throughput_section(result: Result) -> list[str]:
     return [
         "## Throughput",
         "",
-        "Million messages per second: median (lowest-highest) of the runs; then the lowest median, and the share of its "
-        "time that the contender's thread had to wait for a core, over all runs, since other programs had it.",
+        "Million messages per second: median (lowest-highest) of the runs; then the lowest median, and the share of "
+        "its time that the contender's thread had to wait for a core, over all runs, since other programs had it.",
         "",
         _table(["contender", *scenarios, "worst", "waited"], rows),
         "",
