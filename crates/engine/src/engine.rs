@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 
 use proofbook_book::Book;
-use proofbook_journal::{Clock, Journal, Options, Snapshot, Storage, Ticket, WriterLock};
+use proofbook_journal::{market, Clock, Journal, Options, Snapshot, Storage, Ticket, WriterLock};
 use proofbook_matching::MatchingEngine;
 use proofbook_types::{Command, Event, MarketConfig};
 
@@ -94,6 +94,8 @@ impl<B: Book, S: Storage, C: Clock> Engine<B, S, C> {
         events_after: u64,
         sink: &mut impl FnMut(u64, Event),
     ) -> Result<(Self, RecoveryReport), EngineError> {
+        // Looked at before the lock is made, so that a directory without a journal stays as it is.
+        market(&storage)?;
         let lock = WriterLock::take(storage)?;
         let mut rebuilt = rebuild(lock.storage(), verification, &book, events_after, sink)?;
         let journal = Journal::resume(lock, clock, options, &rebuilt.scan)?;
@@ -129,9 +131,12 @@ impl<B: Book, S: Storage, C: Clock> Engine<B, S, C> {
     /// Takes a command: writes it to the journal and applies it. Its events wait for [`Engine::release`].
     ///
     /// # Errors
-    /// The journal failed, now or earlier; or too many events wait.
+    /// The journal failed, now or earlier. Or [`HELD_EVENTS_MAX`] events wait: then the command is not taken, and the
+    /// events of all before it are acknowledged and can be released.
     pub fn submit(&mut self, command: &Command) -> Result<Ticket, EngineError> {
         if self.held.len() >= HELD_EVENTS_MAX {
+            // Whatever the policy would wait for: now all of them can be released.
+            self.journal.commit()?;
             return Err(EngineError::Backlog {
                 held: self.held.len(),
                 limit: HELD_EVENTS_MAX,

@@ -296,6 +296,8 @@ pub fn recover<B: Book, S: Storage>(
     storage: S,
     book: impl Fn() -> B,
 ) -> Result<(MatchingEngine<B>, RecoveryReport), EngineError> {
+    // Looked at before the lock is made, so that a directory without a journal stays as it is.
+    market(&storage)?;
     let lock = WriterLock::take(storage)?;
     let mut rebuilt = rebuild(
         lock.storage(),
