@@ -1,4 +1,4 @@
-//! Replays files from the command line without Python: `replay FILE... [--match] [--check] [--json]`.
+//! Replays files from the command line without Python: `replay FILE... [--match] [--symbol=NAME] [--check] [--json]`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,7 +14,10 @@ fn main() -> ExitCode {
             "--match" => options.mode = Some(Mode::Match),
             "--check" => options.check = true,
             "--json" => is_json = true,
-            path => paths.push(PathBuf::from(path)),
+            other => match other.strip_prefix("--symbol=") {
+                Some(name) => options.instrument = Some(name.to_string()),
+                None => paths.push(PathBuf::from(other)),
+            },
         }
     }
     match replay(&paths, &options, &mut |_| true) {

@@ -48,4 +48,4 @@ pub use rebuild::{Problem, Rebuild};
 pub use record::{MarketEvent, PublishedBook, PublishedLevel, Record, RecordReader, Standing};
 pub use report::{Best, Counts, Difference, FinalBook, Report};
 pub use run::{read_records, replay};
-pub use source::{convert, open_commands, CommandSource, SourceInfo, BATCH};
+pub use source::{convert, open_commands, open_commands_with, CommandSource, SourceInfo, BATCH};

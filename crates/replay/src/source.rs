@@ -71,6 +71,18 @@ pub fn open_commands(
     paths: &[PathBuf],
     options: &Options,
 ) -> Result<Box<dyn CommandSource + Send>, ReplayError> {
+    open_commands_with(paths, options, &mut |_| true)
+}
+
+/// As [`open_commands`]; `progress` is told how far the first pass has come, and stops it by returning `false`.
+///
+/// # Errors
+/// As [`open_commands`], or the first pass was stopped.
+pub fn open_commands_with(
+    paths: &[PathBuf],
+    options: &Options,
+    progress: &mut dyn FnMut(Progress) -> bool,
+) -> Result<Box<dyn CommandSource + Send>, ReplayError> {
     let mut files = resolve(paths, options.book.as_deref())?;
     if files.len() != 1 {
         return Err(ReplayError::new(
@@ -79,18 +91,21 @@ pub fn open_commands(
         ));
     }
     let inputs = files.remove(0);
-    open_one(&inputs, options).map_err(|error| error.in_file(&inputs.events))
+    let size = std::fs::metadata(&inputs.events).map_or(0, |metadata| metadata.len());
+    let mut meter = Meter::new(progress, size);
+    open_one(&inputs, options, &mut meter).map_err(|error| error.in_file(&inputs.events))
 }
 
 fn open_one(
     inputs: &Inputs,
     options: &Options,
+    meter: &mut Meter,
 ) -> Result<Box<dyn CommandSource + Send>, ReplayError> {
     if inputs.kind.format() == Format::Proofbook {
         return OwnSource::open(inputs)
             .map(|source| Box::new(source) as Box<dyn CommandSource + Send>);
     }
-    RecordSource::open(inputs, options)
+    RecordSource::open(inputs, options, meter)
         .map(|source| Box::new(source) as Box<dyn CommandSource + Send>)
 }
 
@@ -182,10 +197,8 @@ struct RecordSource {
 }
 
 impl RecordSource {
-    fn open(inputs: &Inputs, options: &Options) -> Result<Self, ReplayError> {
-        let mut quiet = |_| true;
-        let mut meter = Meter::new(&mut quiet, 0);
-        let mut survey = survey(inputs, options, &mut meter)?;
+    fn open(inputs: &Inputs, options: &Options, meter: &mut Meter) -> Result<Self, ReplayError> {
+        let mut survey = survey(inputs, options, meter)?;
         let mut notes = inputs.notes.clone();
         if survey.is_shallow() {
             survey.early.clear();
@@ -349,9 +362,17 @@ pub fn convert(
     output: &Path,
     progress: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<u64, ReplayError> {
-    let mut source = open_commands(paths, options)?;
+    // The first pass is half of the work.
+    let mut source = open_commands_with(paths, options, &mut |first| {
+        progress(Progress {
+            bytes_total: first.bytes_total * 2,
+            ..first
+        })
+    })?;
     let info = source.info();
-    let mut meter = Meter::new(progress, info.bytes_total);
+    let size = info.bytes_total;
+    let mut meter = Meter::new(progress, size * 2);
+    meter.base = size;
     let header = Header {
         config: info.config,
         tick: info.tick,
