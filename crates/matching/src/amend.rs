@@ -5,7 +5,7 @@ use core::mem;
 use proofbook_book::Book;
 use proofbook_types::{
     AccountId, CancelReason, Event, EventSink, Order, OrderId, Phase, Price, Quantity,
-    ReduceReason, RejectReason,
+    ReduceReason, RejectReason, Side,
 };
 
 use crate::enter::has_too_many_slices;
@@ -97,7 +97,7 @@ impl<B: Book> MatchingEngine<B> {
         events: &mut impl EventSink,
     ) {
         let order = self.book.order(slot);
-        self.lower(slot, &order, quantity);
+        self.lower(slot, order.side, quantity);
         events.event(Event::Reduced {
             order_id: order.id,
             quantity,
@@ -106,9 +106,9 @@ impl<B: Book> MatchingEngine<B> {
         });
     }
 
-    fn lower(&mut self, slot: B::Slot, order: &Order, quantity: Quantity) {
+    fn lower(&mut self, slot: B::Slot, side: Side, quantity: Quantity) {
         self.book.reduce(slot, quantity);
-        self.open_quantity[order.side as usize] -= quantity.0;
+        self.open_quantity[side as usize] -= quantity.0;
     }
 
     #[inline(always)]
@@ -132,69 +132,70 @@ impl<B: Book> MatchingEngine<B> {
         self.check_tick(price)?;
         self.check_tick(stop_price)?;
         let slot = self.live(order_id)?;
-        let before = self.book.order(slot);
-        let has_no_stop = stop_price.is_some() && before.stop_price.is_none();
-        let has_no_limit = price.is_some() && before.price.is_none();
-        if has_no_stop || has_no_limit {
+        let mut order = self.book.order(slot);
+        let (old_price, old_stop_price, old_open) = (order.price, order.stop_price, order.open());
+        if (stop_price.is_some() && old_stop_price.is_none())
+            || (price.is_some() && old_price.is_none())
+        {
             return Err(RejectReason::ReplaceTerms);
         }
-        let mut after = before;
-        after.price = price.or(before.price);
-        after.stop_price = stop_price.or(before.stop_price);
-        let open = quantity.unwrap_or(before.open());
-        let stays = after.price == before.price && after.stop_price == before.stop_price;
-        let keeps_priority = stays && open < before.open();
+        order.price = price.or(old_price);
+        order.stop_price = stop_price.or(old_stop_price);
+        let open = quantity.unwrap_or(old_open);
+        let stays = order.price == old_price && order.stop_price == old_stop_price;
+        let keeps_priority = stays && open < old_open;
         if keeps_priority {
-            self.lower(slot, &before, Quantity(before.open().0 - open.0));
+            self.lower(slot, order.side, Quantity(old_open.0 - open.0));
         } else {
-            self.check_replacement(&before, &after, open)?;
-            self.take_out(slot);
+            self.check_replacement(&order, old_open, open)?;
+            self.book.remove(slot);
+            self.open_quantity[order.side as usize] -= old_open.0;
         }
         events.event(Event::Replaced {
             order_id,
-            side: after.side,
-            price: after.price,
+            side: order.side,
+            price: order.price,
             quantity: open,
             kept_priority: keeps_priority,
         });
         if !keeps_priority {
-            self.enter_replacement(&mut after, open, events);
+            self.enter_replacement(&mut order, open, events);
         }
         Ok(())
     }
 
-    /// The checks of a replace that makes the order lose its place.
+    /// The checks of a replace that makes the order lose its place. `order` has its new prices already.
     #[inline]
     fn check_replacement(
         &self,
-        before: &Order,
-        after: &Order,
+        order: &Order,
+        old_open: Quantity,
         open: Quantity,
     ) -> Result<(), RejectReason> {
-        let rank_price = after.price.or(after.stop_price);
+        let rank_price = order.price.or(order.stop_price);
         if rank_price.is_some_and(|price| self.is_notional_too_large(price, open)) {
             return Err(RejectReason::NotionalLimit);
         }
-        if after
+        if order
             .display
             .is_some_and(|display| has_too_many_slices(display, open))
         {
             return Err(RejectReason::DisplayQuantity);
         }
-        let resting_price = match after.stop_price {
-            None => after.price,
+        let resting_price = match order.stop_price {
+            None => order.price,
             Some(_) => None,
         };
-        if resting_price.is_some_and(|price| self.is_beyond_collar(after.side, price)) {
+        if resting_price.is_some_and(|price| self.is_beyond_collar(order.side, price)) {
             return Err(RejectReason::PriceCollar);
         }
-        let others = self.open_quantity[after.side as usize] - before.open().0;
-        if others.checked_add(open.0).is_none() || before.filled.checked_add(open).is_none() {
+        let others = self.open_quantity[order.side as usize] - old_open.0;
+        if others.checked_add(open.0).is_none() || order.filled.checked_add(open).is_none() {
             return Err(RejectReason::QuantityOverflow);
         }
-        if after.post_only && self.phase == Phase::Continuous {
+        if order.post_only && self.phase == Phase::Continuous {
             if let Some(price) = resting_price {
-                if self.would_cross(after.side, price) {
+                if self.would_cross(order.side, price) {
                     return Err(RejectReason::WouldCross);
                 }
             }
