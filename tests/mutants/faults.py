@@ -139,7 +139,7 @@ MORE = (
         8,
         (STOPS, "if self.is_beyond_collar(order.side, price) {", "if false {"),
     ),
-    fault("an active post-only order trades", 8, (STOPS, "if order.post_only && ", "if false && ")),
+    fault("an active post-only order trades", 8, (STOPS, "order.post_only && ", "false && ")),
     fault(
         "the auction takes the higher of two near prices",
         12,
@@ -186,15 +186,23 @@ MORE = (
     fault(
         "a replace with equal terms keeps its place",
         10,
-        (AMEND, "stays && open < before.open();", "stays && open <= before.open();"),
+        (AMEND, "let keeps_priority = stays && open <", "let keeps_priority = stays && open <="),
     ),
     fault(
         "a replace with a new price keeps its place",
         10,
         (AMEND, "let keeps_priority = stays && open", "let keeps_priority = open"),
     ),
-    fault("a replace forgets what was filled", 10, (AMEND, " || before.filled.checked_add(open).is_none()", "")),
-    fault("a replace ignores post-only", 10, (AMEND, "if after.post_only && ", "if false && ")),
+    fault(
+        "a replace forgets what was filled",
+        10,
+        (AMEND, "filled.checked_add(open)", "filled.checked_add(Quantity::ZERO)"),
+    ),
+    fault(
+        "a replace ignores post-only",
+        10,
+        (AMEND, "post_only && self.phase == Phase::Continuous", "post_only && self.phase == Phase::Halted"),
+    ),
     fault(
         "a mass cancel goes from the highest id",
         9,
@@ -251,9 +259,7 @@ MORE = (
             "(display.0.saturating_mul(SLICES_MAX)).saturating_add(1) < quantity.0",
         ),
     ),
-    fault(
-        "a post-only order trades", 4, (ENTER, "if new.post_only && self.phase == Phase::Continuous &&", "if false &&")
-    ),
+    fault("a post-only order trades", 4, (ENTER, "new.post_only && self.phase == Phase::Continuous &&", "false &&")),
     fault("a market opens crossed", 11, (PHASE, "if self.is_crossed() {", "if false {")),
     fault(
         "the clock runs back",
