@@ -36,7 +36,7 @@ LATENCY_SCENARIO = "normal"
 DEFAULT_SEED = 2
 QUICK_NEW_ORDERS = 250_000
 QUICK_RUNS = 3
-PASS_LIMIT_S = 10
+PASS_LIMIT_S = 5
 """A pass through a workload stops after this long; how far it came is reported."""
 
 Result = dict[str, Any]
