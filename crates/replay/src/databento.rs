@@ -16,6 +16,9 @@ use crate::record::{MarketEvent, Record, RecordReader, Standing};
 /// Digits after the point of a price.
 pub const PRICE_DECIMALS: u8 = 9;
 
+/// The kind of an order in the exchange's own snapshot of its book.
+pub const SNAPSHOT_KIND: &str = "A snapshot";
+
 enum Decoder {
     Current(Box<dbn_format::Decoder<Content>>),
     Legacy(Box<dbz::Decoder<Content>>),
@@ -190,7 +193,11 @@ fn event(message: &MboMsg, side: Option<Side>) -> Result<(&'static str, MarketEv
     };
     Ok(match letter {
         b'A' => (
-            "A add",
+            if message.flags.is_snapshot() {
+                SNAPSHOT_KIND
+            } else {
+                "A add"
+            },
             MarketEvent::Add {
                 order_id,
                 side: need_side()?,

@@ -4,6 +4,8 @@
 //!   message between them, except for levels that enter from beyond the file's depth, which it cannot tell.
 //! - **States**: a LOBSTER order book file that does not pair. The sequence of distinct best levels must be the same.
 //! - **Levels**: books in the stream itself. The best five levels of each side must be the same.
+//! - **Snapshots**: where the exchange clears the book in the middle of the stream and sends its own snapshot, every order
+//!   of both must be the same.
 //! - **Executions**: where there is no book, each execution must take from an order that is there, has enough, and
 //!   stands at the best price of its side.
 
@@ -448,4 +450,64 @@ pub fn check_execution<B: Book>(
         });
     }
     comparison.agree();
+}
+
+/// An order's side, price in ticks, and quantity.
+type Terms = (Side, i64, u64);
+
+/// A book that was cleared for a snapshot of the exchange, until the snapshot is complete.
+pub struct SnapshotCheck {
+    before: BTreeMap<u64, Terms>,
+}
+
+impl SnapshotCheck {
+    /// Keeps a book that is about to be cleared; `None` where it is empty and has nothing to compare.
+    pub fn keep<B: Book>(book: &Rebuild<B>) -> Option<Self> {
+        let before = terms(book);
+        (!before.is_empty()).then_some(SnapshotCheck { before })
+    }
+
+    /// Compares with the snapshot, which is complete. A book that stays empty was cleared without one.
+    pub fn compare<B: Book>(
+        self,
+        record: u64,
+        book: &Rebuild<B>,
+        comparison: &mut Comparison,
+    ) -> u64 {
+        let after = terms(book);
+        if after.is_empty() {
+            return 0;
+        }
+        let mut compared = 0;
+        for order_id in self
+            .before
+            .keys()
+            .chain(after.keys().filter(|id| !self.before.contains_key(id)))
+        {
+            let (mine, theirs) = (self.before.get(order_id), after.get(order_id));
+            compared += 1;
+            if mine == theirs {
+                comparison.agree();
+            } else {
+                comparison.differ(record, || {
+                    format!(
+                        "order {order_id} of the snapshot: expected {theirs:?}, received {mine:?}"
+                    )
+                });
+            }
+        }
+        compared
+    }
+}
+
+fn terms<B: Book>(book: &Rebuild<B>) -> BTreeMap<u64, Terms> {
+    Side::BOTH
+        .iter()
+        .flat_map(|side| std::iter::successors(book.first(*side), |slot| book.book().next(*slot)))
+        .map(|slot| book.book().order(slot))
+        .map(|order| {
+            let price = order.price.map_or(0, |price| price.0);
+            (order.id.0, (order.side, price, order.displayed.0))
+        })
+        .collect()
 }

@@ -6,8 +6,11 @@ use proofbook_books::Ladder;
 use proofbook_types::Side;
 
 use crate::apply::{apply, ticks, Effect, OWN_IDS};
+use crate::databento::SNAPSHOT_KIND;
 use crate::error::ReplayError;
-use crate::oracle::{check_execution, compare_published, levels, Comparison, RowCheck, StateCheck};
+use crate::oracle::{
+    check_execution, compare_published, levels, Comparison, RowCheck, SnapshotCheck, StateCheck,
+};
 use crate::rebuild::Rebuild;
 use crate::record::{MarketEvent, PublishedBook, Record};
 use crate::report::{Counts, FinalBook};
@@ -41,6 +44,8 @@ impl Oracle {
 struct Market {
     book: Rebuild<Ladder>,
     units: Units,
+    /// The book before a snapshot that is still coming in.
+    snapshot: Option<SnapshotCheck>,
 }
 
 /// A rebuild under way.
@@ -51,6 +56,8 @@ pub(crate) struct Rebuilding {
     pub oracle: Oracle,
     /// Orders that stand for what the first row shows and no record names.
     pub anonymous: u64,
+    /// Orders compared with snapshots in the stream.
+    pub snapshot_orders: u64,
     only: Option<u32>,
     last_record: u64,
 }
@@ -72,6 +79,7 @@ impl Rebuilding {
                 let market = Market {
                     book: Rebuild::new(Ladder::default()),
                     units: units(*number),
+                    snapshot: None,
                 };
                 (*number, market)
             })
@@ -82,6 +90,7 @@ impl Rebuilding {
             comparison: Comparison::default(),
             oracle,
             anonymous: 0,
+            snapshot_orders: 0,
             only,
             last_record: 0,
         }
@@ -131,6 +140,14 @@ impl Rebuilding {
                 &market.book,
                 &mut self.comparison,
             );
+        }
+        if record.event == MarketEvent::Clear {
+            market.snapshot = SnapshotCheck::keep(&market.book);
+        } else if record.kind != SNAPSHOT_KIND {
+            if let Some(snapshot) = market.snapshot.take() {
+                self.snapshot_orders +=
+                    snapshot.compare(record.number, &market.book, &mut self.comparison);
+            }
         }
         match apply(&mut market.book, market.units, record) {
             Ok(Effect::Applied) => self.counts.applied += 1,
@@ -183,6 +200,12 @@ impl Rebuilding {
 
     /// Ends the comparison. Returns how many rows the order book file has beyond the last message.
     pub fn finish(&mut self) -> Result<u64, ReplayError> {
+        for market in self.markets.values_mut() {
+            if let Some(snapshot) = market.snapshot.take() {
+                self.snapshot_orders +=
+                    snapshot.compare(self.last_record, &market.book, &mut self.comparison);
+            }
+        }
         match &mut self.oracle {
             Oracle::Rows(rows) => rows.rest(),
             Oracle::States(states) => states

@@ -332,7 +332,12 @@ fn rebuild(
         Oracle::Published { after_record } => {
             figure("warm_up_records", *after_record);
         }
-        Oracle::Executions => {}
+        Oracle::Executions => {
+            figure("snapshot_orders_compared", rebuilding.snapshot_orders);
+        }
+    }
+    if rebuilding.snapshot_orders > 0 {
+        report.compared_unit.push_str(" and snapshot orders");
     }
     report.take_comparison(rebuilding.comparison);
     report.take_counts(rebuilding.counts);
