@@ -338,9 +338,8 @@ impl StateCheck {
             }
             None => {
                 self.extra += 1;
-                comparison.mismatches += 1;
                 let next = self.ahead.front().copied();
-                comparison.differences.note(record.number, || {
+                comparison.differ(record.number, || {
                     let next = next.map_or("the end".to_string(), |(row, state)| {
                         format!("row {row}: {}", text(state))
                     });

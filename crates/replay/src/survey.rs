@@ -111,7 +111,7 @@ pub const SHALLOW_NOTE: &str = "the file takes from many orders that it never ad
                                 are not known and orders from nowhere are left out; compare it in rebuild mode";
 
 impl InstrumentSurvey {
-    /// The instrument's units; its tick is the largest common divisor of its prices.
+    /// The instrument's units; its tick is the largest common divisor of its prices and one whole unit of money.
     pub fn units(&self, format: Format) -> Units {
         let (price_decimals, quantity_decimals) = match format {
             Format::Lobster => (lobster::PRICE_DECIMALS, 0),
@@ -123,7 +123,7 @@ impl InstrumentSurvey {
         Units {
             price_decimals,
             quantity_decimals,
-            tick: self.divisor.max(1),
+            tick: greatest_common_divisor(self.divisor, 10u64.pow(price_decimals.into())),
         }
     }
 }

@@ -303,3 +303,61 @@ proptest! {
         prop_assert_eq!(report.records, report.applied + report.informational + report.unapplied_total, "{}", text);
     }
 }
+
+#[test]
+fn a_tick_is_no_more_than_one_whole_unit() {
+    let path = scratch("tick.csv", MESSAGE.as_bytes());
+    let report =
+        replay(&[path], &Options::default(), &mut |_| true).expect("one message is a file");
+    assert_eq!(report.final_book.tick, "1");
+    assert_eq!(
+        report.final_book.best_bid.expect("the order rests").price,
+        "585"
+    );
+}
+
+#[test]
+fn states_that_only_one_side_has_are_differences() {
+    let messages = scratch(
+        "states_message_1.csv",
+        b"1.0,1,1,100,5850000,1\n2.0,1,2,50,5850100,-1\n3.0,1,3,70,5850000,1\n",
+    );
+    let empty = "9999999999,0";
+    let with = |name: &str, rows: &[&str]| {
+        let options = Options {
+            book: Some(scratch(name, rows.join("\n").as_bytes())),
+            check: true,
+            ..Options::default()
+        };
+        replay(std::slice::from_ref(&messages), &options, &mut |_| true)
+            .expect("the files are whole")
+    };
+    let first = format!("{empty},5850000,100");
+    let [second, third, strange] = [
+        "5850100,50,5850000,100",
+        "5850100,50,5850000,170",
+        "5850100,50,5850000,9",
+    ];
+    let report = with("states_same.csv", &[&first, &first, second, third]);
+    assert_eq!(
+        (report.compared, report.mismatches),
+        (3, 0),
+        "{:?}",
+        report.differences
+    );
+    let report = with("states_lost.csv", &[&first, third]);
+    assert_eq!(
+        (report.compared, report.mismatches),
+        (3, 1),
+        "{:?}",
+        report.differences
+    );
+    let report = with("states_more.csv", &[&first, second, strange, third]);
+    assert_eq!(
+        (report.compared, report.mismatches),
+        (4, 1),
+        "{:?}",
+        report.differences
+    );
+    assert!(report.failure.is_some());
+}
