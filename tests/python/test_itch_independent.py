@@ -62,7 +62,7 @@ class Stock:
     def take(self, message: Any) -> None:
         """Apply a message."""
         kind = message.message_type
-        reference = getattr(message, "order_reference_number", None)
+        reference: int = getattr(message, "order_reference_number", 0)
         if kind in (b"A", b"F"):
             assert reference not in self.orders
             self.orders[reference] = Order(message.buy_sell_indicator, message.price, message.shares)
