@@ -15,7 +15,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::trie::{above, Trie, NONE};
+use proofbook_types::{Price, Queue};
+
+use super::trie::{above, PageFacts, Trie, NONE};
 use super::NIL;
 
 const PAGE_BITS: u32 = 6;
@@ -101,6 +103,8 @@ pub(super) struct Levels {
     /// By the lowest digits of a page's number, the page used there last, or `NONE`.
     cache: Box<[u32; CACHE_SIZE]>,
     pages: Vec<Page>,
+    /// Pages in the trie.
+    used_pages: Vec<u32>,
     free_pages: Vec<u32>,
     occupied_pages: usize,
     levels: Vec<LevelData>,
@@ -113,6 +117,7 @@ impl Levels {
         Levels {
             cache: Box::new([NONE; CACHE_SIZE]),
             pages: Vec::new(),
+            used_pages: Vec::new(),
             free_pages: Vec::new(),
             occupied_pages: 0,
             levels: Vec::new(),
@@ -176,7 +181,7 @@ impl Levels {
         if before == 0 {
             let parent = page.parent;
             self.occupied_pages += 1;
-            self.trie.mark(parent, (number & DIGIT) as u32);
+            self.trie.mark(parent, number);
         }
         level
     }
@@ -189,9 +194,9 @@ impl Levels {
         let page = &mut self.pages[(place >> PAGE_BITS) as usize];
         page.occupied &= !(1 << (place & 63));
         if page.occupied == 0 {
-            let (parent, digit) = (page.parent, (page.number & DIGIT) as u32);
+            let (parent, number) = (page.parent, page.number);
             self.occupied_pages -= 1;
-            self.trie.unmark(parent, digit);
+            self.trie.unmark(parent, number);
         }
     }
 
@@ -211,7 +216,15 @@ impl Levels {
     }
 
     fn first_after_page(&self, number: u64) -> Option<(u64, LevelRef)> {
-        self.trie.after(number).map(|page| self.first_in(page))
+        if self.occupied_pages == 0 {
+            return None;
+        }
+        let next = self.trie.after(number, |page| self.number_of(page))?;
+        Some(self.first_in(next))
+    }
+
+    fn number_of(&self, page: u32) -> u64 {
+        self.pages[page as usize].number
     }
 
     /// The first occupied level of a page that has one.
@@ -228,7 +241,12 @@ impl Levels {
     /// The page with a number, whether or not it holds orders.
     #[inline]
     fn find_page(&self, number: u64) -> Option<u32> {
-        self.cached_page(number).or_else(|| self.trie.find(number))
+        self.cached_page(number)
+            .or_else(|| self.page_in_trie(number))
+    }
+
+    fn page_in_trie(&self, number: u64) -> Option<u32> {
+        self.trie.find(number, |page| self.number_of(page))
     }
 
     #[inline(always)]
@@ -242,7 +260,7 @@ impl Levels {
 
     #[inline(never)]
     fn open_page(&mut self, number: u64) -> u32 {
-        let page = match self.trie.find(number) {
+        let page = match self.page_in_trie(number) {
             Some(page) => page,
             None => self.new_page(number),
         };
@@ -252,8 +270,7 @@ impl Levels {
 
     #[cold]
     fn new_page(&mut self, number: u64) -> u32 {
-        let in_use = self.pages.len() - self.free_pages.len();
-        if in_use >= 2 * self.occupied_pages + EMPTY_PAGES_MAX {
+        if self.used_pages.len() >= 2 * self.occupied_pages + EMPTY_PAGES_MAX {
             self.release_empty_pages();
         }
         let page = self.free_pages.pop().unwrap_or_else(|| {
@@ -267,30 +284,43 @@ impl Levels {
                 .expect("a market of 2^24 orders has fewer than 2^26 pages")
         });
         self.pages[page as usize].number = number;
-        self.pages[page as usize].parent = self.trie.insert(number, page);
+        self.used_pages.push(page);
+        self.hang(page);
         page
+    }
+
+    /// Hangs a page into the trie.
+    fn hang(&mut self, page: u32) {
+        let pages = &self.pages;
+        let number = pages[page as usize].number;
+        let inserted = self
+            .trie
+            .insert(number, page, |page| facts(&pages[page as usize]));
+        for below in inserted.moved.into_iter().chain([page]) {
+            self.pages[below as usize].parent = inserted.parent;
+        }
+        if self.pages[page as usize].occupied != 0 {
+            self.trie.mark(inserted.parent, number);
+        }
     }
 
     /// Takes every empty page out and builds the trie anew from the others.
     fn release_empty_pages(&mut self) {
         self.cache.fill(NONE);
         self.trie.clear();
-        for index in 0..self.pages.len() {
-            let page = &self.pages[index];
-            let (number, occupied) = (page.number, page.occupied);
-            if number == NO_PAGE {
-                continue;
-            }
-            let index = index as u32;
-            if occupied == 0 {
-                self.pages[index as usize].number = NO_PAGE;
-                self.free_pages.push(index);
+        let mut used = core::mem::take(&mut self.used_pages);
+        used.retain(|&index| {
+            let page = &mut self.pages[index as usize];
+            let is_occupied = page.occupied != 0;
+            if is_occupied {
+                self.hang(index);
             } else {
-                let parent = self.trie.insert(number, index);
-                self.pages[index as usize].parent = parent;
-                self.trie.mark(parent, (number & DIGIT) as u32);
+                page.number = NO_PAGE;
+                self.free_pages.push(index);
             }
-        }
+            is_occupied
+        });
+        self.used_pages = used;
     }
 
     /// Checks the trie, the pages and the cache against each other.
@@ -312,7 +342,7 @@ impl Levels {
             if page.number == NO_PAGE {
                 continue;
             }
-            let is_found = self.trie.find(page.number) == Some(index as u32)
+            let is_found = self.page_in_trie(page.number) == Some(index as u32)
                 && self.find_page(page.number) == Some(index as u32);
             if !is_found {
                 return Err(format!("page {} is not found", page.number));
@@ -336,7 +366,35 @@ impl Levels {
         if levels + self.free_levels.len() != self.levels.len() {
             return Err(format!("{levels} levels hold orders, others are lost"));
         }
-        self.trie.verify(occupied)
+        let hanging = self.trie.verify(|page| facts(&self.pages[page as usize]))?;
+        if hanging != self.used_pages.len() || hanging + self.free_pages.len() != self.pages.len() {
+            return Err(format!("{hanging} pages hang in the trie, others are lost"));
+        }
+        Ok(())
+    }
+}
+
+/// What turns a price into its rank and back: flips the sign bit, and all others where higher prices come first.
+#[inline]
+fn rank_mask(queue: Queue) -> u64 {
+    (1 << 63) - u64::from(queue.is_descending())
+}
+
+/// Lower is better, in every queue.
+#[inline]
+pub(super) fn rank_of(queue: Queue, price: Price) -> u64 {
+    price.0 as u64 ^ rank_mask(queue)
+}
+
+#[inline]
+pub(super) fn price_of(queue: Queue, rank: u64) -> Price {
+    Price((rank ^ rank_mask(queue)) as i64)
+}
+
+fn facts(page: &Page) -> PageFacts {
+    PageFacts {
+        number: page.number,
+        is_occupied: page.occupied != 0,
     }
 }
 

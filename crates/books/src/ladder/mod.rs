@@ -9,112 +9,29 @@
 //!
 //! Nothing allocates while the numbers of live orders, pages and nodes stay within what they have been.
 //!
-//! Invariants, checked by `check`: a level's sums and links agree with its orders; every live order is in the index; a
-//! page is in the trie exactly while it holds orders; free slots are in the free list exactly once.
+//! Invariants, checked by `check`: a level's sums and links agree with its orders; every live order is in the index; the
+//! trie marks exactly the pages that hold orders; free slots are in the free list exactly once.
 
 mod expiry;
 mod index;
 mod levels;
+mod slot;
 mod trie;
 mod verify;
 
 use alloc::vec::Vec;
 
 use proofbook_book::{Book, Level};
-use proofbook_types::{
-    AccountId, Order, OrderId, Price, Quantity, Queue, SelfTradePrevention, TimeInForce, Timestamp,
-};
+use proofbook_types::{AccountId, Order, OrderId, Price, Quantity, Queue, Timestamp};
 
 use expiry::{Entry, ExpiryHeap};
 use index::Index;
-use levels::{LevelRef, Levels};
+use levels::{price_of, rank_of, LevelRef, Levels};
+use slot::{Cold, Hot, Life, Terms, COLD, ICEBERG, NO_COLD, NO_ORDER};
 
 /// No order. Slot 0 exists but never holds one: it takes the writes that a link to nothing would have to skip, so that
 /// linking needs no branches.
 const NIL: u32 = 0;
-
-/// A live order's hot half: exactly one cache line.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
-struct Hot {
-    id: u64,
-    displayed: u64,
-    /// Price at which it stands in its queue.
-    price: i64,
-    priority: u64,
-    account: u64,
-    filled: u64,
-    next: u32,
-    previous: u32,
-    level: LevelRef,
-    terms: Terms,
-}
-
-const _: () = assert!(core::mem::size_of::<Hot>() == 64);
-
-/// What slot 0 holds.
-const NO_ORDER: Hot = Hot {
-    id: 0,
-    displayed: 0,
-    price: 0,
-    priority: 0,
-    account: 0,
-    filled: 0,
-    next: NIL,
-    previous: NIL,
-    level: 0,
-    terms: Terms {
-        queue: Queue::Bids,
-        self_trade: SelfTradePrevention::Allow,
-        life: Life::Cancel,
-        flags: 0,
-    },
-};
-
-/// A live order's cold half. Only those fields are meaningful that its terms call for.
-#[derive(Clone, Copy, Debug, Default)]
-struct Cold {
-    hidden: u64,
-    display: u64,
-    expiry: u64,
-    limit_price: i64,
-    heap_position: u32,
-    account_next: u32,
-    account_previous: u32,
-}
-
-/// An order's terms in four bytes.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-struct Terms {
-    queue: Queue,
-    self_trade: SelfTradePrevention,
-    life: Life,
-    flags: u8,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-enum Life {
-    Cancel,
-    Immediate,
-    Kill,
-    Date,
-}
-
-const POST_ONLY: u8 = 1;
-const ICEBERG: u8 = 1 << 1;
-/// A stop order that has a limit price too.
-const STOP_LIMIT: u8 = 1 << 2;
-/// Something is kept in the cold half.
-const COLD: u8 = 1 << 3;
-
-impl Terms {
-    #[inline]
-    fn has(self, flag: u8) -> bool {
-        self.flags & flag != 0
-    }
-}
 
 /// The default book.
 #[derive(Clone, Debug)]
@@ -137,23 +54,6 @@ impl Default for Ladder {
     }
 }
 
-/// What turns a price into its rank and back: flips the sign bit, and all others where higher prices come first.
-#[inline]
-fn rank_mask(queue: Queue) -> u64 {
-    (1 << 63) - u64::from(queue.is_descending())
-}
-
-/// Lower is better, in every queue.
-#[inline]
-fn rank_of(queue: Queue, price: Price) -> u64 {
-    price.0 as u64 ^ rank_mask(queue)
-}
-
-#[inline]
-fn price_of(queue: Queue, rank: u64) -> Price {
-    Price((rank ^ rank_mask(queue)) as i64)
-}
-
 impl Ladder {
     /// An empty book with room for `orders` live orders before it allocates again.
     pub fn with_capacity(orders: usize) -> Self {
@@ -166,7 +66,7 @@ impl Ladder {
         let mut hot = Vec::with_capacity(orders + 1);
         let mut cold = Vec::with_capacity(orders + 1);
         hot.push(NO_ORDER);
-        cold.push(Cold::default());
+        cold.push(NO_COLD);
         Ladder {
             hot,
             cold,
@@ -222,7 +122,7 @@ impl Ladder {
     #[cold]
     fn extend(&mut self) -> u32 {
         self.hot.push(NO_ORDER);
-        self.cold.push(Cold::default());
+        self.cold.push(NO_COLD);
         u32::try_from(self.hot.len() - 1).expect("a market holds at most 2^24 orders")
     }
 
@@ -329,29 +229,6 @@ impl Ladder {
     }
 }
 
-#[inline]
-fn terms(order: &Order) -> Terms {
-    let is_stop_limit = order.stop_price.is_some() && order.price.is_some();
-    let has_expiry = order.time_in_force.expiry().is_some();
-    let has_cold =
-        order.account.is_some() || order.display.is_some() || is_stop_limit || has_expiry;
-    let flag = |is_set: bool, flag: u8| u8::from(is_set) * flag;
-    Terms {
-        queue: order.queue(),
-        self_trade: order.self_trade,
-        life: match order.time_in_force {
-            TimeInForce::GoodTillCancel => Life::Cancel,
-            TimeInForce::ImmediateOrCancel => Life::Immediate,
-            TimeInForce::FillOrKill => Life::Kill,
-            TimeInForce::GoodTillDate { .. } => Life::Date,
-        },
-        flags: flag(order.post_only, POST_ONLY)
-            | flag(order.display.is_some(), ICEBERG)
-            | flag(is_stop_limit, STOP_LIMIT)
-            | flag(has_cold, COLD),
-    }
-}
-
 impl Book for Ladder {
     type Slot = u32;
 
@@ -368,38 +245,10 @@ impl Book for Ladder {
     #[inline(always)]
     fn order(&self, slot: u32) -> Order {
         let hot = self.hot(slot);
-        let terms = hot.terms;
-        let cold = if terms.has(COLD) {
-            self.cold[slot as usize]
+        if hot.terms.has(COLD) {
+            hot.order(&self.cold[slot as usize])
         } else {
-            Cold::default()
-        };
-        let is_stop = matches!(terms.queue, Queue::BuyStops | Queue::SellStops);
-        Order {
-            id: OrderId(hot.id),
-            account: AccountId(hot.account),
-            side: terms.queue.side(),
-            price: match (is_stop, terms.has(STOP_LIMIT)) {
-                (false, _) => Some(Price(hot.price)),
-                (true, true) => Some(Price(cold.limit_price)),
-                (true, false) => None,
-            },
-            stop_price: is_stop.then_some(Price(hot.price)),
-            displayed: Quantity(hot.displayed),
-            hidden: Quantity(cold.hidden),
-            display: terms.has(ICEBERG).then_some(Quantity(cold.display)),
-            filled: Quantity(hot.filled),
-            priority: hot.priority,
-            time_in_force: match terms.life {
-                Life::Cancel => TimeInForce::GoodTillCancel,
-                Life::Immediate => TimeInForce::ImmediateOrCancel,
-                Life::Kill => TimeInForce::FillOrKill,
-                Life::Date => TimeInForce::GoodTillDate {
-                    expiry: Timestamp(cold.expiry),
-                },
-            },
-            post_only: terms.has(POST_ONLY),
-            self_trade: terms.self_trade,
+            hot.order(&NO_COLD)
         }
     }
 
@@ -465,7 +314,7 @@ impl Book for Ladder {
         let price = order
             .queue_price()
             .expect("an order in a queue has a price there");
-        let terms = terms(order);
+        let terms = Terms::of(order);
         let level = self.queues[queue as usize].occupy(rank_of(queue, price));
         let tail = self.levels(queue).get(level).tail;
         let slot = self.allocate();

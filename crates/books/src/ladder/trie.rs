@@ -1,12 +1,12 @@
-//! Which pages exist and which of them hold orders, in the order of their numbers.
+//! Which pages hold orders, in the order of their numbers.
 //!
-//! A 64-ary trie over the digits of page numbers, only as high as the span of the numbers needs: one node for 64 pages,
-//! two levels for 4,096, at most ten for all of 58 bits. Every node has an occupancy word: a bit is set while
-//! any page below that child holds orders, as in a van Emde Boas tree of fixed fan-out. So the first page with orders, and
-//! the next one after any number, are found by counting trailing zeros, in as many steps as the trie is high.
+//! A 64-ary trie over the digits of page numbers, path-compressed: a node stands only where numbers part, so that there
+//! are fewer nodes than pages however far prices spread, and a way from the root has at most ten steps. Every node has an
+//! occupancy word: a bit is set while any page below that child holds orders, as in a van Emde Boas tree of fixed fan-out. So
+//! the first page with orders, and the next one after any number, are found by counting trailing zeros.
 //!
-//! Invariants: a bit is set exactly if the child is a page with orders or a node with a bit set; all numbers share the
-//! prefix above the digits of the root.
+//! Invariants: a bit is set exactly if the child is a page with orders or a node with a bit set; a node's children share
+//! all digits of their numbers above its height, and differ in the digit at its height.
 
 use alloc::format;
 use alloc::string::String;
@@ -17,26 +17,43 @@ const DIGIT_BITS: u32 = 6;
 const DIGIT: u64 = 63;
 /// No page, no node.
 pub(super) const NONE: u32 = u32::MAX;
+/// Set in a child that is a page.
+const PAGE: u32 = 1 << 31;
 
 #[derive(Clone, Debug)]
 #[repr(C)]
 struct Node {
     occupied: u64,
+    /// A number below this node; only its digits above `height` matter.
+    number: u64,
+    /// The digit that its children differ in: 0 is the lowest.
+    height: u32,
     /// The node above, `NONE` for the root.
     parent: u32,
-    /// Which child of that node this is.
-    digit: u32,
+    /// Nodes, and pages with [`PAGE`] set.
     children: [u32; 64],
 }
 
-/// The trie. Pages are named by index.
+/// The trie. Pages are named by index, below 2^31; the caller knows their numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Trie {
     nodes: Vec<Node>,
     root: u32,
-    height: u32,
-    /// What all page numbers share above the trie's digits.
-    prefix: u64,
+}
+
+/// What the caller has to note after a page was inserted.
+pub(super) struct Inserted {
+    /// The node above the new page, `NONE` if it is the only one.
+    pub(super) parent: u32,
+    /// Another page that hangs below the same node from now on.
+    pub(super) moved: Option<u32>,
+}
+
+/// What the caller knows of a page.
+#[derive(Clone, Copy)]
+pub(super) struct PageFacts {
+    pub(super) number: u64,
+    pub(super) is_occupied: bool,
 }
 
 impl Trie {
@@ -44,8 +61,6 @@ impl Trie {
         Trie {
             nodes: Vec::new(),
             root: NONE,
-            height: 0,
-            prefix: 0,
         }
     }
 
@@ -55,193 +70,222 @@ impl Trie {
         self.root = NONE;
     }
 
-    /// A child of a node holds orders: says so upwards.
+    /// A page below a node holds orders: says so upwards.
     #[inline]
-    pub(super) fn mark(&mut self, mut index: u32, mut digit: u32) {
+    pub(super) fn mark(&mut self, parent: u32, number: u64) {
+        let mut index = parent;
         while index != NONE {
             let node = &mut self.nodes[index as usize];
             let before = node.occupied;
-            node.occupied = before | 1 << digit;
+            node.occupied = before | 1 << digit(number, node.height);
             if before != 0 {
                 break;
             }
-            (index, digit) = (node.parent, node.digit);
+            index = node.parent;
         }
     }
 
-    /// A child of a node holds no orders any more: says so upwards.
+    /// A page below a node holds no orders any more: says so upwards.
     #[inline]
-    pub(super) fn unmark(&mut self, mut index: u32, mut digit: u32) {
+    pub(super) fn unmark(&mut self, parent: u32, number: u64) {
+        let mut index = parent;
         while index != NONE {
             let node = &mut self.nodes[index as usize];
-            node.occupied &= !(1 << digit);
+            node.occupied &= !(1 << digit(number, node.height));
             if node.occupied != 0 {
                 break;
             }
-            (index, digit) = (node.parent, node.digit);
+            index = node.parent;
         }
-    }
-
-    fn has_prefix(&self, number: u64) -> bool {
-        self.root != NONE && without_digits(number, self.height) == self.prefix
     }
 
     /// The page with a number, whether or not it holds orders.
-    pub(super) fn find(&self, number: u64) -> Option<u32> {
-        if !self.has_prefix(number) {
-            return None;
+    pub(super) fn find(&self, number: u64, number_of: impl Fn(u32) -> u64) -> Option<u32> {
+        let mut child = self.root;
+        while child & PAGE == 0 {
+            let node = &self.nodes[child as usize];
+            child = node.children[digit(number, node.height)];
         }
-        let mut index = self.root;
-        for height in (0..self.height).rev() {
-            index = self.nodes[index as usize].children[digit(number, height)];
-            if index == NONE {
-                return None;
-            }
-        }
-        Some(index)
+        let page = child ^ PAGE;
+        (child != NONE && number_of(page) == number).then_some(page)
     }
 
     /// The page with the lowest number that holds orders; there is one.
     #[inline(always)]
     pub(super) fn first(&self) -> u32 {
-        self.descend(self.root, self.height)
+        self.first_below(self.root)
     }
 
-    /// The page with the lowest number above `number` that holds orders.
-    pub(super) fn after(&self, number: u64) -> Option<u32> {
-        if self.root == NONE || self.nodes[self.root as usize].occupied == 0 {
-            return None;
+    /// The page with the lowest number below a child that holds orders; there is one.
+    #[inline(always)]
+    fn first_below(&self, mut child: u32) -> u32 {
+        while child & PAGE == 0 {
+            let node = &self.nodes[child as usize];
+            child = node.children[node.occupied.trailing_zeros() as usize];
         }
-        let prefix = without_digits(number, self.height);
-        if prefix != self.prefix {
-            return (prefix < self.prefix).then(|| self.first());
-        }
-        // Down as far as the way to `number` goes, then up to the first turn towards higher numbers.
-        let mut index = self.root;
-        let mut height = self.height - 1;
-        while height > 0 {
-            let child = self.nodes[index as usize].children[digit(number, height)];
-            if child == NONE {
+        child ^ PAGE
+    }
+
+    /// The page with the lowest number above `number` that holds orders. Some page does.
+    pub(super) fn after(&self, number: u64, number_of: impl Fn(u32) -> u64) -> Option<u32> {
+        // Where the way to `number` could have turned towards higher numbers last.
+        let mut turn = NONE;
+        let mut child = self.root;
+        while child & PAGE == 0 {
+            let node = &self.nodes[child as usize];
+            let above_node = without_digits(number, node.height + 1);
+            let prefix = without_digits(node.number, node.height + 1);
+            if above_node != prefix {
+                let is_higher = prefix > above_node && node.occupied != 0;
+                turn = if is_higher { child } else { turn };
                 break;
             }
-            index = child;
-            height -= 1;
-        }
-        self.turn(index, digit(number, height) as u32, height)
-    }
-
-    /// The first page with orders beyond a child of a node, whose children are at `height`.
-    #[inline]
-    fn turn(&self, mut index: u32, mut digit: u32, mut height: u32) -> Option<u32> {
-        while index != NONE {
-            let node = &self.nodes[index as usize];
-            let higher = node.occupied & above(digit);
+            let digit = digit(number, node.height);
+            let higher = node.occupied & above(digit as u32);
             if higher != 0 {
-                let child = node.children[higher.trailing_zeros() as usize];
-                return Some(self.descend(child, height));
+                turn = node.children[higher.trailing_zeros() as usize];
             }
-            (index, digit) = (node.parent, node.digit);
-            height += 1;
+            if node.occupied >> digit & 1 == 0 {
+                break;
+            }
+            child = node.children[digit];
         }
-        None
+        // A page that the way ends at is the only one there: where it comes after `number`, it comes first.
+        if child & PAGE != 0 && number_of(child ^ PAGE) > number {
+            return Some(child ^ PAGE);
+        }
+        (turn != NONE).then(|| self.first_below(turn))
     }
 
-    /// The lowest page with orders below a node at a height; there is one.
-    #[inline]
-    fn descend(&self, mut index: u32, height: u32) -> u32 {
-        for _ in 0..height {
-            let node = &self.nodes[index as usize];
-            index = node.children[node.occupied.trailing_zeros() as usize];
-        }
-        index
-    }
-
-    fn new_node(&mut self, parent: u32, digit: usize) -> u32 {
-        self.nodes.push(Node {
-            occupied: 0,
-            parent,
-            digit: digit as u32,
-            children: [NONE; 64],
-        });
-        let index = (self.nodes.len() - 1) as u32;
-        if parent != NONE {
-            self.nodes[parent as usize].children[digit] = index;
-        }
-        index
-    }
-
-    /// Hangs a page into the trie, with its bit not yet set. Gives the node above it.
-    pub(super) fn insert(&mut self, number: u64, page: u32) -> u32 {
-        if self.root == NONE {
-            self.root = self.new_node(NONE, 0);
-            self.height = 1;
-            self.prefix = without_digits(number, 1);
-        }
-        while without_digits(number, self.height) != self.prefix {
-            self.raise();
-        }
-        let mut index = self.root;
-        for height in (1..self.height).rev() {
-            let digit = digit(number, height);
-            let child = self.nodes[index as usize].children[digit];
-            index = if child == NONE {
-                self.new_node(index, digit)
+    /// Hangs a page into the trie, with its bit not yet set.
+    pub(super) fn insert(
+        &mut self,
+        number: u64,
+        page: u32,
+        page_of: impl Fn(u32) -> PageFacts,
+    ) -> Inserted {
+        let mut parent = NONE;
+        let mut child = self.root;
+        loop {
+            if child == NONE {
+                self.set_child(parent, number, page | PAGE);
+                return Inserted {
+                    parent,
+                    moved: None,
+                };
+            }
+            let (other, height) = if child & PAGE != 0 {
+                (page_of(child ^ PAGE), None)
             } else {
-                child
+                let node = &self.nodes[child as usize];
+                let facts = PageFacts {
+                    number: node.number,
+                    is_occupied: node.occupied != 0,
+                };
+                (facts, Some(node.height))
             };
+            let parting = (number ^ other.number).checked_ilog2().unwrap_or(0) / DIGIT_BITS;
+            match height {
+                Some(height) if parting <= height => {
+                    parent = child;
+                    child = self.nodes[child as usize].children[digit(number, height)];
+                }
+                _ => return self.part(parent, (child, other), parting, number, page),
+            }
         }
-        self.nodes[index as usize].children[digit(number, 0)] = page;
-        index
     }
 
-    /// Puts a new root above the root.
-    fn raise(&mut self) {
-        let digit = (self.prefix & DIGIT) as usize;
-        let old = self.root;
-        let root = self.new_node(NONE, 0);
-        self.nodes[root as usize].children[digit] = old;
-        if self.nodes[old as usize].occupied != 0 {
-            self.nodes[root as usize].occupied = 1 << digit;
+    /// Puts a node between `parent` and a child, where `number` parts from the child's number.
+    fn part(
+        &mut self,
+        parent: u32,
+        (child, facts): (u32, PageFacts),
+        height: u32,
+        number: u64,
+        page: u32,
+    ) -> Inserted {
+        let index = self.nodes.len() as u32;
+        let child_digit = digit(facts.number, height);
+        let mut node = Node {
+            occupied: u64::from(facts.is_occupied) << child_digit,
+            number,
+            height,
+            parent,
+            children: [NONE; 64],
+        };
+        node.children[child_digit] = child;
+        node.children[digit(number, height)] = page | PAGE;
+        self.nodes.push(node);
+        self.set_child(parent, number, index);
+        let moved = (child & PAGE != 0).then_some(child ^ PAGE);
+        if moved.is_none() {
+            self.nodes[child as usize].parent = index;
         }
-        self.nodes[old as usize].parent = root;
-        self.nodes[old as usize].digit = digit as u32;
-        self.root = root;
-        self.prefix >>= DIGIT_BITS;
-        self.height += 1;
+        Inserted {
+            parent: index,
+            moved,
+        }
     }
 
-    /// Checks the nodes against each other and against the number of pages that hold orders.
-    pub(super) fn verify(&self, occupied_pages: usize) -> Result<(), String> {
-        let mut marks = 0;
+    fn set_child(&mut self, parent: u32, number: u64, child: u32) {
+        if parent == NONE {
+            self.root = child;
+        } else {
+            let node = &mut self.nodes[parent as usize];
+            node.children[digit(number, node.height)] = child;
+        }
+    }
+
+    /// Checks the nodes against each other and against the pages. Gives the number of pages.
+    pub(super) fn verify(&self, page_of: impl Fn(u32) -> PageFacts) -> Result<usize, String> {
+        let mut pages = usize::from(self.root & PAGE != 0 && self.root != NONE);
         for (index, node) in self.nodes.iter().enumerate() {
-            let is_root = index as u32 == self.root;
-            if is_root != (node.parent == NONE) {
+            let index = index as u32;
+            if (index == self.root) != (node.parent == NONE) {
                 return Err(format!("node {index} has parent {}", node.parent));
             }
-            if !is_root {
-                let parent = &self.nodes[node.parent as usize];
-                let is_marked = parent.occupied >> node.digit & 1 == 1;
-                let is_child = parent.children[node.digit as usize] == index as u32;
-                if !is_child || is_marked != (node.occupied != 0) {
-                    return Err(format!("node {index} hangs wrongly: {node:?}"));
+            let mut children = 0;
+            for (place, &child) in node.children.iter().enumerate() {
+                let is_marked = node.occupied >> place & 1 == 1;
+                if child == NONE {
+                    if is_marked {
+                        return Err(format!("node {index}: nothing at {place} holds orders"));
+                    }
+                    continue;
+                }
+                children += 1;
+                let facts = if child & PAGE != 0 {
+                    pages += 1;
+                    page_of(child ^ PAGE)
+                } else {
+                    let below = &self.nodes[child as usize];
+                    if below.parent != index || below.height >= node.height {
+                        return Err(format!("node {child} does not hang below {index}"));
+                    }
+                    PageFacts {
+                        number: below.number,
+                        is_occupied: below.occupied != 0,
+                    }
+                };
+                let is_in_place = digit(facts.number, node.height) == place
+                    && without_digits(facts.number, node.height + 1)
+                        == without_digits(node.number, node.height + 1);
+                if !is_in_place || facts.is_occupied != is_marked {
+                    return Err(format!(
+                        "node {index}: child {place} is misplaced or mismarked"
+                    ));
                 }
             }
-            marks += node.occupied.count_ones() as usize;
+            if children < 2 {
+                return Err(format!("node {index} parts nothing"));
+            }
         }
-        let marked_nodes = self.nodes.iter().enumerate();
-        let marked_nodes =
-            marked_nodes.filter(|(index, node)| *index as u32 != self.root && node.occupied != 0);
-        if marks != marked_nodes.count() + occupied_pages {
-            return Err(format!(
-                "{marks} marks in the trie, not one for each child with orders"
-            ));
-        }
-        Ok(())
+        Ok(pages)
     }
 }
 
-/// Digit of a page number at a height of the trie: 0 is the lowest.
-#[inline]
+/// Digit of a page number at a height: 0 is the lowest.
+#[inline(always)]
 fn digit(number: u64, height: u32) -> usize {
     (number >> (DIGIT_BITS * height) & DIGIT) as usize
 }

@@ -6,7 +6,9 @@ use alloc::vec;
 
 use proofbook_types::{Price, Queue};
 
-use super::{rank_of, Ladder, Life, NIL};
+use super::levels::rank_of;
+use super::slot::Life;
+use super::{Ladder, NIL};
 
 impl Ladder {
     pub(super) fn verify(&self) -> Result<(), String> {

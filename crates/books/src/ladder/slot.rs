@@ -1,0 +1,160 @@
+//! How a live order lies in the slabs: a hot half that every order has, and a cold half for what few of them need.
+
+use proofbook_types::{
+    AccountId, Order, OrderId, Price, Quantity, Queue, SelfTradePrevention, TimeInForce, Timestamp,
+};
+
+use super::levels::LevelRef;
+use super::NIL;
+
+/// A live order's hot half: exactly one cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(super) struct Hot {
+    pub(super) id: u64,
+    pub(super) displayed: u64,
+    /// Price at which it stands in its queue.
+    pub(super) price: i64,
+    pub(super) priority: u64,
+    pub(super) account: u64,
+    pub(super) filled: u64,
+    pub(super) next: u32,
+    pub(super) previous: u32,
+    pub(super) level: LevelRef,
+    pub(super) terms: Terms,
+}
+
+const _: () = assert!(core::mem::size_of::<Hot>() == 64);
+
+/// The cold half of an order that has none.
+pub(super) const NO_COLD: Cold = Cold {
+    hidden: 0,
+    display: 0,
+    expiry: 0,
+    limit_price: 0,
+    heap_position: 0,
+    account_next: NIL,
+    account_previous: NIL,
+};
+
+/// What slot 0 holds.
+pub(super) const NO_ORDER: Hot = Hot {
+    id: 0,
+    displayed: 0,
+    price: 0,
+    priority: 0,
+    account: 0,
+    filled: 0,
+    next: NIL,
+    previous: NIL,
+    level: 0,
+    terms: Terms {
+        queue: Queue::Bids,
+        self_trade: SelfTradePrevention::Allow,
+        life: Life::Cancel,
+        flags: 0,
+    },
+};
+
+/// A live order's cold half. Only those fields are meaningful that its terms call for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cold {
+    pub(super) hidden: u64,
+    pub(super) display: u64,
+    pub(super) expiry: u64,
+    pub(super) limit_price: i64,
+    pub(super) heap_position: u32,
+    pub(super) account_next: u32,
+    pub(super) account_previous: u32,
+}
+
+/// An order's terms in four bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(super) struct Terms {
+    pub(super) queue: Queue,
+    pub(super) self_trade: SelfTradePrevention,
+    pub(super) life: Life,
+    pub(super) flags: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Life {
+    Cancel,
+    Immediate,
+    Kill,
+    Date,
+}
+
+pub(super) const POST_ONLY: u8 = 1;
+pub(super) const ICEBERG: u8 = 1 << 1;
+/// A stop order that has a limit price too.
+pub(super) const STOP_LIMIT: u8 = 1 << 2;
+/// Something is kept in the cold half.
+pub(super) const COLD: u8 = 1 << 3;
+
+impl Terms {
+    #[inline]
+    pub(super) fn of(order: &Order) -> Terms {
+        let is_stop_limit = order.stop_price.is_some() && order.price.is_some();
+        let has_expiry = order.time_in_force.expiry().is_some();
+        let has_cold =
+            order.account.is_some() || order.display.is_some() || is_stop_limit || has_expiry;
+        let flag = |is_set: bool, flag: u8| u8::from(is_set) * flag;
+        Terms {
+            queue: order.queue(),
+            self_trade: order.self_trade,
+            life: match order.time_in_force {
+                TimeInForce::GoodTillCancel => Life::Cancel,
+                TimeInForce::ImmediateOrCancel => Life::Immediate,
+                TimeInForce::FillOrKill => Life::Kill,
+                TimeInForce::GoodTillDate { .. } => Life::Date,
+            },
+            flags: flag(order.post_only, POST_ONLY)
+                | flag(order.display.is_some(), ICEBERG)
+                | flag(is_stop_limit, STOP_LIMIT)
+                | flag(has_cold, COLD),
+        }
+    }
+
+    #[inline]
+    pub(super) fn has(self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+impl Hot {
+    /// The whole order; of `cold` only what the terms call for is looked at.
+    #[inline(always)]
+    pub(super) fn order(&self, cold: &Cold) -> Order {
+        let terms = self.terms;
+        let is_stop = matches!(terms.queue, Queue::BuyStops | Queue::SellStops);
+        Order {
+            id: OrderId(self.id),
+            account: AccountId(self.account),
+            side: terms.queue.side(),
+            price: match (is_stop, terms.has(STOP_LIMIT)) {
+                (false, _) => Some(Price(self.price)),
+                (true, true) => Some(Price(cold.limit_price)),
+                (true, false) => None,
+            },
+            stop_price: is_stop.then_some(Price(self.price)),
+            displayed: Quantity(self.displayed),
+            hidden: Quantity(cold.hidden),
+            display: terms.has(ICEBERG).then_some(Quantity(cold.display)),
+            filled: Quantity(self.filled),
+            priority: self.priority,
+            time_in_force: match terms.life {
+                Life::Cancel => TimeInForce::GoodTillCancel,
+                Life::Immediate => TimeInForce::ImmediateOrCancel,
+                Life::Kill => TimeInForce::FillOrKill,
+                Life::Date => TimeInForce::GoodTillDate {
+                    expiry: Timestamp(cold.expiry),
+                },
+            },
+            post_only: terms.has(POST_ONLY),
+            self_trade: terms.self_trade,
+        }
+    }
+}
