@@ -61,7 +61,7 @@ impl Market {
     }
 
     pub(crate) fn restore(bytes: &[u8]) -> Result<Market, Failure> {
-        let engine = MatchingEngine::restore(bytes, Ladder::default())
+        let engine = MatchingEngine::restore(bytes, Ladder::with_secret_seed())
             .map_err(|error| Failure::new(Status::State, error))?;
         Ok(Market::over(engine))
     }
