@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 OUT ?= out
 DATA ?=
 
-rust_sources := $(shell find crates -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+rust_sources := $(shell find crates -path '*/src/*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
 .PHONY: help setup run test test-rust test-python lint wheel soak clean
 

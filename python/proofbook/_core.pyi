@@ -1,72 +1,62 @@
 """The native module. Import from `proofbook`, not from here."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, SupportsIndex, TypeAlias, final, overload
+from typing import ClassVar, Literal, SupportsIndex, final, overload
 
 import pyarrow as pa
+from typing_extensions import disjoint_base
 
-Structure: TypeAlias = Literal["ladder", "reference"]
-Side: TypeAlias = Literal["buy", "sell"]
-Kind: TypeAlias = Literal["market", "limit", "stop", "stop_limit"]
-TimeInForce: TypeAlias = Literal["gtc", "ioc", "fok", "gtd"]
-SelfTrade: TypeAlias = Literal["allow", "cancel_newest", "cancel_oldest", "cancel_both", "decrement_and_cancel"]
-Phase: TypeAlias = Literal["continuous", "auction", "halted"]
-QueueName: TypeAlias = Literal["bids", "asks", "buy_stops", "sell_stops"]
-Number: TypeAlias = str | Decimal | SupportsIndex
-"""A price or a quantity: a decimal (a string or a Decimal), or an integer in ticks or lots. Floats are refused."""
-Time: TypeAlias = SupportsIndex | datetime
-"""Nanoseconds, or a datetime with a time zone."""
+from proofbook.types import (
+    ArrowArray,
+    ArrowStream,
+    CancelReason,
+    Kind,
+    Number,
+    Phase,
+    QueueName,
+    ReduceReason,
+    RejectReason,
+    SelfTrade,
+    Side,
+    Structure,
+    Time,
+    TimeInForce,
+)
 
-RejectReason: TypeAlias = Literal[
-    "clock_reversed",
-    "sequence_exhausted",
-    "market_halted",
-    "wrong_phase",
-    "book_crossed",
-    "unknown_order",
-    "duplicate_order",
-    "missing_account",
-    "zero_quantity",
-    "lot_size",
-    "quantity_limit",
-    "quantity_overflow",
-    "notional_limit",
-    "tick_size",
-    "price_collar",
-    "time_in_force",
-    "already_expired",
-    "display_quantity",
-    "post_only",
-    "would_cross",
-    "book_full",
-    "reduce_too_large",
-    "replace_terms",
+__all__ = [
+    "Accepted",
+    "Book",
+    "Cancelled",
+    "Depth",
+    "Event",
+    "Events",
+    "Expired",
+    "Level",
+    "Order",
+    "PhaseChanged",
+    "Placed",
+    "QueuePlace",
+    "RawMarket",
+    "Reduced",
+    "Refreshed",
+    "Rejected",
+    "Replaced",
+    "RunSession",
+    "Statistics",
+    "Trade",
+    "Triggered",
+    "Uncrossed",
+    "bench_command",
+    "convert",
+    "generate",
+    "recover",
+    "replay",
+    "time_loops",
 ]
-CancelReason: TypeAlias = Literal[
-    "requested",
-    "mass_cancel",
-    "unfilled",
-    "fill_or_kill",
-    "self_trade",
-    "price_collar",
-    "would_cross",
-    "limit_beyond_collar",
-]
-ReduceReason: TypeAlias = Literal["requested", "self_trade"]
 
-class ArrowStream(Protocol):
-    """Whatever offers the Arrow C stream: a table of pyarrow, polars or pandas, a reader of batches."""
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
-
-class ArrowArray(Protocol):
-    """Whatever offers the Arrow C data interface: a pyarrow.RecordBatch."""
-
-    def __arrow_c_array__(self, requested_schema: object | None = None) -> Any: ...
-
+@disjoint_base
 class Event:
     """One thing that happened: the base class of all events. Events are values: they compare and hash by content."""
 
@@ -127,14 +117,7 @@ class Rejected(Event):
 class Placed(Event):
     """An order took the last place at its price in a queue."""
 
-    __match_args__: ClassVar[tuple[str, str, str, str, str, str]] = (
-        "order_id",
-        "queue",
-        "price",
-        "displayed",
-        "hidden",
-        "priority",
-    )
+    __match_args__ = ("order_id", "queue", "price", "displayed", "hidden", "priority")
     @property
     def order_id(self) -> int:
         """The order."""
@@ -175,14 +158,7 @@ class Placed(Event):
 class Trade(Event):
     """Two orders traded."""
 
-    __match_args__: ClassVar[tuple[str, str, str, str, str, str]] = (
-        "maker_id",
-        "taker_id",
-        "taker_side",
-        "price",
-        "quantity",
-        "maker_open",
-    )
+    __match_args__ = ("maker_id", "taker_id", "taker_side", "price", "quantity", "maker_open")
     @property
     def maker_id(self) -> int:
         """The resting order; in an auction, the one that came first."""
@@ -314,13 +290,7 @@ class Cancelled(Event):
 class Replaced(Event):
     """A replace was taken."""
 
-    __match_args__: ClassVar[tuple[str, str, str, str, str]] = (
-        "order_id",
-        "side",
-        "price",
-        "quantity",
-        "kept_priority",
-    )
+    __match_args__ = ("order_id", "side", "price", "quantity", "kept_priority")
     @property
     def order_id(self) -> int:
         """The order."""

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 import proofbook
-from proofbook import Book, InputError, RejectedError, TickError
+from proofbook import Book, InputError, RejectedError, TickError, types
 
 
 def kinds(events: proofbook.Events) -> list[str]:
@@ -258,7 +258,7 @@ def test_statistics_count_what_happened() -> None:
 
 
 @pytest.mark.parametrize("structure", ["ladder", "reference"])
-def test_a_snapshot_restores_on_any_structure(structure: proofbook.Structure) -> None:
+def test_a_snapshot_restores_on_any_structure(structure: types.Structure) -> None:
     book = Book(tick_size="0.01", structure="ladder", collar="5.00", max_notional="1000000")
     for price in range(100, 110):
         book.submit("buy", price, price, expiry=price)

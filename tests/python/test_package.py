@@ -26,7 +26,10 @@ def checked(*arguments: str, cwd: Path) -> None:
 
 
 def test_the_stub_says_what_the_binary_has(tmp_path: Path) -> None:
-    checked("-m", "mypy.stubtest", "proofbook._core", cwd=tmp_path)
+    # pyarrow has no stubs of its own.
+    config = tmp_path / "mypy.ini"
+    config.write_text("[mypy]\nignore_missing_imports = True\n")
+    checked("-m", "mypy.stubtest", "--mypy-config-file", str(config), "proofbook._core", cwd=tmp_path)
 
 
 def test_a_users_program_is_typed_strictly(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 import proofbook
-from proofbook import Book, InputError, TickError
+from proofbook import Book, InputError, TickError, types
 
 Row = dict[str, Any]
 
@@ -114,7 +114,7 @@ COMPARED = [
 
 @pytest.mark.parametrize("structure", ["ladder", "reference"])
 @pytest.mark.parametrize("seed", range(3))
-def test_a_table_does_what_single_calls_do(seed: int, structure: proofbook.Structure) -> None:
+def test_a_table_does_what_single_calls_do(seed: int, structure: types.Structure) -> None:
     rows = random_rows(seed, 4_000)
     single = Book(structure=structure, collar=8)
     expected: list[tuple[Any, ...]] = []
@@ -212,7 +212,7 @@ def test_pandas_in_and_out() -> None:
     frame = pd.DataFrame(
         {"action": "submit", "order_id": [1, 2], "side": ["buy", "sell"], "price": [3, 3], "quantity": [4, 4]}
     )
-    frame["time"] = pd.to_datetime(["2026-01-01T00:00:00.000000001Z", "2026-01-01T00:00:01Z"])
+    frame["time"] = pd.to_datetime(["2026-01-01T00:00:00.000000001Z", "2026-01-01T00:00:01.000000000Z"])
     book = Book()
     events = book.apply(pa.Table.from_pandas(frame)).to_pandas()
     assert list(events["event"]) == ["accepted", "placed", "accepted", "trade"]

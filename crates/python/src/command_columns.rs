@@ -97,6 +97,16 @@ fn number<T: ArrowPrimitiveType>(column: &Option<Numbers<T>>, row: usize) -> Opt
 }
 
 #[inline]
+fn is_given<T: ArrowPrimitiveType>(column: &Option<Numbers<T>>, row: usize) -> bool {
+    column.as_ref().is_some_and(|column| {
+        column
+            .nulls
+            .as_ref()
+            .is_none_or(|nulls| nulls.is_valid(row))
+    })
+}
+
+#[inline]
 fn code(column: &Option<ScalarBuffer<u8>>, row: usize) -> u8 {
     column.as_ref().map_or(NOT_GIVEN, |column| column[row])
 }
@@ -191,17 +201,57 @@ impl CommandColumns {
         self.rows
     }
 
-    /// Reads every row.
+    /// Checks every row.
+    ///
+    /// Whether a row is a command depends on its words and on what it gives, not on its numbers. That is its shape; each
+    /// shape is read once.
     ///
     /// # Errors
     /// The first row that is no command.
     pub fn check_rows(&self) -> PyResult<()> {
-        (0..self.rows).try_for_each(|row| self.command(row, Timestamp(0)).map(|_| ()))
+        let mut is_known = vec![false; SHAPES];
+        for row in 0..self.rows {
+            let shape = self.shape(row);
+            if !is_known[shape] {
+                self.command(row, Timestamp(0))?;
+                is_known[shape] = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// The words of a row and what it gives, as one number below [`SHAPES`].
+    #[inline]
+    fn shape(&self, row: usize) -> usize {
+        // "Not given" ends up as the highest value of its bits.
+        let words = usize::from(self.action[row] & 15)
+            | usize::from(code(&self.kind, row) & 7) << 4
+            | usize::from(code(&self.time_in_force, row) & 7) << 7
+            | usize::from(code(&self.side, row) & 3) << 10;
+        let given = [
+            is_given(&self.order_id, row),
+            is_given(&self.account, row),
+            is_given(&self.quantity, row),
+            is_given(&self.expiry, row),
+            is_given(&self.price, row),
+            is_given(&self.stop_price, row),
+        ];
+        given
+            .into_iter()
+            .zip(12..)
+            .fold(words, |shape, (is_given, bit)| {
+                shape | usize::from(is_given) << bit
+            })
     }
 
     /// The command in a row; without a time, it comes at `clock`.
-    #[inline]
+    #[inline(always)]
     pub fn command(&self, row: usize, clock: Timestamp) -> PyResult<Command> {
+        self.read(row, clock).map_err(|flaw| self.error(row, flaw))
+    }
+
+    #[inline(always)]
+    fn read(&self, row: usize, clock: Timestamp) -> Result<Command, Flaw> {
         let time = number(&self.time, row).map_or(clock, Timestamp);
         let action = match self.action[row] {
             1 => Action::New(self.order(row)?),
@@ -209,9 +259,7 @@ impl CommandColumns {
                 order_id: self.order_id(row)?,
             },
             3 => Action::MassCancel {
-                account: AccountId(
-                    number(&self.account, row).ok_or_else(|| self.missing(row, "account"))?,
-                ),
+                account: AccountId(number(&self.account, row).ok_or(Flaw::Missing("account"))?),
             },
             4 => Action::Reduce {
                 order_id: self.order_id(row)?,
@@ -228,27 +276,27 @@ impl CommandColumns {
             8 => Action::Resume,
             9 => Action::OpenAuction,
             10 => Action::Uncross,
-            _ => return Err(self.missing(row, "action")),
+            _ => return Err(Flaw::Missing("action")),
         };
         Ok(Command { time, action })
     }
 
-    #[inline]
-    fn order_id(&self, row: usize) -> PyResult<OrderId> {
+    #[inline(always)]
+    fn order_id(&self, row: usize) -> Result<OrderId, Flaw> {
         number(&self.order_id, row)
             .map(OrderId)
-            .ok_or_else(|| self.missing(row, "order_id"))
+            .ok_or(Flaw::Missing("order_id"))
     }
 
-    #[inline]
-    fn quantity(&self, row: usize) -> PyResult<Quantity> {
+    #[inline(always)]
+    fn quantity(&self, row: usize) -> Result<Quantity, Flaw> {
         number(&self.quantity, row)
             .map(Quantity)
-            .ok_or_else(|| self.missing(row, "quantity"))
+            .ok_or(Flaw::Missing("quantity"))
     }
 
-    #[inline]
-    fn order(&self, row: usize) -> PyResult<NewOrder> {
+    #[inline(always)]
+    fn order(&self, row: usize) -> Result<NewOrder, Flaw> {
         let price = number(&self.price, row).map(Price);
         let stop_price = number(&self.stop_price, row).map(Price);
         let kind = match (code(&self.kind, row), price, stop_price) {
@@ -256,7 +304,7 @@ impl CommandColumns {
             (0, None, None) => OrderKind::Market,
             (2, None, Some(stop_price)) => OrderKind::Stop { stop_price },
             (3, Some(price), Some(stop_price)) => OrderKind::StopLimit { stop_price, price },
-            (other, ..) => return Err(self.wrong_prices(row, other)),
+            _ => return Err(Flaw::Prices),
         };
         let expiry = number(&self.expiry, row).map(Timestamp);
         let time_in_force = match (code(&self.time_in_force, row), expiry) {
@@ -266,17 +314,16 @@ impl CommandColumns {
             (3 | NOT_GIVEN, Some(expiry)) => TimeInForce::GoodTillDate { expiry },
             (NOT_GIVEN, None) if kind == OrderKind::Market => TimeInForce::ImmediateOrCancel,
             (NOT_GIVEN, None) => TimeInForce::GoodTillCancel,
-            (_, None) => return Err(self.missing(row, "expiry")),
-            (_, Some(_)) => {
-                return Err(self.wrong(row, "expiry goes with time_in_force \"gtd\""));
-            }
+            (_, None) => return Err(Flaw::Missing("expiry")),
+            (_, Some(_)) => return Err(Flaw::Expiry),
         };
         Ok(NewOrder {
             order_id: self.order_id(row)?,
             account: number(&self.account, row).map_or(AccountId::NONE, AccountId),
             side: match code(&self.side, row) {
-                NOT_GIVEN => return Err(self.missing(row, "side")),
-                code => Side::BOTH[usize::from(code)],
+                0 => Side::Buy,
+                1 => Side::Sell,
+                _ => return Err(Flaw::Missing("side")),
             },
             quantity: self.quantity(row)?,
             kind,
@@ -286,39 +333,51 @@ impl CommandColumns {
                 .as_ref()
                 .is_some_and(|column| column.is_valid(row) && column.value(row)),
             display: number(&self.display, row).map(Quantity),
-            self_trade: match code(&self.self_trade, row) {
-                NOT_GIVEN => SelfTradePrevention::Allow,
-                code => SELF_TRADE_VALUES[usize::from(code)],
-            },
+            self_trade: SELF_TRADE_VALUES
+                .get(usize::from(code(&self.self_trade, row)))
+                .copied()
+                .unwrap_or(SelfTradePrevention::Allow),
         })
     }
 
     #[cold]
-    fn wrong(&self, row: usize, what: &str) -> PyErr {
+    fn error(&self, row: usize, flaw: Flaw) -> PyErr {
+        let what = match flaw {
+            Flaw::Missing(column) => {
+                let action = match self.action[row] {
+                    code @ 1..=10 => ACTION_NAMES[usize::from(code) - 1],
+                    _ => "a command",
+                };
+                format!("{action} needs {column}; received none")
+            }
+            Flaw::Expiry => "expiry goes with time_in_force \"gtd\"".to_owned(),
+            Flaw::Prices => {
+                let kind = usize::from(code(&self.kind, row));
+                format!(
+                    "a {} order must have exactly the prices of its kind: limit price, stop stop_price, stop_limit both, \
+                     market none",
+                    KIND_NAMES.get(kind).unwrap_or(&"limit")
+                )
+            }
+        };
         InputError::new_err(format!("row {}: {what}", self.first_row + row))
     }
-
-    #[cold]
-    fn missing(&self, row: usize, column: &str) -> PyErr {
-        let action = match self.action[row] {
-            code @ 1..=10 => ACTION_NAMES[usize::from(code) - 1],
-            _ => "a command",
-        };
-        self.wrong(row, &format!("{action} needs {column}; received none"))
-    }
-
-    #[cold]
-    fn wrong_prices(&self, row: usize, kind: u8) -> PyErr {
-        let kind = KIND_NAMES.get(usize::from(kind)).unwrap_or(&"limit");
-        self.wrong(
-            row,
-            &format!(
-                "a {kind} order must have exactly the prices of its kind: limit price, stop stop_price, \
-                 stop_limit both, market none"
-            ),
-        )
-    }
 }
+
+/// Why a row is no command.
+#[derive(Clone, Copy, Debug)]
+enum Flaw {
+    /// It does not give something that its action needs.
+    Missing(&'static str),
+    /// Its prices are not those of its kind of order.
+    Prices,
+    /// It gives an expiry that its time in force does not have.
+    Expiry,
+}
+
+/// One more than the highest shape: 4 bits for the action, 3 each for kind and time in force, 2 for the side, 6 for what
+/// is given.
+const SHAPES: usize = 1 << 18;
 
 /// Finds columns in a batch and brings them to the type in which they are read.
 struct ColumnReader<'a> {
