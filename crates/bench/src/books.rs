@@ -9,8 +9,6 @@ use proofbook_workload::Message;
 use crate::contender::{Contender, Fills};
 use crate::json::Value;
 
-/// Room that the ladder has before the clock starts.
-const LADDER_ORDERS: usize = 1 << 16;
 /// Events that the ring holds: 64 KiB, as an outgoing queue may.
 const RING_EVENTS: usize = 1024;
 
@@ -137,7 +135,8 @@ contender!(
     LadderMarket,
     "ladder",
     Ladder,
-    Ladder::with_capacity(LADDER_ORDERS)
+    // Room for few orders at first: it grows to what the market needs, and a needlessly large index is a slow one.
+    Ladder::default()
 );
 
 /// Everything that a market says about a workload.
@@ -221,7 +220,7 @@ impl EventDigest {
 pub fn event_digest(book: BookName, messages: &[Message]) -> EventDigest {
     match book {
         BookName::Reference => digest(market(Reference::new()), messages),
-        BookName::Ladder => digest(market(Ladder::with_capacity(LADDER_ORDERS)), messages),
+        BookName::Ladder => digest(market(Ladder::default()), messages),
     }
 }
 
