@@ -55,8 +55,8 @@ impl Market {
     pub(crate) fn create(config: &[u8; CONFIG_BYTES]) -> Result<Market, Failure> {
         let failure = |text: &dyn core::fmt::Display| Failure::new(Status::Config, text);
         let config = MarketConfig::decode(config).map_err(|error| failure(&error))?;
-        let engine =
-            MatchingEngine::new(config, Ladder::with_secret_seed()).map_err(|error| failure(&error))?;
+        let engine = MatchingEngine::new(config, Ladder::with_secret_seed())
+            .map_err(|error| failure(&error))?;
         Ok(Market::over(engine))
     }
 
