@@ -1,7 +1,8 @@
 """What the commands share: output, progress, and how they end.
 
 Reports go to standard output, everything else to standard error; with ``--json`` the last line of standard output is
-one JSON object. Exit codes: 0 fine, 1 a check failed, 2 the input cannot be used, 3 a defect of proofbook, 130 interrupted.
+one JSON object. Exit codes: 0 fine, 1 a check failed, 2 the input cannot be used, 3 a defect of proofbook, 130
+interrupted.
 """
 
 from __future__ import annotations

@@ -211,7 +211,7 @@ def test_events_are_values_in_a_sequence() -> None:
         case _:
             pytest.fail("accepted comes first")
     with pytest.raises(AttributeError):
-        events[0].order_id = 9  # type: ignore[attr-defined]
+        events[0].order_id = 9  # type: ignore[misc]
 
 
 def test_rejects_raise_only_on_request() -> None:
@@ -233,12 +233,14 @@ def test_depth_and_places() -> None:
     book.submit("sell", 7, 20, display=3)
     depth = book.depth(levels=2)
     assert [(level.price_ticks, level.quantity_lots, level.orders) for level in depth.bids] == [(12, 2, 1), (11, 4, 2)]
-    assert [(level.price, level.quantity, level.hidden_lots) for level in depth.asks] == [(Decimal("2.0"), 3, 4)]
+    assert [(level.price, level.quantity, level.hidden_lots) for level in depth.asks] == [
+        (Decimal("2.0"), Decimal(3), 4)
+    ]
     assert book.best_bid == depth.bids[0]
     assert book.best_ask == depth.asks[0]
     place = book.place(3)
     assert place is not None
-    assert (place.orders_ahead, place.quantity_ahead_lots, place.quantity_ahead) == (1, 2, 2)
+    assert (place.orders_ahead, place.quantity_ahead_lots, place.quantity_ahead) == (1, 2, Decimal(2))
     assert book.place(99) is None
     assert book.order(99) is None
     assert len(book.depth().bids) == 3
