@@ -1,49 +1,60 @@
-//! From a 64-bit key to a slot: open addressing with linear probing, one probe in the common case.
+//! From a 64-bit key to a slot, in groups of seven entries.
 //!
-//! Two arrays: a mark of 16 bits for each entry, and the slots. A mark holds eleven bits of the key's hash and how far the
-//! entry lies behind its home, the entry at which its key is looked for first. So whether a key is absent, which is asked for every new order, is nearly
-//! always answered by one mark, and the marks of even a large book fit the nearest caches. The hash is a folded
-//! multiplication with a seed, so that nobody who does not know the seed can choose keys that collide. Removal shifts later
-//! entries back (Knuth, TAOCP 6.4, algorithm R), so there are no tombstones and no slow decay. At most half of the entries
-//! are used.
+//! A group is one word, seven marks of a byte each and a count, and seven slots in a second array. A mark is a bit that
+//! says that the entry is used, and seven bits of the key's hash. All marks of a group are compared at once with arithmetic
+//! on the word (Lamport, "Multiple byte processing with full-word instructions", 1975), so neither a search nor an
+//! insertion has a branch that depends on how full a group is. Whether a key is absent, which is asked for every new order, is
+//! nearly always answered by one word, and the words of even a large book fit the nearest caches.
+//!
+//! An entry whose own group is full lies in one of the groups behind it. A group's count says how many entries went
+//! past it (as in Facebook's F14 tables): a search goes on only where it is not zero. So a removal clears a mark and
+//! lowers counts, nothing moves, and there are no tombstones. The hash is a folded multiplication with a seed, so that nobody who
+//! does not know the seed can choose keys that collide. At most four entries to a group are used on average.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::NIL;
 
-/// The mark of an entry that is not used.
-const EMPTY: u16 = 0;
-/// Set in the mark of every used entry.
-const USED: u16 = 1 << 15;
-/// The lowest bits of a mark: the distance from home, or this much or more.
-const FAR: u16 = 15;
+/// Distance between the first slots of neighbouring groups; the last place of each is not used.
+const STRIDE: usize = 8;
+/// How full groups are on average, at most.
+const ENTRIES_MAX: usize = 4;
+/// One in the byte of every mark.
+const ONES: u64 = 0x0001_0101_0101_0101;
+/// The highest bit of every mark: set where the entry is used.
+const USED: u64 = 0x0080_8080_8080_8080;
+/// Where the count lies, above the marks.
+const COUNT_SHIFT: u32 = 56;
+/// A count that has come so far stays there until the table is rebuilt.
+const COUNT_MAX: u64 = 255;
 /// 2^64 divided by the golden ratio (Knuth, TAOCP 6.4).
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A map from keys to slots. The caller says which key a slot has.
 #[derive(Clone, Debug)]
 pub(super) struct Index {
-    marks: Vec<u16>,
+    /// Marks and count of each group.
+    groups: Vec<u64>,
     slots: Vec<u32>,
     len: usize,
     seed: u64,
 }
 
-/// Where to look for a key, and the mark it has without its distance.
+/// Where to look for a key first, and its mark.
 #[derive(Clone, Copy)]
 struct Hash {
     home: usize,
-    mark: u16,
+    mark: u64,
 }
 
 impl Index {
     /// Room for `capacity` keys before it has to grow.
     pub(super) fn with_capacity(capacity: usize, seed: u64) -> Self {
-        let size = (capacity.max(8) * 2).next_power_of_two();
+        let groups = capacity.div_ceil(ENTRIES_MAX).next_power_of_two();
         Index {
-            marks: vec![EMPTY; size],
-            slots: vec![NIL; size],
+            groups: vec![0; groups],
+            slots: vec![NIL; groups * STRIDE],
             len: 0,
             seed,
         }
@@ -59,42 +70,50 @@ impl Index {
         let folded = (product >> 64) as u64 ^ product as u64;
         Hash {
             home: folded as usize & self.mask(),
-            mark: (folded >> 48) as u16 & !FAR | USED,
+            mark: folded >> 57 | 0x80,
         }
     }
 
     #[inline(always)]
     fn mask(&self) -> usize {
-        self.marks.len() - 1
+        self.groups.len() - 1
     }
 
     /// The slot of `key`, where `key_of` tells the key of a slot.
     #[inline(always)]
     pub(super) fn find(&self, key: u64, key_of: impl Fn(u32) -> u64) -> Option<u32> {
-        self.position(key, key_of)
+        self.position(key, |slot| key_of(slot) == key)
             .map(|position| self.slots[position])
     }
 
+    /// The entry of a key, where `is_it` tells whether a slot is the one.
     #[inline(always)]
-    fn position(&self, key: u64, key_of: impl Fn(u32) -> u64) -> Option<usize> {
+    fn position(&self, key: u64, is_it: impl Fn(u32) -> bool) -> Option<usize> {
         let hash = self.hash(key);
-        let mut position = hash.home;
+        let mut group = hash.home;
         loop {
-            let mark = self.marks[position];
-            if mark == EMPTY {
+            let word = self.groups[group];
+            let difference = word ^ hash.mark.wrapping_mul(ONES);
+            // Bytes that are zero, and now and then one above such a byte that is not.
+            let mut equal = difference.wrapping_sub(ONES) & !difference & USED;
+            while equal != 0 {
+                let position = group * STRIDE + (equal.trailing_zeros() / 8) as usize;
+                if is_it(self.slots[position]) {
+                    return Some(position);
+                }
+                equal &= equal - 1;
+            }
+            if word >> COUNT_SHIFT == 0 {
                 return None;
             }
-            if mark & !FAR == hash.mark && key_of(self.slots[position]) == key {
-                return Some(position);
-            }
-            position = (position + 1) & self.mask();
+            group = (group + 1) & self.mask();
         }
     }
 
     /// Adds a key that is not in here.
     #[inline(always)]
     pub(super) fn insert(&mut self, key: u64, slot: u32, key_of: impl Fn(u32) -> u64) {
-        if self.len >= self.marks.len() / 2 {
+        if self.len >= self.groups.len() * ENTRIES_MAX {
             self.grow(key_of);
         }
         self.put(self.hash(key), slot);
@@ -103,71 +122,72 @@ impl Index {
 
     #[inline(always)]
     fn put(&mut self, hash: Hash, slot: u32) {
-        let mut position = hash.home;
-        let mut distance = 0;
-        while self.marks[position] != EMPTY {
-            position = (position + 1) & self.mask();
-            distance += 1;
+        let mut group = hash.home;
+        let mut free = !self.groups[group] & USED;
+        while free == 0 {
+            self.count_up(group);
+            group = (group + 1) & self.mask();
+            free = !self.groups[group] & USED;
         }
-        self.marks[position] = hash.mark | mark_distance(distance);
-        self.slots[position] = slot;
+        let entry = free.trailing_zeros() / 8;
+        self.groups[group] |= hash.mark << (entry * 8);
+        self.slots[group * STRIDE + entry as usize] = slot;
+    }
+
+    #[cold]
+    fn count_up(&mut self, group: usize) {
+        let word = &mut self.groups[group];
+        if *word >> COUNT_SHIFT != COUNT_MAX {
+            *word += 1 << COUNT_SHIFT;
+        }
+    }
+
+    #[cold]
+    fn count_down(&mut self, home: usize, end: usize) {
+        let mut group = home;
+        while group != end {
+            let word = &mut self.groups[group];
+            if *word >> COUNT_SHIFT != COUNT_MAX {
+                *word -= 1 << COUNT_SHIFT;
+            }
+            group = (group + 1) & self.mask();
+        }
     }
 
     /// Points a key that is in here to another slot.
     pub(super) fn set(&mut self, key: u64, slot: u32, key_of: impl Fn(u32) -> u64) {
-        let position = self.position(key, key_of).expect("the key is in the index");
-        self.slots[position] = slot;
+        let position = self.position(key, |slot| key_of(slot) == key);
+        self.slots[position.expect("the key is in the index")] = slot;
     }
 
     /// Removes a key that is in here with `slot`.
     #[inline(always)]
-    pub(super) fn remove(&mut self, key: u64, slot: u32, key_of: impl Fn(u32) -> u64) {
-        let hash = self.hash(key);
-        let mut hole = hash.home;
-        while self.marks[hole] & !FAR != hash.mark || self.slots[hole] != slot {
-            assert_ne!(self.marks[hole], EMPTY, "the key is in the index");
-            hole = (hole + 1) & self.mask();
-        }
-        let mut position = hole;
-        loop {
-            position = (position + 1) & self.mask();
-            let mark = self.marks[position];
-            if mark == EMPTY {
-                break;
-            }
-            let mut distance = usize::from(mark & FAR);
-            if distance == usize::from(FAR) {
-                let home = self.hash(key_of(self.slots[position])).home;
-                distance = position.wrapping_sub(home) & self.mask();
-            }
-            // An entry may move back to the hole unless that is before its home.
-            let way = position.wrapping_sub(hole) & self.mask();
-            if distance >= way {
-                self.marks[hole] = mark & !FAR | mark_distance(distance - way);
-                self.slots[hole] = self.slots[position];
-                hole = position;
-            }
-        }
-        self.marks[hole] = EMPTY;
+    pub(super) fn remove(&mut self, key: u64, slot: u32) {
+        let position = self.position(key, |found| found == slot);
+        let position = position.expect("the key is in the index");
+        let group = position / STRIDE;
+        // A slot whose mark is gone is never looked at.
+        self.groups[group] &= !(0xff << (position % STRIDE * 8));
         self.len -= 1;
+        let home = self.hash(key).home;
+        if group != home {
+            self.count_down(home, group);
+        }
     }
 
     #[cold]
     fn grow(&mut self, key_of: impl Fn(u32) -> u64) {
-        let size = self.marks.len() * 2;
-        let marks = core::mem::replace(&mut self.marks, vec![EMPTY; size]);
-        let slots = core::mem::replace(&mut self.slots, vec![NIL; size]);
-        for (mark, slot) in marks.into_iter().zip(slots) {
-            if mark != EMPTY {
-                self.put(self.hash(key_of(slot)), slot);
+        let doubled = self.groups.len() * 2;
+        let groups = core::mem::replace(&mut self.groups, vec![0; doubled]);
+        let slots = core::mem::replace(&mut self.slots, vec![NIL; doubled * STRIDE]);
+        for (group, slots) in groups.into_iter().zip(slots.chunks_exact(STRIDE)) {
+            for (entry, &slot) in slots.iter().enumerate().take(STRIDE - 1) {
+                if group >> (entry * 8 + 7) & 1 == 1 {
+                    self.put(self.hash(key_of(slot)), slot);
+                }
             }
         }
     }
-}
-
-#[inline(always)]
-fn mark_distance(distance: usize) -> u16 {
-    distance.min(usize::from(FAR)) as u16
 }
 
 #[cfg(test)]
@@ -182,7 +202,7 @@ mod tests {
         for seed in [0, 0x1234_5678_9abc_def0] {
             let probe = Index::with_capacity(64, seed);
             let mut keys: Vec<u64> = (0..200_000)
-                .filter(|&key| probe.hash(key).home >= 126)
+                .filter(|&key| probe.hash(key).home >= 15)
                 .take(60)
                 .collect();
             keys.extend(1_000_000..1_000_200);
@@ -204,7 +224,7 @@ mod tests {
                     "step {step}"
                 );
                 if map.remove(&key).is_some() {
-                    index.remove(key, slot, key_of);
+                    index.remove(key, slot);
                 } else if map.len() < 62 || step >= 40_000 {
                     map.insert(key, slot);
                     index.insert(key, slot, key_of);

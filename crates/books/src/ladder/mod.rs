@@ -212,7 +212,7 @@ impl Ladder {
         let hot = &self.hot;
         let key_of = |slot: u32| hot[slot as usize].account;
         if next == NIL {
-            self.accounts.remove(account, slot, key_of);
+            self.accounts.remove(account, slot);
         } else {
             self.accounts.set(account, next, key_of);
         }
@@ -349,9 +349,7 @@ impl Book for Ladder {
         if hot.terms.has(COLD) {
             self.remove_cold(slot, hot.account, hot.terms.life);
         }
-        let slots = &self.hot;
-        self.index
-            .remove(hot.id, slot, |slot| slots[slot as usize].id);
+        self.index.remove(hot.id, slot);
         let free = self.free;
         self.hot_mut(slot).next = free;
         self.free = slot;
