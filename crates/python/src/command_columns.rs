@@ -252,7 +252,7 @@ impl CommandColumns {
 
     #[inline(always)]
     fn read(&self, row: usize, clock: Timestamp) -> Result<Command, Flaw> {
-        let time = number(&self.time, row).map_or(clock, Timestamp);
+        let time = self.time(row, clock);
         let action = match self.action[row] {
             1 => Action::New(self.order(row)?),
             2 => Action::Cancel {
@@ -279,6 +279,12 @@ impl CommandColumns {
             _ => return Err(Flaw::Missing("action")),
         };
         Ok(Command { time, action })
+    }
+
+    /// The time of a row; without one, `clock`.
+    #[inline(always)]
+    pub fn time(&self, row: usize, clock: Timestamp) -> Timestamp {
+        number(&self.time, row).map_or(clock, Timestamp)
     }
 
     #[inline(always)]
