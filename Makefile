@@ -19,7 +19,7 @@ DATA ?=
 
 rust_sources := $(shell find crates -path '*/src/*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
-.PHONY: help setup run test test-rust test-python lint wheel soak clean
+.PHONY: help setup run test test-rust test-python wheel clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,3 +69,4 @@ clean: ## Remove .venv and out (native builds stay in their cache)
 include make/bench.mk
 include make/harness.mk
 include make/lint.mk
+include make/soak.mk

@@ -1,0 +1,17 @@
+# Long runs of the tests that draw their cases at random. Each prints its seed; none belongs to `make test`.
+
+.PHONY: soak soak-matching soak-journal soak-faults
+
+COMMANDS ?= 10000000
+SEED ?= 1
+
+soak: soak-matching soak-journal soak-faults ## Long random runs: COMMANDS=10000000 compared, 100,000 crashes, every planted fault
+
+soak-matching: $(VENV)/.stamp-native ## Oracle, Reference and Ladder, compared after every command: [COMMANDS= SEED=]
+	$(BIN)/python tests/soak.py --commands $(COMMANDS) --seed $(SEED)
+
+soak-journal: $(VENV)/.stamp-tools ## Simulated crashes, killed processes and flipped bits, in their long form
+	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-journal -p proofbook-engine
+
+soak-faults: $(VENV)/.stamp-native ## Plant every known fault in a copy of the rules and see it caught
+	PYTHONPATH=tests $(BIN)/python tests/mutants/run.py --all
