@@ -230,7 +230,7 @@ fn digest<B: Book>(mut engine: MatchingEngine<B>, messages: &[Message]) -> Event
     let mut fills = Fills::default();
     let mut depth = Depth::default();
     for (index, message) in messages.iter().enumerate() {
-        if index % DEPTH_INTERVAL == 0 {
+        if index.is_multiple_of(DEPTH_INTERVAL) {
             depth.look(engine.book());
         }
         engine.apply(&message.command(), &mut |event: Event| {

@@ -173,7 +173,7 @@ fn thread_hop_ns() -> f64 {
         let mut spins = 0u32;
         while word.load(Ordering::Acquire) != value {
             spins += 1;
-            if spins % 100_000 == 0 {
+            if spins.is_multiple_of(100_000) {
                 std::thread::yield_now();
             }
             std::hint::spin_loop();

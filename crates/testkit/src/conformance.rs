@@ -370,10 +370,10 @@ pub fn long_random_flow<B: Book>(make: impl Fn() -> B) {
         let mut pair = Pair::new(flow.market().config, make());
         for (index, command) in (1..=MARKET_COMMANDS).zip(flow) {
             let mut outcome = pair.step(&command);
-            if index % CHECK_INTERVAL == 0 {
+            if index.is_multiple_of(CHECK_INTERVAL) {
                 outcome = outcome.and_then(|()| pair.check());
             }
-            if index % RESTORE_INTERVAL == 0 {
+            if index.is_multiple_of(RESTORE_INTERVAL) {
                 outcome = outcome.and_then(|()| pair.restore(make()));
             }
             if let Err(error) = outcome {
@@ -400,7 +400,7 @@ pub fn workloads<B: Book>(make: impl Fn() -> B) {
         for (index, message) in messages.iter().enumerate() {
             let command = message.command();
             let mut outcome = pair.apply(&command);
-            if index % 1000 == 0 || index == last {
+            if index.is_multiple_of(1000) || index == last {
                 outcome = outcome
                     .and_then(|()| pair.compare_states())
                     .and_then(|()| pair.compare_views())

@@ -110,7 +110,7 @@ impl Book for Faulty {
 
     fn account(&self, slot: OrderId) -> AccountId {
         self.looks.set(self.looks.get() + 1);
-        if self.has(Fault::AccountSeenOnce) && self.looks.get() % 2 == 0 {
+        if self.has(Fault::AccountSeenOnce) && self.looks.get().is_multiple_of(2) {
             return AccountId::NONE;
         }
         self.inner.account(slot)

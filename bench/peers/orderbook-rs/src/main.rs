@@ -88,13 +88,13 @@ impl Contender for Peer {
 
     fn apply(&mut self, input: &Input) {
         match input {
-            Input::New(order) => self.add(order.clone()),
+            Input::New(order) => self.add(*order),
             Input::Cancel(id) => {
                 let _was_live = self.book.cancel_order(*id);
             }
             Input::Replace(order) => {
                 if matches!(self.book.cancel_order(order.id()), Ok(Some(_))) {
-                    self.add(order.clone());
+                    self.add(*order);
                 }
             }
         }
