@@ -39,6 +39,9 @@ QUICK_RUNS = 3
 PASS_LIMIT_S = 5
 """A pass through a workload stops after this long; how far it came is reported."""
 
+AGREEMENT_NEW_ORDERS = 20_000
+"""New orders of the workloads on which trades are compared before anything is timed."""
+
 Result = dict[str, Any]
 """A JSON object."""
 
@@ -148,6 +151,7 @@ def full(plan: Plan, progress: Callable[[str], None] = lambda _line: None) -> Re
             digests[scenario] = {book: native("digest", book, file) for book in BOOKS}
             if digests[scenario]["reference"] != digests[scenario]["ladder"]:
                 raise BrokenInvariantError(f"{scenario}, seed {plan.seed}: the books differ: {digests[scenario]}")
+        agreements = _agreements(plan, commands, Path(folder) / "agreement.bin", progress)
         machines = [native("machine")]
         for run in range(plan.runs):
             for scenario, file in files.items():
@@ -155,7 +159,7 @@ def full(plan: Plan, progress: Callable[[str], None] = lambda _line: None) -> Re
                     progress(f"run {run + 1} of {plan.runs}: {scenario}: {name}")
                     runs[name].setdefault(scenario, []).append(_run([*command, str(file), *_options(plan, scenario)]))
             machines.append(native("machine"))
-    contenders = {name: _contender(by_scenario, digests) for name, by_scenario in runs.items()}
+    contenders = {name: _contender(by_scenario, digests, agreements[name]) for name, by_scenario in runs.items()}
     return {
         "hash_ok": True,
         "books": {book: contenders[book] for book in BOOKS},
@@ -175,6 +179,20 @@ def full(plan: Plan, progress: Callable[[str], None] = lambda _line: None) -> Re
     }
 
 
+def _agreements(
+    plan: Plan, commands: Mapping[str, list[str]], file: Path, progress: Callable[[str], None]
+) -> dict[str, dict[str, bool]]:
+    """Whether each contender makes the reference's trades, on workloads that the slowest of them finishes."""
+    agreements: dict[str, dict[str, bool]] = {name: {} for name in commands}
+    for scenario in SCENARIOS:
+        native("generate", scenario, plan.seed, min(plan.new_orders, AGREEMENT_NEW_ORDERS), file)
+        expected = native("digest", "reference", file)["trade_hash"]
+        for name, command in commands.items():
+            progress(f"{scenario}: comparing the trades of {name}")
+            agreements[name][scenario] = _run([*command, str(file)])["trade_hash"] == expected
+    return agreements
+
+
 def _options(plan: Plan, scenario: str) -> list[str]:
     options = ["--limit-s", str(PASS_LIMIT_S)]
     if scenario == LATENCY_SCENARIO:
@@ -187,7 +205,11 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
-def _contender(by_scenario: Mapping[str, list[Result]], digests: Mapping[str, Mapping[str, Result]]) -> Result:
+def _contender(
+    by_scenario: Mapping[str, list[Result]],
+    digests: Mapping[str, Mapping[str, Result]],
+    agreement: Mapping[str, bool],
+) -> Result:
     """The results of one contender, put together over its runs."""
     rates = {scenario: spread([run["commands_per_s"] for run in runs]) for scenario, runs in by_scenario.items()}
     worst = min(rates, key=lambda scenario: rates[scenario]["median"])
@@ -201,8 +223,9 @@ def _contender(by_scenario: Mapping[str, list[Result]], digests: Mapping[str, Ma
             "waited_share": [run["waited_share"] for run in runs],
             "trades": runs[0]["trades"],
             "volume": runs[0]["volume"],
-            # A run that was cut short made the first of the trades only: nothing to compare.
-            "same_trades": all(run["trade_hash"] == expected["trade_hash"] for run in runs) if is_complete else None,
+            # A run that was cut short made the first of the trades only: then the smaller workload alone decides.
+            "same_trades": agreement[scenario]
+            and all(run["trade_hash"] == expected["trade_hash"] for run in runs if run["is_complete"]),
         }
     latency_runs = by_scenario[LATENCY_SCENARIO]
     return {

@@ -8,6 +8,7 @@ interrupted.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +21,10 @@ EXIT_INPUT = 2
 EXIT_DEFECT = 3
 EXIT_INTERRUPTED = 130
 
-out = Console(highlight=False)
+WIDTH_IN_FILES = 120
+"""Columns of a report that does not go to a terminal."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_IN_FILES)
 err = Console(stderr=True, highlight=False)
 
 

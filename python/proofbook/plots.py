@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -34,6 +35,8 @@ class _Clock:
         self._start = min((time["min"] for time in times), default=0)
         length_ns = max((time["max"] for time in times), default=0) - self._start
         self.unit, self._ns = ("minutes", 60e9) if length_ns > 600e9 else ("seconds", 1e9)
+        # A run in which no time passes has a length nevertheless.
+        self.length = max(length_ns, 1) / self._ns
 
     def __call__(self, column: pa.ChunkedArray) -> Floats:
         shifted = pc.subtract(column, pa.scalar(self._start, column.type))
@@ -53,7 +56,13 @@ def _draw_prices(axes: Axes, clock: _Clock, trades: pa.Table, tops: pa.Table, un
     for side, colour in (("buy", BUY), ("sell", SELL)):
         some = trades.filter(pc.equal(trades["taker_side"], side))
         axes.scatter(
-            clock(some["time"]), _scaled(some["price"], unit), s=3, color=colour, alpha=0.35, label=f"{side} trades"
+            clock(some["time"]),
+            _scaled(some["price"], unit),
+            s=2,
+            color=colour,
+            alpha=0.25,
+            linewidths=0,
+            label=f"{side} trades",
         )
     if tops.num_rows:
         # A book that is empty on one side has far outliers; they would flatten everything else.
@@ -75,25 +84,35 @@ def _draw_depth(axes: Axes, clock: _Clock, depth: pa.Table, unit: str) -> None:
     axes.set_ylabel("depth, best 10 levels\n(bids up, asks down)")
 
 
-def _draw_volume(axes: Axes, clock: _Clock, trades: pa.Table, unit: str) -> None:
-    times, weights = [], []
-    for side in ("buy", "sell"):
-        some = trades.filter(pc.equal(trades["taker_side"], side))
-        times.append(clock(some["time"]))
-        weights.append(_scaled(some["quantity"], unit))
-    if trades.num_rows:
-        axes.hist(times, bins=VOLUME_BINS, weights=weights, stacked=True, color=[BUY, SELL], label=["buys", "sells"])
-        axes.legend(loc="upper left", fontsize="small", ncols=2)
+def _draw_volume(axes: Axes, clock: _Clock, trades: pq.ParquetFile, unit: str) -> None:
+    """Sum up every trade of the file, a part at a time."""
+    edges = np.linspace(0.0, clock.length, VOLUME_BINS + 1)
+    sums = {"buy": np.zeros(VOLUME_BINS), "sell": np.zeros(VOLUME_BINS)}
+    for batch in trades.iter_batches(columns=["time", "taker_side", "quantity"]):
+        table = pa.Table.from_batches([batch])
+        for side, total in sums.items():
+            some = table.filter(pc.equal(table["taker_side"], side))
+            # The clock's tables are thinned: the very last trades may come after their end.
+            times = np.clip(clock(some["time"]), 0.0, clock.length)
+            total += np.histogram(times, bins=edges, weights=_scaled(some["quantity"], unit))[0]
+    below = np.zeros(VOLUME_BINS)
+    for side, colour in (("buy", BUY), ("sell", SELL)):
+        axes.bar(edges[:-1], sums[side], np.diff(edges), below, align="edge", color=colour, label=f"{side}s")
+        below = below + sums[side]
+    axes.legend(loc="upper left", fontsize="small", ncols=2)
     axes.set_ylabel("volume traded")
 
 
-def draw_run(path: Path, report: dict[str, Any], trades: pa.Table, tops: pa.Table, depth: pa.Table) -> None:
+def draw_run(
+    path: Path, report: dict[str, Any], trades_file: Path, trades: pa.Table, tops: pa.Table, depth: pa.Table
+) -> None:
     """Draw a run.
 
     Args:
         path: the PNG to write.
         report: the run's report, for units and title.
-        trades: rows with ``time`` (ns), ``price`` (ticks), ``quantity`` (lots), ``taker_side``.
+        trades_file: all trades, for the volume.
+        trades: the trades to show: rows with ``time`` (ns), ``price`` (ticks), ``quantity`` (lots), ``taker_side``.
         tops: rows with ``time``, ``bid_px_00``, ``ask_px_00``.
         depth: rows with ``time``, ``side``, ``quantity``, one for each level of each picture.
     """
@@ -104,7 +123,8 @@ def draw_run(path: Path, report: dict[str, Any], trades: pa.Table, tops: pa.Tabl
     prices, levels, volume = figure.subplots(3, 1, sharex=True, height_ratios=[3, 2, 1])
     _draw_prices(prices, clock, trades, tops, units["price"])
     _draw_depth(levels, clock, depth, units["quantity"])
-    _draw_volume(volume, clock, trades, units["quantity"])
+    with pq.ParquetFile(trades_file) as file:
+        _draw_volume(volume, clock, file, units["quantity"])
     volume.set_xlabel(f"{clock.unit} since the first event")
     source = report["source"]
     name = source["symbol"] or (Path(source["files"][0]).name if source["files"] else "sample")

@@ -11,7 +11,7 @@ from rich.table import Table
 def _latency_table(report: dict[str, Any]) -> Table:
     latency = report["latency_ns"]
     table = Table(title="Latency in nanoseconds, by type of command", title_justify="left")
-    table.add_column("command")
+    table.add_column("command", no_wrap=True)
     for name in ("count", "mean", "p50", "p99", "p99.9", "max"):
         table.add_column(name, justify="right")
     rows = [*latency["by_type"].items(), ("all", latency["all"])]

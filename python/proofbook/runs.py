@@ -128,7 +128,7 @@ def run(session: RunSession, folder: Path, progress: Callable[[int, int, int], N
     report: Report = json.loads(session.report())
     if not report["commands"]:
         raise InputError("there were no commands in the input: nothing was run")
-    plots.draw_run(files.picture, report, trades.sample.table(), tops.sample.table(), session.depth())
+    plots.draw_run(files.picture, report, files.trades, trades.sample.table(), tops.sample.table(), session.depth())
     report["files"] = {name: str(path) for name, path in vars(files).items()}
     files.report.write_text(json.dumps(report, indent=2) + "\n")
     return report
