@@ -139,8 +139,8 @@ def _agreement_section(result: Result) -> list[str]:
         "",
         "Every event of the ladder equals the reference's, byte by byte, on every scenario; this was checked before "
         "anything was timed. The trades of all contenders (maker, taker, price and quantity of each, in order) are "
-        "compared with the reference's, on workloads of 20,000 new orders that all of them finish, and in each timed run "
-        "that was finished:",
+        "compared with the reference's, on workloads of 20,000 new orders that all of them finish, and in each timed "
+        "run that was finished:",
         "",
         _table(["contender", *scenarios, "what its program adds or leaves out"], rows),
         "",

@@ -93,10 +93,15 @@ def test_a_contender_with_other_trades_is_named() -> None:
         "open_loop": {"rate_per_s": 1, "is_sustained": True, "latency": {"all": {"p50_ns": 1}}},
         "timer": {"p50_ns": 1},
     }
-    for trade_hash, is_complete, expected in (("0", True, True), ("1", True, False), ("1", False, None)):
+    for trade_hash, is_complete, agreed, expected in (
+        ("0", True, True, True),
+        ("1", True, True, False),
+        ("1", False, True, True),
+        ("0", True, False, False),
+    ):
         digests = {scenario: {"reference": {"trade_hash": trade_hash}} for scenario in bench.SCENARIOS}
         runs = {scenario: [run | {"is_complete": is_complete}] for scenario in bench.SCENARIOS}
-        contender = bench._contender(runs, digests)
+        contender = bench._contender(runs, digests, dict.fromkeys(bench.SCENARIOS, agreed))
         assert [scenario["same_trades"] for scenario in contender["scenarios"].values()] == [expected] * 5
 
 
