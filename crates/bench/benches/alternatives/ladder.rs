@@ -39,7 +39,7 @@ impl LadderIndex {
 
     #[inline]
     pub fn remove(&mut self, id: u64, slot: u32) {
-        self.index.remove(id, slot, |slot| self.ids[slot as usize]);
+        self.index.remove(id, slot);
     }
 }
 
