@@ -265,7 +265,7 @@ pub fn outcomes(accesses: &[IdAccess], largest_id: u64) -> Vec<Outcome> {
     type Fast = HashMap<u64, u32, BuildHasherDefault<MultiplyHasher>>;
     vec![
         replay(
-            "the ladder's index: open addressing, 16-bit marks apart from slots, backward shift",
+            "the ladder's index: groups of seven byte marks in one word, slots apart",
             accesses,
             || LadderIndex::new(CAPACITY),
             apply,
