@@ -885,6 +885,23 @@ def convert(
 def generate(output: str | Path, seed: int, commands: int) -> int:
     """Write a sample into a file of our own format; return how many commands it has."""
 
+def journal(
+    paths: Sequence[str | Path],
+    directory: str | Path,
+    *,
+    sync: str = "group",
+    snapshot: bool = True,
+    book: str | Path | None = None,
+    symbol: str | None = None,
+    progress: Callable[[int, int, int], object] | None = None,
+) -> str:
+    """Start a journal in a folder and take the commands of market data into it; return its end as JSON.
+
+    Raises:
+        InputError: files that cannot be read as commands, or an unknown `sync`.
+        JournalError: a folder that holds a journal already, or cannot be written.
+    """
+
 def recover(path: str | Path, *, inspect: bool = False) -> tuple[str, str]:
     """Rebuild the state of a journal and, unless only looking, repair its torn tail; the report as JSON, and as text.
 

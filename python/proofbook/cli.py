@@ -145,6 +145,38 @@ def _print_written(output: Path, count: int, as_json: bool) -> None:
 
 
 @app.command()
+def journal(
+    files: Files,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the new journal.")],
+    sync: Annotated[
+        str, typer.Option(help="When commands are made durable: every one, in a group, or none by itself.")
+    ] = "group",
+    snapshot: Annotated[bool, typer.Option(help="End with a snapshot, so that recovery is quick.")] = True,
+    book: BookFile = None,
+    symbol: Symbol = None,
+    as_json: Json = False,
+) -> None:
+    """Take the commands of market data into a new journal, durably."""
+    with console.progress_bar("reading") as bar:
+        text = _core.journal(
+            files,
+            output,
+            sync=sync,
+            snapshot=snapshot,
+            book=book,
+            symbol=symbol,
+            progress=lambda done, total, records: bar.update(done, total, f"{records:,} records"),
+        )
+    report: dict[str, Any] = json.loads(text)
+    if as_json:
+        console.print_json(report)
+    else:
+        print(
+            f"{report['last_sequence']:,} commands in {output}, {report['events']:,} events, digest {report['digest']}"
+        )
+
+
+@app.command()
 def recover(
     journal: Annotated[Path, typer.Argument(help="The folder of the journal.")],
     inspect: Annotated[bool, typer.Option("--inspect", help="Only look: leave a torn tail where it is.")] = False,

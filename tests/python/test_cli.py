@@ -123,3 +123,33 @@ def test_wrong_usage_exits_with_two() -> None:
 def test_info() -> None:
     assert last_line(call("info", "--json"))["version"] == proofbook.__version__
     assert f"version: {proofbook.__version__}" in call("info").stdout
+
+
+def test_a_journal_is_written_recovered_and_cut(sample: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
+    report, _ = sample
+    last_line(call("generate", "flow.pbk", "--commands", str(COMMANDS), "--json", cwd=tmp_path))
+    written = last_line(call("journal", "flow.pbk", "--output", "log", "--json", cwd=tmp_path))
+    assert written["last_sequence"] == COMMANDS
+    assert written["digest"] == report["digest"], "the journal's engine and the measured run end in one state"
+    recovered = last_line(call("recover", "log", "--json", cwd=tmp_path))
+    assert (recovered["digest"], recovered["last_sequence"]) == (written["digest"], COMMANDS)
+    assert recovered["truncated"] is None
+
+    again = call("journal", "flow.pbk", "--output", "log", cwd=tmp_path)
+    assert again.returncode != 0, "a second journal does not overwrite the first"
+    assert last_line(call("recover", "log", "--json", cwd=tmp_path))["digest"] == written["digest"]
+
+    segment = next((tmp_path / "log").glob("commands-*.log"))
+    spoiled = bytearray(segment.read_bytes())
+    spoiled[len(spoiled) // 3] ^= 4
+    segment.write_bytes(spoiled)
+    damaged = call("recover", "log", cwd=tmp_path)
+    assert damaged.returncode != 0
+    assert "offset" in damaged.stderr or "byte" in damaged.stderr, damaged.stderr
+
+
+def test_an_unknown_sync_policy_is_refused(tmp_path: Path) -> None:
+    last_line(call("generate", "flow.pbk", "--commands", "100", "--json", cwd=tmp_path))
+    done = call("journal", "flow.pbk", "--output", "log", "--sync", "sometimes", cwd=tmp_path)
+    assert done.returncode != 0
+    assert "sometimes" in done.stderr and "every" in done.stderr

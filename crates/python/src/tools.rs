@@ -1,19 +1,20 @@
-//! The functions behind the commands of the command line: replay, convert, generate, recover, bench.
+//! The functions behind the commands of the command line: replay, convert, generate, journal, recover, bench.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use proofbook_books::Ladder;
-use proofbook_engine::{inspect_directory, recover_directory, RecoveryReport};
+use proofbook_engine::journal::{Directory, Options as JournalOptions, SyncPolicy, SystemClock};
+use proofbook_engine::{inspect_directory, recover_directory, Engine, RecoveryReport};
 use proofbook_replay::{
-    convert as convert_files, replay as replay_files, CommandFileHeader, CommandFileWriter,
-    InitialBook, Mode, Options, Progress, ReplayError,
+    convert as convert_files, open_commands_with, replay as replay_files, CommandFileHeader,
+    CommandFileWriter, InitialBook, Mode, Options, Progress, ReplayError,
 };
 use proofbook_run::{sample_config, Parameters, Sample};
 use pyo3::prelude::*;
 use serde_json::json;
 
-use crate::errors::{bad_journal, unreadable, InputError};
+use crate::errors::{bad_journal, unreadable, InputError, JournalError};
 use crate::scale::Scale;
 use crate::sessions::{hex, sample_tick};
 
@@ -149,6 +150,73 @@ fn recovery_json(report: &RecoveryReport) -> String {
         "repaired": report.is_repaired,
     })
     .to_string()
+}
+
+fn sync_policy(name: &str) -> PyResult<SyncPolicy> {
+    match name {
+        "every" => Ok(SyncPolicy::EveryCommand),
+        "group" => Ok(JournalOptions::default().policy),
+        "none" => Ok(SyncPolicy::None),
+        other => Err(InputError::new_err(format!(
+            "sync must be \"every\", \"group\" or \"none\"; received {other:?}"
+        ))),
+    }
+}
+
+/// Starts a journal in a folder and takes the commands of market data into it; returns sequence and digest as JSON.
+#[pyfunction]
+#[pyo3(signature = (paths, directory, *, sync = "group", snapshot = true, book = None, symbol = None, progress = None))]
+#[allow(clippy::too_many_arguments)] // Python's keyword arguments
+pub fn journal(
+    py: Python<'_>,
+    paths: Vec<PathBuf>,
+    directory: PathBuf,
+    sync: &str,
+    snapshot: bool,
+    book: Option<PathBuf>,
+    symbol: Option<String>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let options = options(None, book, "inferred", symbol, false)?;
+    let policy = sync_policy(sync)?;
+    let mut reporter = Reporter {
+        progress,
+        raised: None,
+    };
+    let opened = py.detach(|| open_commands_with(&paths, &options, &mut |now| reporter.tell(now)));
+    let mut source = reporter.result(opened)?;
+    let journal_options = JournalOptions {
+        policy,
+        ..JournalOptions::default()
+    };
+    let mut engine = Directory::create(&directory)
+        .map_err(|error| JournalError::new_err(format!("{}: {error}", directory.display())))
+        .and_then(|storage| {
+            let config = source.info().config;
+            let book = Ladder::with_secret_seed();
+            Engine::create(storage, SystemClock::new(), config, journal_options, book)
+                .map_err(bad_journal)
+        })?;
+    let mut commands = Vec::new();
+    let mut events = 0u64;
+    loop {
+        py.check_signals()?;
+        commands.clear();
+        let taken = py.detach(|| source.next_batch(&mut commands));
+        if taken.map_err(unreadable)? == 0 {
+            break;
+        }
+        py.detach(|| engine.submit_batch(&commands, &mut |_, _| events += 1))
+            .map_err(bad_journal)?;
+    }
+    if snapshot {
+        py.detach(|| engine.snapshot()).map_err(bad_journal)?;
+    }
+    let (sequence, digest) = (engine.matching().sequence(), engine.digest());
+    py.detach(|| engine.close(&mut |_, _| events += 1))
+        .map_err(bad_journal)?;
+    let report = json!({ "last_sequence": sequence, "events": events, "digest": hex(&digest) });
+    Ok(report.to_string())
 }
 
 /// Rebuilds the state of a journal and, unless only looking, repairs its torn tail; returns the report as JSON, and as text.
