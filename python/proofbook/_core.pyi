@@ -51,6 +51,7 @@ __all__ = [
     "bench_command",
     "convert",
     "generate",
+    "journal",
     "recover",
     "replay",
     "time_loops",
