@@ -28,10 +28,14 @@ def _scaled(column: pa.ChunkedArray, unit: str) -> Floats:
 
 
 class _Clock:
-    """Turns nanoseconds into the unit that suits the run's length."""
+    """Turns nanoseconds into the unit that suits the run's length.
+
+    What a market held before its first event came in at time 0: it is drawn where the events begin.
+    """
 
     def __init__(self, tables: list[pa.Table]) -> None:
-        times = [pc.min_max(table["time"]).as_py() for table in tables if table.num_rows]
+        columns = [table["time"].filter(pc.greater(table["time"], 0)) for table in tables]
+        times = [pc.min_max(column).as_py() for column in columns if len(column)]
         self._start = min((time["min"] for time in times), default=0)
         length_ns = max((time["max"] for time in times), default=0) - self._start
         self.unit, self._ns = ("minutes", 60e9) if length_ns > 600e9 else ("seconds", 1e9)
@@ -39,8 +43,8 @@ class _Clock:
         self.length = max(length_ns, 1) / self._ns
 
     def __call__(self, column: pa.ChunkedArray) -> Floats:
-        shifted = pc.subtract(column, pa.scalar(self._start, column.type))
-        return np.asarray(shifted.to_numpy(), dtype=np.float64) / self._ns
+        since_start = np.maximum(column.to_numpy(), self._start) - self._start
+        return np.asarray(since_start, dtype=np.float64) / self._ns
 
 
 def _draw_prices(axes: Axes, clock: _Clock, trades: pa.Table, tops: pa.Table, unit: str) -> None:
