@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "proofbook-"
 
-RING = frozenset({"types", "book", "matching", "books"})
+RING = frozenset({"types", "book", "matching", "books", "commitment", "transition"})
 """Crates without the standard library: they run natively and inside a proof alike, so they depend on nothing else."""
 
 EDGES = frozenset({"capi", "harness", "python"})
@@ -30,6 +30,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "book": frozenset({"types"}),
     "matching": frozenset({"types", "book"}),
     "books": frozenset({"types", "book"}),
+    "commitment": frozenset({"types"}),
+    "transition": frozenset({"types", "book", "matching", "commitment"}),
+    "ledger": frozenset({"types", "book", "matching", "commitment", "transition"}),
     "workload": frozenset({"types"}),
     "journal": frozenset({"types"}),
     "engine": frozenset({"types", "book", "matching", "journal"}),

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Build the ring (types, book, matching, books) for a bare 64-bit RISC-V machine without atomics or an operating system:
+# Build the ring (types, book, matching, books, commitment, transition) for a bare 64-bit RISC-V machine without atomics or an operating system:
 # what a proof's virtual machine is. It finds any use of the standard library, of threads or of wide atomics.
 #
 # The target has no ready-made core library, so core and alloc are built from source. A compiler that carries its
@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 target=riscv64im-unknown-none-elf
-crates=(proofbook-types proofbook-book proofbook-matching proofbook-books)
+crates=(proofbook-types proofbook-book proofbook-matching proofbook-books proofbook-commitment proofbook-transition)
 packages=(rustc-web rust-web-src cargo-web lld)
 rustc=/usr/bin/rustc
 cargo=/usr/bin/cargo

@@ -27,8 +27,8 @@ use alloc::vec::Vec;
 
 use proofbook_book::{Book, Level};
 use proofbook_types::{
-    Action, Command, ConfigError, Event, EventSink, MarketConfig, Order, OrderId, Phase, Price,
-    Quantity, Queue, RejectReason, Side, Timestamp,
+    Action, Command, ConfigError, Counters, Event, EventSink, MarketConfig, Order, OrderId, Phase,
+    Price, Quantity, Queue, RejectReason, Side, Timestamp,
 };
 
 /// Sequence and priority numbers stop here, far from overflow within any one command.
@@ -79,6 +79,48 @@ impl<B: Book> MatchingEngine<B> {
             open_quantity: [0; 2],
             scratch: Scratch::default(),
         })
+    }
+
+    /// A market that goes on from `counters`, over a book that holds its orders. What they say is believed.
+    ///
+    /// # Errors
+    /// Terms that make no market.
+    pub fn from_counters(
+        config: MarketConfig,
+        counters: &Counters,
+        book: B,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        Ok(MatchingEngine {
+            phase: counters.phase,
+            is_unlimited: is_unlimited(&config),
+            config,
+            book,
+            sequence: counters.sequence,
+            clock: counters.clock,
+            last_trade: counters.last_trade,
+            next_priority: counters.next_priority,
+            open_quantity: counters.open_quantity,
+            scratch: Scratch::default(),
+        })
+    }
+
+    /// What the market counts.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            sequence: self.sequence,
+            clock: self.clock,
+            next_priority: self.next_priority,
+            phase: self.phase,
+            last_trade: self.last_trade,
+            open_quantity: self.open_quantity,
+            orders: u32::try_from(self.book.len()).expect("a market holds at most 2^24 orders"),
+        }
+    }
+
+    /// Gives the book back.
+    pub fn into_book(self) -> B {
+        self.book
     }
 
     /// The market's terms.

@@ -153,6 +153,48 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Words as their bytes, little-endian.
+#[inline]
+pub(crate) fn bytes_of<const WORDS: usize, const BYTES: usize>(words: [u64; WORDS]) -> [u8; BYTES] {
+    const { assert!(BYTES == 8 * WORDS) };
+    let mut bytes = [0; BYTES];
+    for (chunk, word) in bytes.chunks_exact_mut(8).zip(words) {
+        chunk.copy_from_slice(&word.to_le_bytes());
+    }
+    bytes
+}
+
+/// The words of little-endian bytes.
+#[inline]
+pub(crate) fn words_of<const BYTES: usize, const WORDS: usize>(
+    bytes: &[u8; BYTES],
+) -> [u64; WORDS] {
+    const { assert!(BYTES == 8 * WORDS) };
+    let mut words = [0; WORDS];
+    for (word, chunk) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+        let mut field = [0; 8];
+        field.copy_from_slice(chunk);
+        *word = u64::from_le_bytes(field);
+    }
+    words
+}
+
+/// Whether two encodings are the same. Word by word: a machine without wide loads, as a proof's is, compares bytes otherwise.
+#[inline(always)]
+pub fn same_words<const WORDS: usize>(a: &[u64; WORDS], b: &[u64; WORDS]) -> bool {
+    let mut difference = 0;
+    for (a, b) in a.iter().zip(b) {
+        difference |= a ^ b;
+    }
+    difference == 0
+}
+
+/// A word's bytes, lowest first: how tags are packed.
+#[inline]
+pub(crate) fn tags_of(word: u64) -> [u8; 8] {
+    word.to_le_bytes()
+}
+
 pub(crate) fn side(tag: u8) -> Result<Side, DecodeError> {
     match tag {
         0 => Ok(Side::Buy),

@@ -1,10 +1,13 @@
 //! Commands: everything that can be asked of a market, in one fixed encoding of [`COMMAND_BYTES`] bytes.
 
-use crate::codec::{DecodeError, Reader, Writer};
+use crate::codec::{bytes_of, same_words, tags_of, words_of, DecodeError};
 use crate::units::{AccountId, OrderId, Price, Quantity, Side, Timestamp};
 
+/// Words of an encoded [`Command`].
+pub const COMMAND_WORDS: usize = 9;
+
 /// Length of an encoded [`Command`].
-pub const COMMAND_BYTES: usize = 72;
+pub const COMMAND_BYTES: usize = 8 * COMMAND_WORDS;
 
 /// One request to the market, with the time at which it was sequenced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,9 +210,8 @@ struct Raw {
 }
 
 impl Raw {
-    fn write(&self, bytes: &mut [u8; COMMAND_BYTES]) {
-        let mut writer = Writer::new(bytes);
-        for tag in [
+    fn words(&self) -> [u64; COMMAND_WORDS] {
+        let tags = [
             self.action,
             self.side,
             self.kind,
@@ -218,25 +220,22 @@ impl Raw {
             self.flags,
             0,
             0,
-        ] {
-            writer.u8(tag);
-        }
-        writer.u64(self.time);
-        writer.u64(self.order_id);
-        writer.u64(self.account);
-        writer.i64(self.price);
-        writer.i64(self.stop_price);
-        writer.u64(self.quantity);
-        writer.u64(self.display);
-        writer.u64(self.expiry);
+        ];
+        [
+            u64::from_le_bytes(tags),
+            self.time,
+            self.order_id,
+            self.account,
+            self.price as u64,
+            self.stop_price as u64,
+            self.quantity,
+            self.display,
+            self.expiry,
+        ]
     }
 
-    fn read(bytes: &[u8; COMMAND_BYTES]) -> Self {
-        let mut reader = Reader::new(bytes);
-        let mut tags = [0u8; 8];
-        for tag in &mut tags {
-            *tag = reader.u8();
-        }
+    fn of_words(words: &[u64; COMMAND_WORDS]) -> Self {
+        let tags = tags_of(words[0]);
         Raw {
             action: tags[0],
             side: tags[1],
@@ -244,14 +243,14 @@ impl Raw {
             time_in_force: tags[3],
             self_trade: tags[4],
             flags: tags[5],
-            time: reader.u64(),
-            order_id: reader.u64(),
-            account: reader.u64(),
-            price: reader.i64(),
-            stop_price: reader.i64(),
-            quantity: reader.u64(),
-            display: reader.u64(),
-            expiry: reader.u64(),
+            time: words[1],
+            order_id: words[2],
+            account: words[3],
+            price: words[4] as i64,
+            stop_price: words[5] as i64,
+            quantity: words[6],
+            display: words[7],
+            expiry: words[8],
         }
     }
 
@@ -285,8 +284,13 @@ impl Raw {
 }
 
 impl Command {
-    /// The command's only encoding.
+    /// The command's only encoding, as bytes: its words, little-endian.
     pub fn encode(&self) -> [u8; COMMAND_BYTES] {
+        bytes_of(self.words())
+    }
+
+    /// The command's only encoding, as words.
+    pub fn words(&self) -> [u64; COMMAND_WORDS] {
         let mut raw = Raw {
             time: self.time.0,
             ..Raw::default()
@@ -347,9 +351,7 @@ impl Command {
             Action::OpenAuction => raw.action = 9,
             Action::Uncross => raw.action = 10,
         }
-        let mut bytes = [0; COMMAND_BYTES];
-        raw.write(&mut bytes);
-        bytes
+        raw.words()
     }
 
     /// The command that encodes to exactly these bytes.
@@ -357,7 +359,15 @@ impl Command {
     /// # Errors
     /// An unknown tag, or bytes that no command encodes to.
     pub fn decode(bytes: &[u8; COMMAND_BYTES]) -> Result<Command, DecodeError> {
-        let raw = Raw::read(bytes);
+        Command::from_words(&words_of(bytes))
+    }
+
+    /// The command that encodes to exactly these words.
+    ///
+    /// # Errors
+    /// An unknown tag, or words that no command encodes to.
+    pub fn from_words(words: &[u64; COMMAND_WORDS]) -> Result<Command, DecodeError> {
+        let raw = Raw::of_words(words);
         let order_id = OrderId(raw.order_id);
         let action = match raw.action {
             1 => Action::New(raw.new_order()?),
@@ -386,7 +396,7 @@ impl Command {
             time: Timestamp(raw.time),
             action,
         };
-        if command.encode() == *bytes {
+        if same_words(&command.words(), words) {
             Ok(command)
         } else {
             Err(DecodeError::NotCanonical { what: "command" })

@@ -2,12 +2,15 @@
 
 use core::fmt;
 
-use crate::codec::{DecodeError, Reader, Writer};
+use crate::codec::{bytes_of, words_of, DecodeError, Reader, Writer};
 use crate::event::Phase;
 use crate::units::{Price, Quantity};
 
+/// Words of an encoded [`MarketConfig`].
+pub const CONFIG_WORDS: usize = 11;
+
 /// Length of an encoded [`MarketConfig`].
-pub const CONFIG_BYTES: usize = 88;
+pub const CONFIG_BYTES: usize = 8 * CONFIG_WORDS;
 
 /// No market may hold more live orders: books keep 32-bit indices with bits to spare.
 pub const ORDERS_MAX: u32 = 1 << 24;
@@ -122,6 +125,19 @@ impl MarketConfig {
         writer.u64(0);
         writer.u64(0);
         bytes
+    }
+
+    /// The configuration's only encoding, as words: its bytes, little-endian.
+    pub fn words(&self) -> [u64; CONFIG_WORDS] {
+        words_of(&self.encode())
+    }
+
+    /// The configuration that encodes to exactly these words.
+    ///
+    /// # Errors
+    /// As [`MarketConfig::decode`].
+    pub fn from_words(words: &[u64; CONFIG_WORDS]) -> Result<MarketConfig, DecodeError> {
+        MarketConfig::decode(&bytes_of(*words))
     }
 
     /// The configuration that encodes to exactly these bytes.

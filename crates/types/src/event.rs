@@ -4,12 +4,15 @@
 
 use core::fmt;
 
-use crate::codec::Writer;
+use crate::codec::bytes_of;
 use crate::order::Queue;
 use crate::units::{AccountId, OrderId, Price, Quantity, Side};
 
+/// Words of an encoded [`Event`].
+pub const EVENT_WORDS: usize = 7;
+
 /// Length of an encoded [`Event`].
-pub const EVENT_BYTES: usize = 56;
+pub const EVENT_BYTES: usize = 8 * EVENT_WORDS;
 
 /// Takes a command's events, one after another.
 pub trait EventSink {
@@ -331,21 +334,22 @@ impl Event {
     /// bit 1: priority was kept), four zero bytes, then order id, other id or account, price, quantity, open or
     /// hidden quantity, priority, each eight bytes little-endian; what an event does not use is zero.
     pub fn encode(&self) -> [u8; EVENT_BYTES] {
-        let mut bytes = [0; EVENT_BYTES];
+        bytes_of(self.words())
+    }
+
+    /// The event's only encoding, as words.
+    pub fn words(&self) -> [u64; EVENT_WORDS] {
         let raw = self.raw();
-        let mut writer = Writer::new(&mut bytes);
-        writer.u8(raw.tag);
-        writer.u8(raw.side);
-        writer.u8(raw.reason);
-        writer.u8(raw.flags);
-        writer.u32(0);
-        writer.u64(raw.order_id);
-        writer.u64(raw.other_id);
-        writer.i64(raw.price);
-        writer.u64(raw.quantity);
-        writer.u64(raw.open);
-        writer.u64(raw.priority);
-        bytes
+        let tags = [raw.tag, raw.side, raw.reason, raw.flags, 0, 0, 0, 0];
+        [
+            u64::from_le_bytes(tags),
+            raw.order_id,
+            raw.other_id,
+            raw.price as u64,
+            raw.quantity,
+            raw.open,
+            raw.priority,
+        ]
     }
 
     fn raw(&self) -> Raw {

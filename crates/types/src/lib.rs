@@ -14,15 +14,20 @@
 mod codec;
 mod command;
 mod config;
+mod counters;
 mod event;
 mod order;
 mod units;
 
-pub use codec::{DecodeError, Reader, Writer};
+pub use codec::{same_words, DecodeError, Reader, Writer};
 pub use command::{
     Action, Command, NewOrder, OrderKind, SelfTradePrevention, TimeInForce, COMMAND_BYTES,
+    COMMAND_WORDS,
 };
-pub use config::{ConfigError, MarketConfig, CONFIG_BYTES, ORDERS_MAX};
-pub use event::{CancelReason, Event, EventSink, Phase, ReduceReason, RejectReason, EVENT_BYTES};
-pub use order::{Order, Queue, ORDER_BYTES};
+pub use config::{ConfigError, MarketConfig, CONFIG_BYTES, CONFIG_WORDS, ORDERS_MAX};
+pub use counters::{Counters, COUNTER_WORDS};
+pub use event::{
+    CancelReason, Event, EventSink, Phase, ReduceReason, RejectReason, EVENT_BYTES, EVENT_WORDS,
+};
+pub use order::{Order, Queue, ORDER_BYTES, ORDER_WORDS};
 pub use units::{AccountId, OrderId, Price, Quantity, Side, Timestamp};

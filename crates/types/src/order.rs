@@ -1,11 +1,14 @@
 //! A live order: one that rests in the book, or waits for its stop to trigger.
 
-use crate::codec::{self, DecodeError, Reader, Writer};
+use crate::codec::{self, bytes_of, tags_of, words_of, DecodeError};
 use crate::command::{SelfTradePrevention, TimeInForce};
 use crate::units::{AccountId, OrderId, Price, Quantity, Side};
 
+/// Words of an encoded [`Order`].
+pub const ORDER_WORDS: usize = 12;
+
 /// Length of an encoded [`Order`].
-pub const ORDER_BYTES: usize = 96;
+pub const ORDER_BYTES: usize = 8 * ORDER_WORDS;
 
 /// The four queues of a market, each in price-time priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,31 +129,41 @@ impl Order {
         Quantity(self.displayed.0 + self.hidden.0)
     }
 
-    /// The order's only encoding.
+    /// The order's only encoding, as bytes: its words, little-endian.
     pub fn encode(&self) -> [u8; ORDER_BYTES] {
-        let mut bytes = [0; ORDER_BYTES];
-        let mut writer = Writer::new(&mut bytes);
+        bytes_of(self.words())
+    }
+
+    /// The order's only encoding, as words.
+    pub fn words(&self) -> [u64; ORDER_WORDS] {
         let flags = u8::from(self.post_only)
             | u8::from(self.display.is_some()) << 1
             | u8::from(self.price.is_some()) << 2
             | u8::from(self.stop_price.is_some()) << 3;
-        writer.u8(self.side as u8);
-        writer.u8(codec::time_in_force_tag(self.time_in_force));
-        writer.u8(self.self_trade as u8);
-        writer.u8(flags);
-        writer.u32(0);
-        writer.u64(self.id.0);
-        writer.u64(self.account.0);
-        writer.i64(self.price.map_or(0, |price| price.0));
-        writer.i64(self.stop_price.map_or(0, |price| price.0));
-        writer.u64(self.displayed.0);
-        writer.u64(self.hidden.0);
-        writer.u64(self.display.map_or(0, |quantity| quantity.0));
-        writer.u64(self.filled.0);
-        writer.u64(self.priority);
-        writer.u64(self.time_in_force.expiry().map_or(0, |time| time.0));
-        writer.u64(0);
-        bytes
+        let tags = [
+            self.side as u8,
+            codec::time_in_force_tag(self.time_in_force),
+            self.self_trade as u8,
+            flags,
+            0,
+            0,
+            0,
+            0,
+        ];
+        [
+            u64::from_le_bytes(tags),
+            self.id.0,
+            self.account.0,
+            self.price.map_or(0, |price| price.0 as u64),
+            self.stop_price.map_or(0, |price| price.0 as u64),
+            self.displayed.0,
+            self.hidden.0,
+            self.display.map_or(0, |quantity| quantity.0),
+            self.filled.0,
+            self.priority,
+            self.time_in_force.expiry().map_or(0, |time| time.0),
+            0,
+        ]
     }
 
     /// The order that encodes to exactly these bytes.
@@ -158,38 +171,31 @@ impl Order {
     /// # Errors
     /// An unknown tag, or bytes that no order encodes to.
     pub fn decode(bytes: &[u8; ORDER_BYTES]) -> Result<Order, DecodeError> {
-        let mut reader = Reader::new(bytes);
-        let side = codec::side(reader.u8())?;
-        let time_in_force = reader.u8();
-        let self_trade = codec::self_trade(reader.u8())?;
-        let flags = reader.u8();
-        let _reserved = reader.u32();
-        let id = OrderId(reader.u64());
-        let account = AccountId(reader.u64());
-        let price = Price(reader.i64());
-        let stop_price = Price(reader.i64());
-        let displayed = Quantity(reader.u64());
-        let hidden = Quantity(reader.u64());
-        let display = Quantity(reader.u64());
-        let filled = Quantity(reader.u64());
-        let priority = reader.u64();
-        let expiry = reader.u64();
+        Order::from_words(&words_of(bytes))
+    }
+
+    /// The order that encodes to exactly these words.
+    ///
+    /// # Errors
+    /// An unknown tag, or words that no order encodes to.
+    pub fn from_words(words: &[u64; ORDER_WORDS]) -> Result<Order, DecodeError> {
+        let [side, time_in_force, self_trade, flags, ..] = tags_of(words[0]);
         let order = Order {
-            id,
-            account,
-            side,
-            price: (flags & 4 != 0).then_some(price),
-            stop_price: (flags & 8 != 0).then_some(stop_price),
-            displayed,
-            hidden,
-            display: (flags & 2 != 0).then_some(display),
-            filled,
-            priority,
-            time_in_force: codec::time_in_force(time_in_force, expiry)?,
+            id: OrderId(words[1]),
+            account: AccountId(words[2]),
+            side: codec::side(side)?,
+            price: (flags & 4 != 0).then_some(Price(words[3] as i64)),
+            stop_price: (flags & 8 != 0).then_some(Price(words[4] as i64)),
+            displayed: Quantity(words[5]),
+            hidden: Quantity(words[6]),
+            display: (flags & 2 != 0).then_some(Quantity(words[7])),
+            filled: Quantity(words[8]),
+            priority: words[9],
+            time_in_force: codec::time_in_force(time_in_force, words[10])?,
             post_only: flags & 1 != 0,
-            self_trade,
+            self_trade: codec::self_trade(self_trade)?,
         };
-        if order.encode() == *bytes {
+        if codec::same_words(&order.words(), words) {
             Ok(order)
         } else {
             Err(DecodeError::NotCanonical { what: "order" })

@@ -1,0 +1,434 @@
+//! The nodes of a market's tries, in one vector of words, complete or not.
+//!
+//! A **link** is five words: a reference and the digest of what it leads to. The reference's lower half is the place of the
+//! node among the words, or 0 where nobody has looked yet; bits 32 to 62 tell a [`Source`] outside of a proof where to
+//! find it; the highest bit says that the digest is out of date. A link to nothing is five zero words.
+//!
+//! A **node** begins with a word of its own: its kind in the lowest byte, the parameter of its hash above it (bits 8 to
+//! 39), and in the highest bit, for orders and levels, whether every link that leads to it is out of date.
+//!
+//! Invariants:
+//! - if a link is out of date, so is every link above it;
+//! - an opened node is reached by one link alone;
+//! - everything that a digest binds was hashed when it came, and words that no digest binds were cleared then.
+
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+
+use crate::node;
+use crate::sponge::{Digest, Permutation, Tag};
+
+/// Place of a node's first word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Node(pub u32);
+
+/// Place of a link's first word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link(pub u32);
+
+/// Kinds of nodes: the tags under which they are hashed.
+pub mod kind {
+    use super::Tag;
+
+    /// An inner node of a trie.
+    pub const BRANCH: u64 = Tag::Branch as u64;
+    /// A leaf of the index of ids.
+    pub const ID: u64 = Tag::Id as u64;
+    /// A price level.
+    pub const LEVEL: u64 = Tag::Level as u64;
+    /// An order.
+    pub const ORDER: u64 = Tag::Order as u64;
+    /// A leaf of the index of expiries.
+    pub const EXPIRY: u64 = Tag::Expiry as u64;
+    /// A leaf of the index of accounts.
+    pub const ACCOUNT: u64 = Tag::Account as u64;
+}
+
+/// Words of a link.
+pub const LINK_WORDS: u32 = 5;
+/// Words of each kind of node, by kind. A branch: own word, two links. An id: own word, id, level key, priority, place of the
+/// order. A level: own word, key, displayed, hidden, link to its orders, place of the first. An order: own word, eleven
+/// words of its encoding, place of its level. An expiry: own word, expiry, priority, id. An account: own word, account, id.
+const NODE_WORDS: [u32; 7] = [0, 11, 5, 10, 13, 4, 3];
+
+/// Highest bit of a reference and of an own word: the digest is out of date.
+pub const STALE: u64 = 1 << 63;
+const PLACE: u64 = u32::MAX as u64;
+
+/// The own word of a node.
+pub const fn own_word(kind: u64, parameter: u32) -> u64 {
+    kind | (parameter as u64) << 8
+}
+
+/// Where the nodes behind digests come from.
+pub trait Source {
+    /// Appends the node whose digest is `digest` to `words`, or finds it there; gives its place. `hint` is what the link's
+    /// reference says.
+    ///
+    /// # Panics
+    /// Where there is no such node: a proof that depends on it must not come to an end.
+    fn fetch<P: Permutation>(&mut self, words: &mut Vec<u64>, digest: Digest, hint: u32) -> Node;
+}
+
+/// The nodes of a market's tries.
+#[derive(Clone, Debug)]
+pub struct Store<P, S> {
+    words: Vec<u64>,
+    /// First of the freed nodes of each kind, linked through their second words; 0 where there is none.
+    free: [u32; 7],
+    source: S,
+    permutation: PhantomData<P>,
+}
+
+impl<P: Permutation, S: Source> Store<P, S> {
+    /// A store over words that the source may have put there. The first word is never used.
+    pub fn new(words: Vec<u64>, source: S) -> Self {
+        Store {
+            words,
+            free: [0; 7],
+            source,
+            permutation: PhantomData,
+        }
+    }
+
+    /// The source.
+    pub fn source(&self) -> &S {
+        &self.source
+    }
+
+    /// Takes the store apart.
+    pub fn into_source(self) -> S {
+        self.source
+    }
+
+    /// All words.
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// A word of a node or link.
+    #[inline(always)]
+    pub fn word(&self, place: u32, offset: u32) -> u64 {
+        self.words[place.wrapping_add(offset) as usize]
+    }
+
+    /// Changes a word of a node or link.
+    #[inline(always)]
+    pub fn set_word(&mut self, place: u32, offset: u32, word: u64) {
+        self.words[place.wrapping_add(offset) as usize] = word;
+    }
+
+    /// A node's kind.
+    #[inline(always)]
+    pub fn kind(&self, node: Node) -> u64 {
+        self.word(node.0, 0) & 0xff
+    }
+
+    /// The parameter of a node's hash.
+    #[inline(always)]
+    pub fn parameter(&self, node: Node) -> u32 {
+        (self.word(node.0, 0) >> 8) as u32
+    }
+
+    /// The digest in a link. Out of date where the link says so.
+    #[inline(always)]
+    pub fn digest(&self, link: Link) -> Digest {
+        let [_, digest @ ..] = *chunk::<5>(&self.words, Node(link.0));
+        Digest(digest)
+    }
+
+    /// Whether a link leads nowhere.
+    #[inline(always)]
+    pub fn is_empty(&self, link: Link) -> bool {
+        self.word(link.0, 0) & PLACE == 0 && self.digest(link) == Digest::EMPTY
+    }
+
+    /// Whether a link's digest is out of date.
+    #[inline(always)]
+    pub fn is_stale(&self, link: Link) -> bool {
+        self.word(link.0, 0) & STALE != 0
+    }
+
+    /// The node behind a link, if nobody has to be asked for it.
+    #[inline(always)]
+    pub fn opened(&self, link: Link) -> Option<Node> {
+        match self.word(link.0, 0) as u32 {
+            0 => None,
+            place => Some(Node(place)),
+        }
+    }
+
+    /// The node behind a link; `None` where it leads nowhere.
+    #[inline(always)]
+    pub fn open(&mut self, link: Link) -> Option<Node> {
+        self.opened(link).or_else(|| self.fetch(link))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fetch(&mut self, link: Link) -> Option<Node> {
+        let digest = self.digest(link);
+        if digest == Digest::EMPTY {
+            return None;
+        }
+        let hint = (self.word(link.0, 0) >> 32) as u32;
+        let node = self.source.fetch::<P>(&mut self.words, digest, hint);
+        self.set_word(link.0, 0, u64::from(node.0));
+        Some(node)
+    }
+
+    /// Says that the digest of a link is out of date.
+    #[inline(always)]
+    pub fn set_stale(&mut self, link: Link) {
+        let place = link.0 as usize;
+        self.words[place] |= STALE;
+    }
+
+    /// Lets a link lead to a new node.
+    #[inline(always)]
+    pub fn lead(&mut self, link: Link, node: Node) {
+        self.words[link.0 as usize] = u64::from(node.0) | STALE;
+    }
+
+    /// Lets a link lead to what another one leads to, with its digest.
+    #[inline(always)]
+    pub fn copy_link(&mut self, to: Link, from: Link) {
+        let from = *chunk::<5>(&self.words, Node(from.0));
+        *chunk_mut(&mut self.words, Node(to.0)) = from;
+    }
+
+    /// Lets a link lead nowhere.
+    #[inline(always)]
+    pub fn clear_link(&mut self, link: Link) {
+        *chunk_mut(&mut self.words, Node(link.0)) = [0; LINK_WORDS as usize];
+    }
+
+    /// Adds a node.
+    ///
+    /// # Panics
+    /// Where the words would need more than 31 bits to count.
+    #[inline(always)]
+    pub fn add<const N: usize>(&mut self, node: &[u64; N]) -> Node {
+        let kind = (node[0] & 0xff) as usize;
+        let free = self.free[kind];
+        if free != 0 {
+            let place = free as usize;
+            self.free[kind] = self.words[place + 1] as u32;
+            *chunk_mut(&mut self.words, Node(free)) = *node;
+            return Node(free);
+        }
+        let place = self.words.len();
+        assert!(place < 1 << 31, "a store holds at most 2^31 words");
+        self.words.extend_from_slice(node);
+        Node(place as u32)
+    }
+
+    /// Gives a node's space back. Nothing leads to it any more.
+    #[inline(always)]
+    pub fn release(&mut self, node: Node) {
+        let kind = self.kind(node) as usize;
+        self.set_word(node.0, 1, u64::from(self.free[kind]));
+        self.free[kind] = node.0;
+    }
+
+    /// Hashes whatever is out of date under a link, the link's own digest last; gives it.
+    pub fn rehash(&mut self, link: Link) -> Digest {
+        if !self.is_stale(link) {
+            return self.digest(link);
+        }
+        let node = self
+            .opened(link)
+            .expect("only what is there can be out of date");
+        match self.kind(node) {
+            kind::BRANCH => {
+                self.rehash(Link(node.0 + 1));
+                self.rehash(Link(node.0 + 6));
+            }
+            kind::LEVEL => {
+                self.rehash(Link(node.0 + 4));
+            }
+            _ => {}
+        }
+        self.words[node.0 as usize] &= !STALE;
+        let digest = node_digest::<P>(&self.words, node);
+        let link = chunk_mut::<5>(&mut self.words, Node(link.0));
+        link[0] &= !STALE;
+        link[1..].copy_from_slice(&digest.0);
+        digest
+    }
+}
+
+/// The words of a node, all at once, so that their bounds are checked once.
+#[inline(always)]
+fn chunk<const N: usize>(words: &[u64], node: Node) -> &[u64; N] {
+    let rest = words.get(node.0 as usize..).unwrap_or_default();
+    rest.first_chunk().expect("a node has all of its words")
+}
+
+#[inline(always)]
+fn chunk_mut<const N: usize>(words: &mut [u64], node: Node) -> &mut [u64; N] {
+    let rest = words.get_mut(node.0 as usize..).unwrap_or_default();
+    rest.first_chunk_mut().expect("a node has all of its words")
+}
+
+/// The hash of a node whose own digests are up to date.
+///
+/// # Panics
+/// Where its kind is unknown.
+#[inline(always)]
+pub fn node_digest<P: Permutation>(words: &[u64], node: Node) -> Digest {
+    let own = words[node.0 as usize];
+    let parameter = (own >> 8) as u32;
+    match own & 0xff {
+        kind::BRANCH => {
+            let [_, _, a, b, c, d, _, e, f, g, h] = *chunk(words, node);
+            node::branch(parameter, Digest([a, b, c, d]), Digest([e, f, g, h])).digest::<P>()
+        }
+        kind::ID => {
+            let [_, id, level_key, priority] = *chunk(words, node);
+            node::id(parameter, id, level_key, priority).digest::<P>()
+        }
+        kind::LEVEL => {
+            let [_, key, displayed, hidden, _, a, b, c, d] = *chunk(words, node);
+            node::level(parameter, key, displayed, hidden, Digest([a, b, c, d])).digest::<P>()
+        }
+        kind::ORDER => {
+            let [_, order @ ..] = chunk::<12>(words, node);
+            node::order(order).digest::<P>()
+        }
+        kind::EXPIRY => {
+            let [_, expiry, priority, id] = *chunk(words, node);
+            node::expiry(expiry, priority, id).digest::<P>()
+        }
+        kind::ACCOUNT => {
+            let [_, account, id] = *chunk(words, node);
+            node::account(account, id).digest::<P>()
+        }
+        kind => unknown_kind(kind),
+    }
+}
+
+#[cold]
+fn unknown_kind(kind: u64) -> ! {
+    panic!("a node's kind is 1 to 6; received {kind}")
+}
+
+/// Clears what no digest binds: references, places, marks. Gives the node's length.
+#[inline(always)]
+fn clear_unbound(words: &mut [u64], node: Node) -> u32 {
+    let own = words[node.0 as usize];
+    let kind = own & 0xff;
+    words[node.0 as usize] = own_word(kind, (own >> 8) as u32);
+    match kind {
+        kind::BRANCH => {
+            let branch = chunk_mut::<11>(words, node);
+            branch[1] = 0;
+            branch[6] = 0;
+        }
+        kind::ID => chunk_mut::<5>(words, node)[4] = 0,
+        kind::LEVEL => {
+            let level = chunk_mut::<10>(words, node);
+            level[4] = 0;
+            level[9] = 0;
+        }
+        kind::ORDER => chunk_mut::<13>(words, node)[12] = 0,
+        kind::EXPIRY | kind::ACCOUNT => {}
+        kind => unknown_kind(kind),
+    }
+    NODE_WORDS[kind as usize]
+}
+
+/// The nodes that somebody will look at, one after another in the order in which they are looked at, lying among the
+/// store's words. Nothing about them is believed: each is hashed and compared when it is opened.
+#[derive(Clone, Debug)]
+pub struct Witness {
+    next: u32,
+    end: u32,
+}
+
+impl Witness {
+    /// The nodes from word `start` to word `end`.
+    pub fn new(start: u32, end: u32) -> Self {
+        Witness { next: start, end }
+    }
+
+    /// Whether every node was opened.
+    pub fn is_used_up(&self) -> bool {
+        self.next == self.end
+    }
+}
+
+impl Source for Witness {
+    #[inline(always)]
+    fn fetch<P: Permutation>(&mut self, words: &mut Vec<u64>, digest: Digest, _hint: u32) -> Node {
+        assert!(self.next < self.end, "the witness lacks the node {digest}");
+        let node = Node(self.next);
+        self.next += clear_unbound(words, node);
+        assert!(
+            self.next <= self.end && node_digest::<P>(words, node) == digest,
+            "the witness does not have the node {digest} where it is needed"
+        );
+        node
+    }
+}
+
+/// There is nothing to fetch: the store is complete.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Complete;
+
+impl Source for Complete {
+    fn fetch<P: Permutation>(&mut self, _words: &mut Vec<u64>, digest: Digest, _hint: u32) -> Node {
+        panic!("a complete store lacks the node {digest}")
+    }
+}
+
+/// Fetches nodes from a complete store, and keeps each as a witness.
+#[derive(Clone, Debug)]
+pub struct Recorder<'a, P> {
+    complete: &'a Store<P, Complete>,
+    recorded: Vec<u64>,
+}
+
+impl<'a, P: Permutation> Recorder<'a, P> {
+    /// Nothing recorded yet.
+    pub fn new(complete: &'a Store<P, Complete>) -> Self {
+        Recorder {
+            complete,
+            recorded: Vec::new(),
+        }
+    }
+
+    /// What was fetched, in order: the words of a [`Witness`].
+    pub fn into_words(self) -> Vec<u64> {
+        self.recorded
+    }
+}
+
+/// A link into a complete store as a [`Recorder`] wants it: it says where the node is.
+pub fn closed_link<P: Permutation>(complete: &Store<P, Complete>, link: Link) -> [u64; 5] {
+    let place = complete.word(link.0, 0) & PLACE;
+    let Digest([a, b, c, d]) = complete.digest(link);
+    [place << 32, a, b, c, d]
+}
+
+impl<P: Permutation> Source for Recorder<'_, P> {
+    fn fetch<Q: Permutation>(&mut self, words: &mut Vec<u64>, _digest: Digest, hint: u32) -> Node {
+        let kind = self.complete.kind(Node(hint));
+        let length = NODE_WORDS[kind as usize] as usize;
+        let original = &self.complete.words[hint as usize..][..length];
+        let node = Node(words.len() as u32);
+        words.extend_from_slice(original);
+        clear_unbound(words, node);
+        self.recorded
+            .extend_from_slice(&words[node.0 as usize..][..length]);
+        let links: &[u32] = match kind {
+            kind::BRANCH => &[1, 6],
+            kind::LEVEL => &[4],
+            _ => &[],
+        };
+        for &link in links {
+            words[(node.0 + link) as usize] = (original[link as usize] & PLACE) << 32;
+        }
+        node
+    }
+}
