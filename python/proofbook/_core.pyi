@@ -930,7 +930,7 @@ def order_flow(flow: str, *, seed: int, commands: int, words: bool) -> pa.Table:
 def time_loops(
     commands: ArrowStream | ArrowArray, *, structure: Structure = "ladder", rounds: int = 5
 ) -> list[tuple[int, int]]:
-    """Time the table's commands in a plain Rust loop and as `Book.apply` takes them, in turns: `(loop_ns, batch_ns)` each.
+    """Time the table's commands in a plain Rust loop and as `Book.apply` takes them, in turns: `(loop_ns, batch_ns)`.
 
-    The loop's commands lie in memory already; the batch finds, converts and checks columns, and makes the table of events.
+    The loop's commands lie in memory already; the batch finds, converts and checks columns, and writes the events.
     """

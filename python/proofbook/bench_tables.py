@@ -1,9 +1,9 @@
 """The benchmark of Python's ways in: whole tables, and one call at a time.
 
-``Book.apply`` is set beside a plain Rust loop over the same commands, round by round in one process. The loop's commands
-lie in memory already and its events are kept in one vector; ``apply`` finds, converts and checks columns, and writes the
-table of events. So the ratio is what a table costs beyond matching. Before anything is timed, both forms of the table must
-give the same events, and single calls must lead to the same state.
+``Book.apply`` is set beside a plain Rust loop over the same commands, round by round in one process. The loop's
+commands lie in memory already and its events are kept in one vector; ``apply`` finds, converts and checks columns, and
+writes the table of events. So the ratio is what a table costs beyond matching. Before anything is timed, both forms of
+the table must give the same events; single calls must lead to the same state.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ def text(result: Result) -> str:
         result: What :func:`measure` gave.
     """
     lines = [
-        f"{result['commands']} commands of the scenario {result['flow']}, seed {result['seed']}, {result['events']} events; "
+        f"{result['commands']} commands of the scenario {result['flow']}, seed {result['seed']}, "
+        f"{result['events']} events; "
         + ("all ways give the same" if result["hash_ok"] else "ALL WAYS SHOULD GIVE THE SAME AND DO NOT"),
         "",
         f"Median (lowest-highest) of {result['rounds']} rounds, million commands per second:",
