@@ -52,6 +52,7 @@ __all__ = [
     "convert",
     "generate",
     "journal",
+    "order_flow",
     "recover",
     "replay",
     "time_loops",
@@ -913,7 +914,23 @@ def recover(path: str | Path, *, inspect: bool = False) -> tuple[str, str]:
 def bench_command(arguments: list[str]) -> str:
     """Run a command of the benchmarks; return its JSON."""
 
+def order_flow(flow: str, *, seed: int, commands: int, words: bool) -> pa.Table:
+    """Generate order flow as a table of commands.
+
+    Args:
+        flow: "sample", which is what `proofbook generate` writes, or a scenario of the benchmarks.
+        seed: realisation of the flow.
+        commands: rows.
+        words: words as strings rather than as codes.
+
+    Raises:
+        InputError: an unknown flow.
+    """
+
 def time_loops(
     commands: ArrowStream | ArrowArray, *, structure: Structure = "ladder", rounds: int = 5
 ) -> list[tuple[int, int]]:
-    """Time the table's commands in a plain Rust loop and through `Book.apply`, in turns: `(loop_ns, batch_ns)` each."""
+    """Time the table's commands in a plain Rust loop and as `Book.apply` takes them, in turns: `(loop_ns, batch_ns)`.
+
+    The loop's commands lie in memory already; the batch finds, converts and checks columns, and writes the events.
+    """

@@ -306,6 +306,7 @@ def register(app: typer.Typer) -> None:
     @app.command("bench")
     def bench(
         is_quick: Annotated[bool, typer.Option("--quick", help="Both books only, in under a minute.")] = False,
+        is_batch: Annotated[bool, typer.Option("--batch", help="Python's ways in: tables, and single calls.")] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
         runs: Annotated[int, typer.Option(min=1, help="Measurements of each contender.")] = 5,
         new_orders: Annotated[int, typer.Option(min=1000, help="New orders in each workload.")] = 1_000_000,
@@ -315,12 +316,15 @@ def register(app: typer.Typer) -> None:
         out: Annotated[Path, typer.Option(help="Where the full benchmark writes its report.")] = Path("out/bench"),
     ) -> None:
         """Checks that the books agree on five scenarios of order flow, then times them."""
-        from proofbook import bench_report
+        from proofbook import bench_report, bench_tables
 
         def say(line: str) -> None:
             typer.echo(line, err=True)
 
-        if is_quick:
+        if is_batch:
+            result = bench_tables.measure(seed, progress=say)
+            typer.echo(bench_tables.text(result))
+        elif is_quick:
             result = quick(seed)
             typer.echo(bench_report.quick_text(result))
         else:
@@ -335,7 +339,7 @@ def register(app: typer.Typer) -> None:
         if as_json:
             typer.echo(json.dumps(result))
         if not result["hash_ok"]:
-            say("the books do not agree: no figure above means anything")
+            say("the results do not agree: no figure above means anything")
             raise typer.Exit(1)
 
 

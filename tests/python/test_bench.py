@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from proofbook import bench, bench_report
+from proofbook import _core, bench, bench_report, bench_tables
 from proofbook.errors import BrokenInvariantError, InputError
 
 NEW_ORDERS = 2000
@@ -128,6 +128,28 @@ def test_books_that_differ_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_words_that_make_no_command(words: tuple[object, ...], message: str) -> None:
     with pytest.raises(InputError, match=message):
         bench.native(*words)
+
+
+def test_ways_in_are_compared_before_they_are_timed() -> None:
+    result = bench_tables.measure(seed=3, commands=20_000, rounds=4)
+    assert result["hash_ok"] is True
+    assert result["events"] > result["commands"] == result["calls"]["commands"]
+    for form in ("words", "codes"):
+        ratio = result[form]["ratio"]
+        assert 0 < ratio["min"] <= ratio["median"] <= ratio["max"]
+        assert result[form]["batch_commands_per_s"]["median"] > result["calls"]["commands_per_s"]["median"] / 2
+    assert "all ways give the same" in bench_tables.text(result)
+
+
+@pytest.mark.parametrize("flow", ["sample", *bench.SCENARIOS])
+def test_order_flow_is_the_same_in_words_and_in_codes(flow: str) -> None:
+    words, codes = (_core.order_flow(flow, seed=3, commands=5_000, words=form) for form in (True, False))
+    assert words.num_rows == codes.num_rows == 5_000
+    assert str(words.schema.field("action").type) == "string"
+    assert str(codes.schema.field("action").type) == "uint8"
+    assert _core.Book().apply(words).equals(_core.Book().apply(codes))
+    with pytest.raises(InputError, match="flow must be one of sample, static"):
+        _core.order_flow("calm", seed=3, commands=1, words=True)
 
 
 def test_peers_that_do_not_build_are_named(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import random
 import threading
 import time
@@ -272,6 +274,173 @@ def test_a_bad_row_far_down_keeps_all_others_out() -> None:
     with pytest.raises(InputError, match="row 4: action must be one of"):
         book.apply(pa.concat_tables(chunks))
     assert book.sequence == 0
+
+
+# Several stretches, and several blocks of events that end within a step.
+LONG = 70_001
+
+
+@functools.cache
+def long_table(seed: int) -> pa.Table:
+    rows = random_rows(seed, LONG)
+    for row in rows:
+        if row["action"] in ("halt", "open_auction"):
+            row["action"] = "sweep"
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def test_a_long_table_does_what_short_ones_do() -> None:
+    table = long_table(4)
+    whole, parts = Book(), Book()
+    events = whole.apply(table)
+    expected = pa.concat_tables([parts.apply(table.slice(first, 999)) for first in range(0, LONG, 999)])
+    assert events.num_rows > LONG
+    assert events.equals(expected)
+    events.validate(full=True)
+    assert whole.digest() == parts.digest()
+    for name in (
+        "accepted",
+        "trades",
+        "volume_lots",
+        "cancelled",
+        "replaced",
+        "reduced",
+        "expired",
+        "triggered",
+        "rejects",
+    ):
+        assert getattr(whole.statistics(), name) == getattr(parts.statistics(), name), name
+
+
+TEXT_TYPES = [
+    pa.string(),
+    pa.large_string(),
+    pa.string_view(),
+    pa.dictionary(pa.int8(), pa.string()),
+    pa.dictionary(pa.uint64(), pa.large_string()),
+]
+
+
+@pytest.mark.parametrize("text", TEXT_TYPES, ids=str)
+def test_every_type_of_text_holds_words(text: pa.DataType) -> None:
+    words = long_table(5)
+    expected = Book().apply(words)
+    typed = words
+    for name in ("action", "side", "kind", "time_in_force", "self_trade"):
+        column = words[name].combine_chunks()
+        if pa.types.is_dictionary(text):
+            indices = column.dictionary_encode()
+            # A word that no row uses is nobody's mistake.
+            values = pa.concat_arrays([indices.dictionary, pa.array(["unused"])]).cast(text.value_type)
+            column = pa.DictionaryArray.from_arrays(indices.indices.cast(text.index_type), values)
+        else:
+            column = column.cast(text)
+        typed = typed.set_column(typed.column_names.index(name), name, column)
+    assert Book().apply(typed).equals(expected)
+    # Cut off, so that the bits of nulls and the offsets of texts do not begin at a byte or at nought.
+    few = pa.concat_tables([typed.slice(LONG - 3, 3), typed]).combine_chunks().slice(3)
+    assert Book().apply(few).equals(expected)
+    for cut in (1, 7, 63, 65):
+        assert Book().apply(typed.slice(cut, 500)).equals(Book().apply(words.slice(cut, 500)))
+
+
+NO_WORDS = ["", "s", "submi", "submits", "Submit", "submit\0", "mass_cancek", "mass_can", "open_auction_", "x" * 30]
+
+
+@pytest.mark.parametrize("text", TEXT_TYPES, ids=str)
+@pytest.mark.parametrize("no_word", NO_WORDS)
+def test_what_is_nearly_a_word_is_none(no_word: str, text: pa.DataType) -> None:
+    column = pa.array(["sweep", no_word, "sweep"])
+    if pa.types.is_dictionary(text):
+        encoded = column.dictionary_encode()
+        column = pa.DictionaryArray.from_arrays(
+            encoded.indices.cast(text.index_type), encoded.dictionary.cast(text.value_type)
+        )
+    else:
+        column = column.cast(text)
+    with pytest.raises(InputError, match="row 1: action must be one of"):
+        Book().apply(pa.table({"action": column}))
+
+
+def test_integers_of_the_other_sign_are_taken_where_they_fit() -> None:
+    def table(order_id: Any, price: Any) -> pa.Table:
+        return pa.table(
+            {"action": ["submit"] * 3, "order_id": order_id, "side": ["buy"] * 3, "price": price, "quantity": [1] * 3}
+        )
+
+    ids, prices = pa.array([1, 2, 3]), pa.array([5, 6, 7])
+    expected = Book().apply(table(ids.cast(pa.uint64()), prices))
+    assert Book().apply(table(ids, prices.cast(pa.uint64()))).equals(expected)
+    assert Book().apply(table(ids.cast(pa.int16()), prices.cast(pa.uint8()))).equals(expected)
+    # What lies under a null is nothing.
+    hidden = pa.Array.from_buffers(pa.int64(), 3, [pa.py_buffer(b"\x06"), pa.array([-1, 2, 3]).buffers()[1]])
+    with pytest.raises(InputError, match="row 0: submit needs order_id"):
+        Book().apply(table(hidden, prices))
+    with pytest.raises(InputError, match=r'column "order_id".*-2'):
+        Book().apply(table(pa.array([1, -2, 3]), prices))
+    with pytest.raises(InputError, match=r'column "price".*18446744073709551615'):
+        Book().apply(table(ids, pa.array([5, 6, 2**64 - 1], pa.uint64())))
+
+
+@pytest.mark.parametrize("rows", [100, LONG])
+def test_the_error_is_about_the_first_bad_row(rows: int) -> None:
+    flaws: dict[str, tuple[Any, str]] = {
+        "action": ("buy", "action must be one of"),
+        "side": ("left", "side must be one of"),
+        "price": ("1.5.", "price must be a decimal number"),
+        "order_id": (None, "submit needs order_id"),
+    }
+    columns = {
+        "action": ["submit"] * rows,
+        "order_id": list(range(rows)),
+        "side": ["buy"] * rows,
+        "price": ["1"] * rows,
+        "quantity": [1] * rows,
+    }
+    chance = random.Random(rows)
+    for _ in range(6):
+        bad = {name: list(column) for name, column in columns.items()}
+        places = dict(zip(flaws, chance.sample(range(rows), len(flaws)), strict=True))
+        for name, row in places.items():
+            bad[name][row] = flaws[name][0]
+        first = min(places, key=lambda name: places[name])
+        book = Book()
+        with pytest.raises(InputError, match=f"^row {places[first]}: {flaws[first][1]}"):
+            book.apply(pa.table(bad))
+        assert book.sequence == 0
+
+
+def test_every_combination_of_words_and_numbers_is_judged_as_by_itself() -> None:
+    choices: dict[str, list[Any]] = {
+        "action": ["submit", "replace", "mass_cancel", "sweep"],
+        "order_id": [None, 1],
+        "account": [None, 1],
+        "side": [None, "sell"],
+        "kind": [None, "market", "stop", "stop_limit"],
+        "price": [None, 1],
+        "stop_price": [None, 1],
+        "quantity": [None, 1],
+        "time_in_force": [None, "ioc", "gtd"],
+        "expiry": [None, 9],
+    }
+    rows = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
+    table = pa.Table.from_pylist(rows, schema=pa.schema([SCHEMA.field(name) for name in choices]))
+
+    def is_taken(part: pa.Table) -> bool:
+        try:
+            Book().apply(part)
+        except InputError:
+            return False
+        return True
+
+    alone = [is_taken(table.slice(row, 1)) for row in range(len(rows))]
+    assert 0 < sum(alone) < len(alone)
+    good = table.filter(pa.array(alone))
+    assert is_taken(good)
+    bad = [row for row, is_good in enumerate(alone) if not is_good]
+    for row in random.Random(1).sample(bad, 50):
+        with pytest.raises(InputError, match=f"^row {good.num_rows}: "):
+            Book().apply(pa.concat_tables([good, table.slice(row, 1), good]).combine_chunks())
 
 
 def test_units_in_the_metadata_must_be_the_books() -> None:

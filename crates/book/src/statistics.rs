@@ -36,6 +36,7 @@ impl Statistics {
 }
 
 impl EventSink for Statistics {
+    #[inline]
     fn event(&mut self, event: Event) {
         match event {
             Event::Accepted { .. } => self.accepted += 1,

@@ -3,28 +3,26 @@
 //! The columns are described in `docs/tables.md`. Numbers are 64-bit integers in units; other integers are cast, decimals
 //! and strings are converted exactly, floats are refused. Words come as strings or as the codes of `proofbook-types`.
 
-use std::sync::Arc;
+use std::ops::Range;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    ArrowPrimitiveType, Decimal128Type, Int64Type, TimestampNanosecondType, UInt64Type, UInt8Type,
-};
-use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
-use arrow_buffer::{NullBuffer, ScalarBuffer};
-use arrow_cast::{cast_with_options, CastOptions};
-use arrow_schema::{DataType, Schema, TimeUnit};
+use arrow_array::types::{ArrowPrimitiveType, Int64Type, UInt64Type};
+use arrow_array::{Array, BooleanArray, RecordBatch};
+use arrow_buffer::ScalarBuffer;
+use arrow_schema::Schema;
 use proofbook_types::{
     AccountId, Action, Command, NewOrder, OrderId, OrderKind, Price, Quantity, SelfTradePrevention,
     Side, TimeInForce, Timestamp,
 };
 use pyo3::prelude::*;
 
-use crate::errors::{InputError, TickError};
-use crate::scale::{DecimalError, Scale};
+use crate::column_reader::{ColumnReader, Numbers};
+use crate::errors::InputError;
+use crate::scale::Scale;
 use crate::terms::{
     KIND_NAMES, SELF_TRADE_NAMES, SELF_TRADE_VALUES, SIDE_NAMES, TIME_IN_FORCE_NAMES,
 };
 use crate::units::Units;
+use crate::words::{WordList, NOT_GIVEN, SPREAD};
 
 /// The words for actions, from code 1 on.
 pub const ACTION_NAMES: [&str; 10] = [
@@ -63,47 +61,16 @@ pub const PRICE_UNIT_KEY: &str = "proofbook.price_unit";
 /// See [`PRICE_UNIT_KEY`].
 pub const QUANTITY_UNIT_KEY: &str = "proofbook.quantity_unit";
 
-/// Stands for "not given" in a column of codes.
-const NOT_GIVEN: u8 = u8::MAX;
-
-/// Numbers, each given or not.
-struct Numbers<T: ArrowPrimitiveType> {
-    values: ScalarBuffer<T::Native>,
-    nulls: Option<NullBuffer>,
-}
-
-impl<T: ArrowPrimitiveType> Numbers<T> {
-    fn of(array: &ArrayRef) -> Self {
-        let array = array.as_primitive::<T>();
-        Numbers {
-            values: array.values().clone(),
-            nulls: array.nulls().cloned(),
-        }
-    }
-
-    #[inline]
-    fn get(&self, row: usize) -> Option<T::Native> {
-        match &self.nulls {
-            Some(nulls) if nulls.is_null(row) => None,
-            _ => Some(self.values[row]),
-        }
-    }
-}
+static ACTIONS: WordList = WordList::new(&ACTION_NAMES, 1);
+static SIDES: WordList = WordList::new(&SIDE_NAMES, 0);
+static KINDS: WordList = WordList::new(&KIND_NAMES, 0);
+static TIMES_IN_FORCE: WordList = WordList::new(&TIME_IN_FORCE_NAMES, 0);
+static SELF_TRADES: WordList = WordList::new(&SELF_TRADE_NAMES, 0);
 
 /// A column that a table need not have.
 #[inline]
 fn number<T: ArrowPrimitiveType>(column: &Option<Numbers<T>>, row: usize) -> Option<T::Native> {
     column.as_ref().and_then(|column| column.get(row))
-}
-
-#[inline]
-fn is_given<T: ArrowPrimitiveType>(column: &Option<Numbers<T>>, row: usize) -> bool {
-    column.as_ref().is_some_and(|column| {
-        column
-            .nulls
-            .as_ref()
-            .is_none_or(|nulls| nulls.is_valid(row))
-    })
 }
 
 #[inline]
@@ -163,7 +130,7 @@ impl CommandColumns {
     /// Finds the columns of a batch that begins at row `first_row` of its table.
     pub fn new(batch: &RecordBatch, first_row: usize, units: &Units) -> PyResult<Self> {
         let reader = ColumnReader { batch, first_row };
-        let action = reader.codes("action", &ACTION_NAMES, 1)?.ok_or_else(|| {
+        let action = reader.codes("action", &ACTIONS)?.ok_or_else(|| {
             InputError::new_err("a table of commands needs the column \"action\"")
         })?;
         let prices = |name| {
@@ -180,10 +147,10 @@ impl CommandColumns {
             rows: batch.num_rows(),
             first_row,
             action,
-            side: reader.codes("side", &SIDE_NAMES, 0)?,
-            kind: reader.codes("kind", &KIND_NAMES, 0)?,
-            time_in_force: reader.codes("time_in_force", &TIME_IN_FORCE_NAMES, 0)?,
-            self_trade: reader.codes("self_trade", &SELF_TRADE_NAMES, 0)?,
+            side: reader.codes("side", &SIDES)?,
+            kind: reader.codes("kind", &KINDS)?,
+            time_in_force: reader.codes("time_in_force", &TIMES_IN_FORCE)?,
+            self_trade: reader.codes("self_trade", &SELF_TRADES)?,
             post_only: reader.booleans("post_only")?,
             time: reader.times("time")?,
             order_id: reader.integers("order_id")?,
@@ -208,40 +175,63 @@ impl CommandColumns {
     ///
     /// # Errors
     /// The first row that is no command.
-    pub fn check_rows(&self) -> PyResult<()> {
-        let mut is_known = vec![false; SHAPES];
-        for row in 0..self.rows {
-            let shape = self.shape(row);
-            if !is_known[shape] {
-                self.command(row, Timestamp(0))?;
-                is_known[shape] = true;
+    pub fn check_rows(&self, known: &mut KnownShapes) -> PyResult<()> {
+        let given = [
+            self.given(&self.order_id),
+            self.given(&self.account),
+            self.given(&self.quantity),
+            self.given(&self.expiry),
+            self.given(&self.price),
+            self.given(&self.stop_price),
+        ];
+        for (block, first) in (0..self.rows).step_by(ROWS_PER_BLOCK).enumerate() {
+            let rows = first..self.rows.min(first + ROWS_PER_BLOCK);
+            let mut shapes = [0; ROWS_PER_BLOCK];
+            self.add_words(rows.clone(), &mut shapes);
+            add_given(given.each_ref().map(|words| words[block]), &mut shapes);
+            if known.has_all(&shapes[..rows.len()]) {
+                continue;
+            }
+            for (row, &shape) in rows.zip(&shapes) {
+                if !known.has_all(&[shape]) {
+                    self.command(row, Timestamp(0))?;
+                    known.add(shape);
+                }
             }
         }
         Ok(())
     }
 
-    /// The words of a row and what it gives, as one number below [`SHAPES`].
-    #[inline]
-    fn shape(&self, row: usize) -> usize {
-        // "Not given" ends up as the highest value of its bits.
-        let words = usize::from(self.action[row] & 15)
-            | usize::from(code(&self.kind, row) & 7) << 4
-            | usize::from(code(&self.time_in_force, row) & 7) << 7
-            | usize::from(code(&self.side, row) & 3) << 10;
-        let given = [
-            is_given(&self.order_id, row),
-            is_given(&self.account, row),
-            is_given(&self.quantity, row),
-            is_given(&self.expiry, row),
-            is_given(&self.price, row),
-            is_given(&self.stop_price, row),
-        ];
-        given
-            .into_iter()
-            .zip(12..)
-            .fold(words, |shape, (is_given, bit)| {
-                shape | usize::from(is_given) << bit
-            })
+    fn given<T: ArrowPrimitiveType>(&self, column: &Option<Numbers<T>>) -> Vec<u64> {
+        match column {
+            Some(column) => column.given(),
+            None => vec![0; self.rows.div_ceil(ROWS_PER_BLOCK)],
+        }
+    }
+
+    /// The words of some rows, as the lower bits of their shapes. "Not given" is the highest value of its bits.
+    fn add_words(&self, rows: Range<usize>, shapes: &mut [u32; ROWS_PER_BLOCK]) {
+        for (shape, code) in shapes.iter_mut().zip(&self.action[rows.clone()]) {
+            *shape = u32::from(code & 15);
+        }
+        for (column, mask, shift) in [
+            (&self.kind, 7, 4),
+            (&self.time_in_force, 7, 7),
+            (&self.side, 3, 10),
+        ] {
+            match column {
+                Some(column) => {
+                    for (shape, code) in shapes.iter_mut().zip(&column[rows.clone()]) {
+                        *shape |= u32::from(code & mask) << shift;
+                    }
+                }
+                None => {
+                    for shape in shapes.iter_mut() {
+                        *shape |= u32::from(mask) << shift;
+                    }
+                }
+            }
+        }
     }
 
     /// The command in a row; without a time, it comes at `clock`.
@@ -381,204 +371,46 @@ enum Flaw {
     Expiry,
 }
 
-/// One more than the highest shape: 4 bits for the action, 3 each for kind and time in force, 2 for the side, 6 for what
-/// is given.
-const SHAPES: usize = 1 << 18;
+/// How many rows are checked at a time: as many as a word has bits.
+const ROWS_PER_BLOCK: usize = 64;
+/// Bits of a shape for words: 4 for the action, 3 each for kind and time in force, 2 for the side.
+const WORD_BITS: u32 = 12;
+/// Numbers whose being given, or not, decides whether a row is a command.
+const DECISIVE_NUMBERS: usize = 6;
+/// One more than the highest shape.
+const SHAPES: usize = 1 << (WORD_BITS as usize + DECISIVE_NUMBERS);
 
-/// Finds columns in a batch and brings them to the type in which they are read.
-struct ColumnReader<'a> {
-    batch: &'a RecordBatch,
-    first_row: usize,
-}
-
-fn cast(name: &str, array: &ArrayRef, to: &DataType) -> PyResult<ArrayRef> {
-    if array.data_type() == to {
-        return Ok(Arc::clone(array));
-    }
-    let options = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
-    cast_with_options(array, to, &options)
-        .map_err(|error| InputError::new_err(format!("column {name:?}: {error}")))
-}
-
-fn wrong_type(name: &str, expected: &str, received: &DataType) -> PyErr {
-    InputError::new_err(format!(
-        "column {name:?} must hold {expected}; received {received}"
-    ))
-}
-
-fn is_text(kind: &DataType) -> bool {
-    match kind {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
-        DataType::Dictionary(_, values) => is_text(values),
-        _ => false,
+/// What some rows give, as the upper bits of their shapes: one word for each number, with one bit for each row.
+fn add_given(given: [u64; DECISIVE_NUMBERS], shapes: &mut [u32; ROWS_PER_BLOCK]) {
+    let given = given.map(u64::to_le_bytes);
+    for (eight, shapes) in shapes.chunks_exact_mut(8).enumerate() {
+        let bits = given.iter().zip(0..).fold(0u64, |bits, (bytes, bit)| {
+            bits | SPREAD[usize::from(bytes[eight])] << bit
+        });
+        for (shape, bits) in shapes.iter_mut().zip(bits.to_le_bytes()) {
+            *shape |= u32::from(bits) << WORD_BITS;
+        }
     }
 }
 
-impl ColumnReader<'_> {
-    fn column(&self, name: &str) -> Option<&ArrayRef> {
-        // A column of nulls alone is as good as none.
-        self.batch
-            .column_by_name(name)
-            .filter(|column| column.data_type() != &DataType::Null)
+/// Shapes of rows that are known to be commands.
+pub struct KnownShapes(Vec<bool>);
+
+impl KnownShapes {
+    /// None is known yet.
+    pub fn new() -> Self {
+        KnownShapes(vec![false; SHAPES])
     }
 
-    /// Words, as strings or as codes from `first` on.
-    fn codes(&self, name: &str, words: &[&str], first: u8) -> PyResult<Option<ScalarBuffer<u8>>> {
-        let Some(column) = self.column(name) else {
-            return Ok(None);
-        };
-        let wrong = |row: usize, received: &str| {
-            InputError::new_err(format!(
-                "row {}: {name} must be one of {}; received {received:?}",
-                self.first_row + row,
-                words.join(", ")
-            ))
-        };
-        if is_text(column.data_type()) {
-            let text = cast(name, column, &DataType::Utf8View)?;
-            let codes: PyResult<Vec<u8>> = text
-                .as_string_view()
-                .iter()
-                .enumerate()
-                .map(|(row, text)| match text {
-                    None => Ok(NOT_GIVEN),
-                    Some(text) => (first..)
-                        .zip(words)
-                        .find_map(|(code, word)| (*word == text).then_some(code))
-                        .ok_or_else(|| wrong(row, text)),
-                })
-                .collect();
-            return Ok(Some(codes?.into()));
-        }
-        if !column.data_type().is_integer() {
-            return Err(wrong_type(name, "words or their codes", column.data_type()));
-        }
-        let codes = Numbers::<UInt8Type>::of(&cast(name, column, &DataType::UInt8)?);
-        let given = first..first + words.len() as u8;
-        for row in 0..codes.values.len() {
-            if let Some(code) = codes.get(row).filter(|code| !given.contains(code)) {
-                return Err(wrong(row, &code.to_string()));
-            }
-        }
-        if codes.nulls.is_none() {
-            return Ok(Some(codes.values));
-        }
-        let filled: Vec<u8> = (0..codes.values.len())
-            .map(|row| codes.get(row).unwrap_or(NOT_GIVEN))
-            .collect();
-        Ok(Some(filled.into()))
+    #[inline]
+    fn has_all(&self, shapes: &[u32]) -> bool {
+        // Without a branch for each row, since mostly all are known.
+        shapes.iter().fold(true, |are_known, shape| {
+            are_known & self.0[*shape as usize % SHAPES]
+        })
     }
 
-    fn booleans(&self, name: &str) -> PyResult<Option<BooleanArray>> {
-        match self.column(name) {
-            None => Ok(None),
-            Some(column) if column.data_type() == &DataType::Boolean => {
-                Ok(Some(column.as_boolean().clone()))
-            }
-            Some(column) => Err(wrong_type(name, "booleans", column.data_type())),
-        }
+    fn add(&mut self, shape: u32) {
+        self.0[shape as usize % SHAPES] = true;
     }
-
-    fn integers(&self, name: &str) -> PyResult<Option<Numbers<UInt64Type>>> {
-        match self.column(name) {
-            None => Ok(None),
-            Some(column) if column.data_type().is_integer() => {
-                let column = cast(name, column, &DataType::UInt64)?;
-                Ok(Some(Numbers::of(&column)))
-            }
-            Some(column) => Err(wrong_type(name, "integers", column.data_type())),
-        }
-    }
-
-    /// Nanoseconds, or timestamps of any unit.
-    fn times(&self, name: &str) -> PyResult<Option<Numbers<UInt64Type>>> {
-        let Some(column) = self.column(name) else {
-            return Ok(None);
-        };
-        let DataType::Timestamp(_, zone) = column.data_type() else {
-            return self.integers(name);
-        };
-        let nanoseconds = DataType::Timestamp(TimeUnit::Nanosecond, zone.clone());
-        let column = cast(name, column, &nanoseconds)?;
-        let column = column
-            .as_primitive::<TimestampNanosecondType>()
-            .reinterpret_cast::<Int64Type>();
-        let column = cast(name, &(Arc::new(column) as ArrayRef), &DataType::UInt64)?;
-        Ok(Some(Numbers::of(&column)))
-    }
-
-    /// Integers in units; or decimals or strings, converted exactly.
-    fn scaled<T: ArrowPrimitiveType>(
-        &self,
-        name: &str,
-        scale: Scale,
-        multiple: u64,
-        narrow: impl Fn(i128) -> Option<T::Native>,
-    ) -> PyResult<Option<Numbers<T>>> {
-        let Some(column) = self.column(name) else {
-            return Ok(None);
-        };
-        let kind = column.data_type();
-        if kind.is_integer() {
-            let column = cast(name, column, &T::DATA_TYPE)?;
-            return Ok(Some(Numbers::of(&column)));
-        }
-        let text: Box<dyn Fn(usize) -> String> = if is_text(kind) {
-            let column = cast(name, column, &DataType::Utf8View)?;
-            Box::new(move |row| column.as_string_view().value(row).to_owned())
-        } else if matches!(kind, DataType::Decimal128(..)) {
-            let column = column.as_primitive::<Decimal128Type>().clone();
-            Box::new(move |row| column.value_as_string(row))
-        } else {
-            return Err(wrong_type(
-                name,
-                "integers in units, or exact decimals or strings (never floats)",
-                kind,
-            ));
-        };
-        let values: PyResult<Vec<T::Native>> = (0..column.len())
-            .map(|row| {
-                if column.is_null(row) {
-                    return Ok(T::Native::default());
-                }
-                let text = text(row);
-                exact(&text, scale, multiple, &narrow).map_err(|error| {
-                    let row = self.first_row + row;
-                    let message =
-                        |what: &str| format!("row {row}: {name} must be {what}; received {text}");
-                    match error {
-                        DecimalError::Syntax => InputError::new_err(message("a decimal number")),
-                        DecimalError::Range => {
-                            InputError::new_err(message("within 64 bits of units"))
-                        }
-                        DecimalError::Fraction => TickError::new_err(message(&format!(
-                            "a multiple of {}",
-                            scale.decimal(i128::from(multiple))
-                        ))),
-                    }
-                })
-            })
-            .collect();
-        Ok(Some(Numbers {
-            values: values?.into(),
-            nulls: column.nulls().cloned(),
-        }))
-    }
-}
-
-/// Converts a decimal exactly.
-fn exact<T>(
-    text: &str,
-    scale: Scale,
-    multiple: u64,
-    narrow: impl Fn(i128) -> Option<T>,
-) -> Result<T, DecimalError> {
-    let units = scale.units(text)?;
-    if units % i128::from(multiple) != 0 {
-        return Err(DecimalError::Fraction);
-    }
-    narrow(units).ok_or(DecimalError::Range)
 }

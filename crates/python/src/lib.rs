@@ -10,12 +10,15 @@
 
 mod batch;
 mod book;
+mod column_reader;
 mod command_columns;
 mod errors;
 mod event_classes;
 mod event_columns;
+mod event_writer;
 mod events;
 mod market;
+mod order_flow;
 mod raw_market;
 mod scale;
 mod sessions;
@@ -24,6 +27,7 @@ mod timing;
 mod tools;
 mod units;
 mod views;
+mod words;
 
 /// The native module.
 #[pyo3::pymodule]
@@ -37,6 +41,8 @@ mod _core {
     };
     #[pymodule_export]
     use crate::events::{EventObject, Events};
+    #[pymodule_export]
+    use crate::order_flow::order_flow;
     #[pymodule_export]
     use crate::raw_market::RawMarket;
     #[pymodule_export]

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use arrow_array::{RecordBatch, RecordBatchIterator};
+use arrow_schema::SchemaRef;
 use proofbook_book::Statistics;
 use proofbook_types::{Command, Event, MarketConfig, Timestamp};
 use pyo3::prelude::*;
@@ -14,7 +16,8 @@ use crate::scale::Scale;
 use crate::units::Units;
 
 /// Times both ways through the table, in turns: `(loop_ns, batch_ns)` for each round. The loop applies commands that lie
-/// in memory already and keeps every event in one vector; the batch path reads columns and writes columns.
+/// in memory already and keeps every event in one vector; the batch path does all that `Book.apply` does with the table's
+/// Arrow batches: it finds, converts and checks their columns, applies them, and writes the table of events.
 #[pyfunction]
 #[pyo3(signature = (commands, *, structure = "ladder", rounds = 5))]
 pub fn time_loops(
@@ -29,18 +32,27 @@ pub fn time_loops(
         ticks: 1,
         lots: 1,
     };
-    let reader = commands.into_reader()?;
+    let (batches, schema) = commands.into_table()?.into_inner();
     py.detach(|| {
-        let columns = batch::read(reader, &units)?;
-        let plain = rows(&columns)?;
+        let plain = rows(&read(&batches, &schema, &units)?)?;
         (0..rounds)
             .map(|_| {
                 let loop_ns = time_loop(&plain, structure)?;
-                let batch_ns = time_batch(&columns, structure, &units)?;
+                let batch_ns = time_batch(&batches, &schema, structure, &units)?;
                 Ok((loop_ns, batch_ns))
             })
             .collect()
     })
+}
+
+fn read(
+    batches: &[RecordBatch],
+    schema: &SchemaRef,
+    units: &Units,
+) -> PyResult<Vec<CommandColumns>> {
+    let batches: Vec<_> = batches.iter().cloned().map(Ok).collect();
+    let reader = RecordBatchIterator::new(batches, schema.clone());
+    batch::read(Box::new(reader), units)
 }
 
 fn rows(columns: &[CommandColumns]) -> PyResult<Vec<Command>> {
@@ -69,13 +81,16 @@ fn time_loop(commands: &[Command], structure: &str) -> PyResult<u64> {
     Ok(loop_ns)
 }
 
-fn time_batch(columns: &[CommandColumns], structure: &str, units: &Units) -> PyResult<u64> {
+fn time_batch(
+    batches: &[RecordBatch],
+    schema: &SchemaRef,
+    structure: &str,
+    units: &Units,
+) -> PyResult<u64> {
     let mut market = Market::new(MarketConfig::default(), structure)?;
     let start = Instant::now();
-    for columns in columns {
-        columns.check_rows()?;
-    }
-    let table = batch::apply(columns, &mut market, &mut Statistics::default(), units)?;
+    let columns = read(batches, schema, units)?;
+    let table = batch::apply(&columns, &mut market, &mut Statistics::default(), units)?;
     let batch_ns = elapsed_ns(start);
     std::hint::black_box(&table);
     Ok(batch_ns)
