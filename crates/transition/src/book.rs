@@ -24,7 +24,7 @@ pub struct TrieBook<P, S> {
 impl<P: Permutation> TrieBook<P, Complete> {
     /// An empty book.
     pub fn empty() -> Self {
-        let store = Store::new(alloc::vec![0; ROOT_WORDS as usize], Complete);
+        let store = Store::new(alloc::vec![0; ROOT_WORDS], Complete);
         TrieBook::new(Maps::new(store), 0)
     }
 }

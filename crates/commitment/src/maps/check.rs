@@ -77,7 +77,7 @@ pub(super) fn check<P: Permutation, S: Source>(
         for level in levels.nodes {
             let members = leaves::<Orders, P, S>(store, orders_link(level))?;
             is_complete &= members.is_complete;
-            let first = store.word(level.0, level_field::FIRST) as u32;
+            let first = store.word(level.0, level_field::FIRST) as usize;
             if first != 0 && members.nodes.first() != Some(&Node(first)) {
                 return Err(format!("{first} is not the first order of level {level:?}"));
             }
