@@ -319,11 +319,10 @@ impl<P: Permutation, S: Source> Maps<P, S> {
             Ok(level) => level,
             Err(closest) => self.add_level(queue, key, closest),
         };
-        let mut node = [0; 13];
+        let (order, node) = self.store.make::<13>(kind::ORDER);
         node[0] = own_word(kind::ORDER, 0) | STALE;
         node[1..12].copy_from_slice(words);
         node[field::LEVEL] = level.0 as u64;
-        let order = self.store.add(&node);
         self.add::<Orders>(orders_link(level), order, priority);
         let first = self.store.word(level.0, level_field::FIRST) as usize;
         if first == 0 || self.store.word(first, field::PRIORITY) > priority {
@@ -333,14 +332,9 @@ impl<P: Permutation, S: Source> Maps<P, S> {
         let own = self.store.word(level.0, 0) + (1 << 8);
         self.store.set_word(level.0, 0, own);
         self.add_to_sums(level, displayed, hidden);
-        let entry = [
-            own_word(kind::ID, queue as u32),
-            id,
-            key,
-            priority,
-            order.0 as u64,
-        ];
-        let entry = self.store.add(&entry);
+        let (entry, node) = self.store.make(kind::ID);
+        let own = own_word(kind::ID, queue as u32);
+        *node = [own, id, key, priority, order.0 as u64];
         let ids = map_link(Map::Ids);
         match self.missing.take() {
             Some((missing, closest)) if missing == id => {
@@ -349,12 +343,13 @@ impl<P: Permutation, S: Source> Maps<P, S> {
             _ => self.add::<Ids>(ids, entry, id),
         }
         if account != 0 {
-            let leaf = self.store.add(&[own_word(kind::ACCOUNT, 0), account, id]);
+            let (leaf, node) = self.store.make(kind::ACCOUNT);
+            *node = [own_word(kind::ACCOUNT, 0), account, id];
             self.add::<Accounts>(map_link(Map::Accounts), leaf, (account, id));
         }
         if expires(words[0]) {
-            let leaf = [own_word(kind::EXPIRY, 0), expiry, priority, id];
-            let leaf = self.store.add(&leaf);
+            let (leaf, node) = self.store.make(kind::EXPIRY);
+            *node = [own_word(kind::EXPIRY, 0), expiry, priority, id];
             self.add::<Expiries>(map_link(Map::Expiries), leaf, (expiry, priority));
         }
     }
@@ -440,10 +435,10 @@ impl<P: Permutation, S: Source> Maps<P, S> {
     }
 
     fn add_level(&mut self, queue: Queue, key: u64, closest: Option<Node>) -> Node {
-        let mut node = [0; 10];
+        let (level, node) = self.store.make::<10>(kind::LEVEL);
+        *node = [0; 10];
         node[0] = own_word(kind::LEVEL, 0) | STALE;
         node[level_field::KEY] = key;
-        let level = self.store.add(&node);
         self.store
             .insert::<Levels>(queue_link(queue), level, key, closest);
         if let Some(best) = self.best[queue as usize] {

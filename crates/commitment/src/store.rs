@@ -1,8 +1,9 @@
 //! The nodes of a market's tries, in one vector of words, complete or not.
 //!
 //! A **link** is five words: a reference and the digest of what it leads to. The reference's lower half is the place of the
-//! node among the words, or 0 where nobody has looked yet; bits 32 to 62 tell a [`Source`] outside of a proof where to
-//! find it; the highest bit says that the digest is out of date. A link to nothing is five zero words.
+//! node among the words, or 0 where nobody has looked yet. In its upper half, bits 32 to 47 repeat the lowest bits of the node's own
+//! word, so that a walk need not look there; of a node that nobody has looked at, bits 32 to 62 tell a [`Source`]
+//! outside of a proof where to find it. The highest bit says that the digest is out of date. A link to nothing is five zero words.
 //!
 //! A **node** begins with a word of its own: its kind in the lowest byte, the parameter of its hash above it (bits 8 to
 //! 39), and in the highest bit, for orders and levels, whether every link that leads to it is out of date.
@@ -172,7 +173,7 @@ impl<P: Permutation, S: Source> Store<P, S> {
         }
         let hint = (self.word(link.0, 0) >> 32) as u32;
         let node = self.source.fetch::<P>(&mut self.words, digest, hint);
-        self.set_word(link.0, 0, node.0 as u64);
+        self.words[link.0] = reference(&self.words, node);
         Some(node)
     }
 
@@ -186,7 +187,7 @@ impl<P: Permutation, S: Source> Store<P, S> {
     /// Lets a link lead to a new node.
     #[inline(always)]
     pub fn lead(&mut self, link: Link, node: Node) {
-        self.words[link.0] = node.0 as u64 | STALE;
+        self.words[link.0] = reference(&self.words, node) | STALE;
     }
 
     /// Lets a link lead to what another one leads to, with its digest.
@@ -202,24 +203,24 @@ impl<P: Permutation, S: Source> Store<P, S> {
         *chunk_mut(&mut self.words, Node(link.0)) = [0; LINK_WORDS];
     }
 
-    /// Adds a node.
+    /// Makes room for a node of some kind and length, whose words are to be written next.
     ///
     /// # Panics
     /// Where the words would need more than 31 bits to count.
     #[inline(always)]
-    pub fn add<const N: usize>(&mut self, node: &[u64; N]) -> Node {
-        let kind = (node[0] & 0xff) as usize;
+    pub fn make<const N: usize>(&mut self, kind: u64) -> (Node, &mut [u64; N]) {
+        let kind = kind as usize;
         let free = self.free[kind];
-        if free != 0 {
-            let place = free;
-            self.free[kind] = self.words[place + 1] as usize;
-            *chunk_mut(&mut self.words, Node(free)) = *node;
-            return Node(free);
-        }
-        let place = self.words.len();
-        assert!(place < 1 << 31, "a store holds at most 2^31 words");
-        self.words.extend_from_slice(node);
-        Node(place)
+        let node = if free != 0 {
+            self.free[kind] = self.words[free + 1] as usize;
+            Node(free)
+        } else {
+            let place = self.words.len();
+            assert!(place < 1 << 31, "a store holds at most 2^31 words");
+            self.words.extend_from_slice(&[0; N]);
+            Node(place)
+        };
+        (node, chunk_mut(&mut self.words, node))
     }
 
     /// Gives a node's space back. Nothing leads to it any more.
@@ -232,29 +233,54 @@ impl<P: Permutation, S: Source> Store<P, S> {
 
     /// Hashes whatever is out of date under a link, the link's own digest last; gives it.
     pub fn rehash(&mut self, link: Link) -> Digest {
-        if !self.is_stale(link) {
-            return self.digest(link);
+        if self.is_stale(link) {
+            rehash::<P>(&mut self.words, link);
         }
-        let node = self
-            .opened(link)
-            .expect("only what is there can be out of date");
-        match self.kind(node) {
-            kind::BRANCH => {
-                self.rehash(Link(node.0 + 1));
-                self.rehash(Link(node.0 + 6));
-            }
-            kind::LEVEL => {
-                self.rehash(Link(node.0 + 4));
-            }
-            _ => {}
-        }
-        self.words[node.0] &= !STALE;
-        let digest = node_digest::<P>(&self.words, node);
-        let link = chunk_mut::<5>(&mut self.words, Node(link.0));
-        link[0] &= !STALE;
-        link[1..].copy_from_slice(&digest.0);
-        digest
+        self.digest(link)
     }
+}
+
+/// Hashes what is out of date under a link that is.
+fn rehash<P: Permutation>(words: &mut [u64], link: Link) {
+    let reference = words[link.0] & !STALE;
+    let node = Node(reference as u32 as usize);
+    assert!(node.0 != 0, "only what is there can be out of date");
+    let own = words[node.0];
+    let digest = if own & 0xff == kind::BRANCH {
+        for child in [node.0.wrapping_add(1), node.0.wrapping_add(6)] {
+            if words[child] & STALE != 0 {
+                rehash::<P>(words, Link(child));
+            }
+        }
+        node_digest_of_branch::<P>(own, chunk(words, node))
+    } else {
+        if own & 0xff == kind::LEVEL && words[node.0 + 4] & STALE != 0 {
+            rehash::<P>(words, Link(node.0 + 4));
+        }
+        words[node.0] = own & !STALE;
+        node_digest::<P>(words, node)
+    };
+    let link = chunk_mut::<5>(words, Node(link.0));
+    *link = [
+        reference,
+        digest.0[0],
+        digest.0[1],
+        digest.0[2],
+        digest.0[3],
+    ];
+}
+
+#[inline(always)]
+fn node_digest_of_branch<P: Permutation>(own: u64, branch: &[u64; 11]) -> Digest {
+    let [_, _, a, b, c, d, _, e, f, g, h] = *branch;
+    let digests = [Digest([a, b, c, d]), Digest([e, f, g, h])];
+    node::branch((own >> 8) as u32, digests[0], digests[1]).digest::<P>()
+}
+
+/// The reference of a link to a node.
+#[inline(always)]
+fn reference(words: &[u64], node: Node) -> u64 {
+    node.0 as u64 | (words[node.0] & 0xffff) << 32
 }
 
 /// The words of a node, all at once, so that their bounds are checked once.
@@ -279,10 +305,7 @@ pub fn node_digest<P: Permutation>(words: &[u64], node: Node) -> Digest {
     let own = words[node.0];
     let parameter = (own >> 8) as u32;
     match own & 0xff {
-        kind::BRANCH => {
-            let [_, _, a, b, c, d, _, e, f, g, h] = *chunk(words, node);
-            node::branch(parameter, Digest([a, b, c, d]), Digest([e, f, g, h])).digest::<P>()
-        }
+        kind::BRANCH => node_digest_of_branch::<P>(own, chunk(words, node)),
         kind::ID => {
             let [_, id, level_key, priority] = *chunk(words, node);
             node::id(parameter, id, level_key, priority).digest::<P>()
@@ -366,16 +389,11 @@ impl Source for Witness {
         let (length, found) = if is_branch {
             // Most nodes are branches: theirs is the short way.
             let branch = chunk_mut::<11>(words, node);
-            let [own, left, a, b, c, d, right, e, f, g, h] = branch;
-            let position = (*own >> 8) as u32;
-            *own = own_word(kind::BRANCH, position);
-            *left = 0;
-            *right = 0;
-            let digests = [Digest([*a, *b, *c, *d]), Digest([*e, *f, *g, *h])];
-            (
-                11,
-                node::branch(position, digests[0], digests[1]).digest::<P>(),
-            )
+            let own = own_word(kind::BRANCH, (branch[0] >> 8) as u32);
+            branch[0] = own;
+            branch[1] = 0;
+            branch[6] = 0;
+            (11, node_digest_of_branch::<P>(own, branch))
         } else {
             let length = clear_unbound(words, node);
             (length, node_digest::<P>(words, node))

@@ -13,8 +13,8 @@ use crate::store::{kind, own_word, Link, Node, Source, Store, STALE};
 
 /// A key of fixed width, most significant bit first.
 pub trait Key: Copy + Eq + Ord {
-    /// The bit at a position, 0 or 1.
-    fn bit(self, position: u32) -> usize;
+    /// The bit at a position, 0 or 1. Only the lowest byte of the position counts.
+    fn bit(self, position: u64) -> usize;
 
     /// The first position at which two different keys differ.
     fn first_difference(self, other: Self) -> u32;
@@ -22,8 +22,8 @@ pub trait Key: Copy + Eq + Ord {
 
 impl Key for u64 {
     #[inline(always)]
-    fn bit(self, position: u32) -> usize {
-        (self.wrapping_shl(position) >> 63) as usize
+    fn bit(self, position: u64) -> usize {
+        (self.wrapping_shl(position as u32) >> 63) as usize
     }
 
     #[inline(always)]
@@ -34,8 +34,8 @@ impl Key for u64 {
 
 impl Key for (u64, u64) {
     #[inline(always)]
-    fn bit(self, position: u32) -> usize {
-        let half = if position < 64 { self.0 } else { self.1 };
+    fn bit(self, position: u64) -> usize {
+        let half = if position & 0xff < 64 { self.0 } else { self.1 };
         half.bit(position)
     }
 
@@ -64,32 +64,46 @@ fn child(branch: Node, bit: usize) -> Link {
     Link(branch.0.wrapping_add(1 + 5 * bit))
 }
 
-/// The node that a link's reference leads to, if it is open.
+/// What a link's reference says of the node that it leads to.
+enum Step {
+    /// Nobody has looked at it yet.
+    Closed,
+    /// A branch.
+    Branch(Node),
+    /// A leaf.
+    Leaf(Node),
+}
+
 #[inline(always)]
-fn opened(reference: u64) -> Option<Node> {
-    match reference as u32 {
-        0 => None,
-        place => Some(Node(place as usize)),
+fn step(reference: u64) -> Step {
+    let node = Node(reference as u32 as usize);
+    if node.0 == 0 {
+        Step::Closed
+    } else if reference >> 32 & 0xff == kind::BRANCH {
+        Step::Branch(node)
+    } else {
+        Step::Leaf(node)
     }
 }
 
-/// The position of the bit that a branch tests; `None` for a leaf.
+/// The position of the bit that a branch tests, in the lowest byte, from the reference to it.
 #[inline(always)]
-fn branch_position(words: &[u64], node: Node) -> Option<u32> {
-    let own = words[node.0];
-    (own & 0xff == kind::BRANCH).then_some((own >> 8) as u32)
+fn position(reference: u64) -> u64 {
+    reference >> 40
 }
 
 impl<P: Permutation, S: Source> Store<P, S> {
     /// The leaf that the path of some bits leads to, whose beginning is a link.
     #[inline(always)]
-    fn descend(&mut self, mut link: Link, bit: impl Fn(u32) -> usize) -> Option<Node> {
+    fn descend(&mut self, mut link: Link, bit: impl Fn(u64) -> usize) -> Option<Node> {
         loop {
             let words = self.words.as_slice();
-            while let Some(node) = opened(words[link.0]) {
-                match branch_position(words, node) {
-                    Some(position) => link = child(node, bit(position)),
-                    None => return Some(node),
+            loop {
+                let reference = words[link.0];
+                match step(reference) {
+                    Step::Closed => break,
+                    Step::Branch(node) => link = child(node, bit(position(reference))),
+                    Step::Leaf(node) => return Some(node),
                 }
             }
             self.fetch(link)?;
@@ -132,11 +146,15 @@ impl<P: Permutation, S: Source> Store<P, S> {
         };
         let mut link = root;
         let mut right_of_path = None;
-        while let Some(node) = self.opened(link) {
-            let Some(position) = branch_position(&self.words, node).filter(|&at| at < end) else {
+        loop {
+            let reference = self.word(link.0, 0);
+            let Step::Branch(node) = step(reference) else {
                 break;
             };
-            let bit = key.bit(position);
+            if (position(reference) & 0xff) as u32 >= end {
+                break;
+            }
+            let bit = key.bit(position(reference));
             if bit == 0 {
                 right_of_path = Some(child(node, 1));
             }
@@ -156,24 +174,22 @@ impl<P: Permutation, S: Source> Store<P, S> {
             self.lead(root, leaf);
             return;
         };
-        let position = L::key(self, closest).first_difference(key);
+        let difference = L::key(self, closest).first_difference(key);
         let mut link = root;
         let words = self.words.as_mut_slice();
         loop {
             let reference = words[link.0];
-            let node = opened(reference).expect("the path to a leaf was opened");
-            match branch_position(words, node) {
-                Some(tested) if tested < position => {
+            match step(reference) {
+                Step::Branch(node) if ((position(reference) & 0xff) as u32) < difference => {
                     words[link.0] = reference | STALE;
-                    link = child(node, key.bit(tested));
+                    link = child(node, key.bit(position(reference)));
                 }
                 _ => break,
             }
         }
-        let mut words = [0; 11];
-        words[0] = own_word(kind::BRANCH, position);
-        let branch = self.add(&words);
-        let bit = key.bit(position);
+        let (branch, words) = self.make::<11>(kind::BRANCH);
+        words[0] = own_word(kind::BRANCH, difference);
+        let bit = key.bit(difference.into());
         self.copy_link(child(branch, 1 - bit), link);
         self.lead(child(branch, bit), leaf);
         self.lead(link, branch);
@@ -185,31 +201,32 @@ impl<P: Permutation, S: Source> Store<P, S> {
     /// Where it is not there.
     #[inline]
     pub fn take<L: Leaf>(&mut self, root: Link, key: L::Key) -> Node {
-        // The link to the branch above, that branch, and the side that was taken there.
-        let mut above: Option<(Link, Node, usize)> = None;
+        let mut above = root;
         let mut link = root;
-        let leaf = loop {
+        let leaf = 'leaf: loop {
             let words = self.words.as_mut_slice();
-            let reference = words[link.0];
-            let Some(node) = opened(reference) else {
-                self.fetch(link).expect("the leaf is there");
-                continue;
-            };
-            let Some(position) = branch_position(words, node) else {
-                break node;
-            };
-            words[link.0] = reference | STALE;
-            let bit = key.bit(position);
-            above = Some((link, node, bit));
-            link = child(node, bit);
+            loop {
+                let reference = words[link.0];
+                match step(reference) {
+                    Step::Closed => break,
+                    Step::Branch(node) => {
+                        words[link.0] = reference | STALE;
+                        above = link;
+                        link = child(node, key.bit(position(reference)));
+                    }
+                    Step::Leaf(node) => break 'leaf node,
+                }
+            }
+            self.fetch(link).expect("the leaf is there");
         };
         assert!(L::key(self, leaf) == key, "the leaf is there");
-        match above {
-            None => self.clear_link(root),
-            Some((upper, branch, bit)) => {
-                self.copy_link(upper, child(branch, 1 - bit));
+        match self.opened(above) {
+            Some(branch) if link != root => {
+                let sibling = if link == child(branch, 0) { 1 } else { 0 };
+                self.copy_link(above, child(branch, sibling));
                 self.release(branch);
             }
+            _ => self.clear_link(root),
         }
         leaf
     }
@@ -222,11 +239,10 @@ impl<P: Permutation, S: Source> Store<P, S> {
         loop {
             let reference = words[link.0];
             words[link.0] = reference | STALE;
-            let node = opened(reference).expect("the path to a leaf was opened");
-            let Some(position) = branch_position(words, node) else {
+            let Step::Branch(node) = step(reference) else {
                 return;
             };
-            link = child(node, key.bit(position));
+            link = child(node, key.bit(position(reference)));
         }
     }
 }

@@ -49,7 +49,8 @@ fn leaves<L: Leaf, P: Permutation, S: Source>(
         }
         let key = L::key(store, node);
         if let Some(before) = before {
-            let is_first_difference = before < key && before.bit(before.first_difference(key)) == 0;
+            let is_first_difference =
+                before < key && before.bit(before.first_difference(key).into()) == 0;
             if !is_first_difference {
                 return Err(format!("leaf {node:?} is out of order"));
             }
