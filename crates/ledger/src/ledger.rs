@@ -34,7 +34,7 @@ pub struct Ledger<P> {
 }
 
 /// A batch ready to be proven.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
     /// What the proof will say.
     pub values: PublicValues,
