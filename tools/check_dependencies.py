@@ -42,7 +42,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "bench": RING | {"engine", "workload"},
     "capi": RING | {"engine", "journal"},
     "harness": RING,
-    "python": RING | {"bench", "engine", "journal", "replay", "run", "workload"},
+    "python": RING | {"bench", "engine", "journal", "ledger", "replay", "run", "workload"},
 }
 """Which crates of the workspace each may import."""
 

@@ -44,6 +44,7 @@ __all__ = [
     "Rejected",
     "Replaced",
     "RunSession",
+    "Sealer",
     "Statistics",
     "Trade",
     "Triggered",
@@ -855,6 +856,39 @@ class RunSession:
         """Pictures of the depth, evenly spread over the run so far: one row for each level."""
     def report(self) -> str:
         """The report so far, as JSON."""
+
+@final
+class Sealer:
+    """Seals the commands of a source into batches that can be proven. See `proofbook.proving`."""
+
+    @staticmethod
+    def sample(seed: int, commands: int) -> Sealer:
+        """The generated sample that belongs to `seed`."""
+    @staticmethod
+    def journal(path: str | Path) -> Sealer:
+        """A journal, from its first command on.
+
+        Raises:
+            JournalError: it is missing, damaged or cannot be read.
+        """
+    @staticmethod
+    def open(paths: Sequence[str | Path], book: str | Path | None = None, symbol: str | None = None) -> Sealer:
+        """Files of market data.
+
+        Raises:
+            ReplayError: files that cannot be read as order flow.
+        """
+    def seal(self, commands: int, path: str | Path | None = None) -> str | None:
+        """Seal up to so many commands into a batch and write its file, where a path is given.
+
+        Returns what the proof will say, as JSON; `None` where no command is left.
+
+        Raises:
+            InputError: a batch without commands was asked for.
+        """
+    @property
+    def root(self) -> str:
+        """The state root after the last batch, in hexadecimal."""
 
 def replay(
     paths: Sequence[str | Path],

@@ -16,6 +16,7 @@ from proofbook import _core, console
 from proofbook.bench import register as register_bench
 from proofbook.console import EXIT_CHECK_FAILED, EXIT_DEFECT, EXIT_INPUT, EXIT_INTERRUPTED
 from proofbook.errors import BrokenInvariantError, ProofbookError
+from proofbook.proof_commands import register as register_proofs
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -212,6 +213,7 @@ def info(as_json: Json = False) -> None:
 
 
 register_bench(app)
+register_proofs(app)
 
 
 def main() -> None:

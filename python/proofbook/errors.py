@@ -8,6 +8,7 @@
     ├── RejectedError                       raised by ``events.raise_for_reject()`` only
     ├── ReplayError                         a file of market data that cannot be read
     ├── JournalError                        a journal that is damaged or cannot be written
+    ├── ProverError                         a batch that cannot be run or proven, or no prover
     └── BrokenInvariantError                a defect in proofbook itself
 
 A command that the market refuses is not an exception: it is a ``Rejected`` event with a reason.
@@ -46,6 +47,10 @@ class ReplayError(ProofbookError):
 
 class JournalError(ProofbookError):
     """A journal that is damaged before its tail, or that cannot be read or written."""
+
+
+class ProverError(ProofbookError):
+    """A batch that cannot be run or proven, or a prover that is not there."""
 
 
 class BrokenInvariantError(ProofbookError):

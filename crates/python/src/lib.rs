@@ -21,6 +21,7 @@ mod market;
 mod order_flow;
 mod raw_market;
 mod scale;
+mod sealing;
 mod sessions;
 mod terms;
 mod timing;
@@ -45,6 +46,8 @@ mod _core {
     use crate::order_flow::order_flow;
     #[pymodule_export]
     use crate::raw_market::RawMarket;
+    #[pymodule_export]
+    use crate::sealing::Sealer;
     #[pymodule_export]
     use crate::sessions::RunSession;
     #[pymodule_export]

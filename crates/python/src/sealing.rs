@@ -1,0 +1,205 @@
+//! Batches for proofs: a source of commands, the committed state that follows it, and batch files.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{sync_channel, Receiver};
+use std::sync::Mutex;
+use std::thread;
+
+use proofbook_commitment::Portable;
+use proofbook_engine::journal::{market, scan, Directory};
+use proofbook_ledger::{Ledger, Sealed};
+use proofbook_replay::{open_commands_with, CommandSource, Options};
+use proofbook_run::{sample_config, Parameters, Sample};
+use proofbook_types::{Command, MarketConfig};
+use pyo3::prelude::*;
+use serde_json::{json, Value};
+
+use crate::errors::{unreadable, BrokenInvariantError, InputError, JournalError};
+use crate::sessions::hex;
+
+/// Commands that are read at a time.
+const COMMANDS_READ: usize = 4096;
+/// Such portions that wait to be sealed: who reads a journal does not run ahead of who seals it.
+const PORTIONS_WAITING_MAX: usize = 4;
+
+enum Source {
+    Sample(Box<dyn Iterator<Item = Command> + Send>),
+    File(Box<dyn CommandSource + Send>),
+    /// A thread reads the journal; an error is the last thing that comes.
+    Journal(Receiver<Result<Vec<Command>, String>>),
+}
+
+impl Source {
+    fn journal(path: PathBuf) -> PyResult<(Self, MarketConfig)> {
+        let name = path.display().to_string();
+        let wrong = |error: String| JournalError::new_err(format!("{name}: {error}"));
+        let storage = Directory::open(&path).map_err(|error| wrong(error.to_string()))?;
+        let config = market(&storage).map_err(|error| wrong(error.to_string()))?;
+        let (read, to_seal) = sync_channel(PORTIONS_WAITING_MAX);
+        thread::spawn(move || {
+            let mut portion = Vec::with_capacity(COMMANDS_READ);
+            let result = scan(&storage, 0, &mut |_, command, _| {
+                portion.push(*command);
+                if portion.len() == COMMANDS_READ {
+                    // Nobody waits for the rest any more where the receiver is gone.
+                    let _unneeded = read.send(Ok(std::mem::take(&mut portion)));
+                }
+            });
+            let _unneeded = read.send(Ok(portion));
+            if let Err(error) = result {
+                let _unneeded = read.send(Err(format!("{name}: {error}")));
+            }
+        });
+        Ok((Source::Journal(to_seal), config))
+    }
+
+    /// Appends the next commands; tells whether there were any.
+    fn read(&mut self, commands: &mut Vec<Command>) -> PyResult<bool> {
+        let before = commands.len();
+        match self {
+            Source::Sample(sample) => commands.extend(sample.take(COMMANDS_READ)),
+            Source::File(file) => {
+                file.next_batch(commands).map_err(unreadable)?;
+            }
+            Source::Journal(portions) => {
+                if let Ok(portion) = portions.recv() {
+                    commands.extend(portion.map_err(JournalError::new_err)?);
+                }
+            }
+        }
+        Ok(commands.len() > before)
+    }
+}
+
+struct State {
+    source: Source,
+    ledger: Ledger<Portable>,
+    /// Commands that were read and are in no batch yet.
+    waiting: Vec<Command>,
+}
+
+/// Seals the commands of a source into batches that can be proven.
+#[pyclass(module = "proofbook._core", frozen)]
+pub struct Sealer {
+    state: Mutex<State>,
+}
+
+impl Sealer {
+    fn start(source: Source, config: MarketConfig) -> PyResult<Self> {
+        config
+            .validate()
+            .map_err(|error| InputError::new_err(error.to_string()))?;
+        Ok(Sealer {
+            state: Mutex::new(State {
+                source,
+                ledger: Ledger::new(config),
+                waiting: Vec::new(),
+            }),
+        })
+    }
+}
+
+/// What the batch's proof will say, and what it takes.
+fn describe(sealed: &Sealed) -> Value {
+    let values = &sealed.values;
+    json!({
+        "batch": values.batch,
+        "market": values.market,
+        "config": values.config.to_string(),
+        "first_sequence": values.first_sequence,
+        "last_sequence": values.last_sequence,
+        "previous_root": values.previous_root.to_string(),
+        "new_root": values.new_root.to_string(),
+        "commands": values.commands,
+        "command_root": values.command_root.to_string(),
+        "events": values.events,
+        "event_root": values.event_root.to_string(),
+        "public_values": hex(&values.encode()),
+        "witness_bytes": 8 * sealed.witness.len(),
+    })
+}
+
+#[pymethods]
+impl Sealer {
+    /// The generated sample that belongs to `seed`.
+    #[staticmethod]
+    fn sample(seed: u64, commands: u64) -> PyResult<Self> {
+        let sample = Sample::new(Parameters { seed, commands });
+        Sealer::start(Source::Sample(Box::new(sample)), sample_config())
+    }
+
+    /// A journal, from its first command on.
+    #[staticmethod]
+    fn journal(path: PathBuf) -> PyResult<Self> {
+        let (source, config) = Source::journal(path)?;
+        Sealer::start(source, config)
+    }
+
+    /// Files of market data.
+    #[staticmethod]
+    #[pyo3(signature = (paths, book = None, symbol = None))]
+    fn open(
+        py: Python<'_>,
+        paths: Vec<PathBuf>,
+        book: Option<PathBuf>,
+        symbol: Option<String>,
+    ) -> PyResult<Self> {
+        let options = Options {
+            book,
+            instrument: symbol,
+            ..Options::default()
+        };
+        let file = py
+            .detach(|| open_commands_with(&paths, &options, &mut |_| true))
+            .map_err(unreadable)?;
+        let config = file.info().config;
+        Sealer::start(Source::File(file), config)
+    }
+
+    /// Seals up to so many commands into a batch and writes its file, where a path is given; `None` where no command is left.
+    /// Gives what the proof will say, as JSON.
+    #[pyo3(signature = (commands, path = None))]
+    fn seal(
+        &self,
+        py: Python<'_>,
+        commands: usize,
+        path: Option<PathBuf>,
+    ) -> PyResult<Option<String>> {
+        if commands == 0 {
+            return Err(InputError::new_err(
+                "a batch has at least one command; received 0",
+            ));
+        }
+        py.detach(|| {
+            let mut state = self.state.lock().map_err(|_| {
+                BrokenInvariantError::new_err("an earlier batch broke an invariant")
+            })?;
+            let State {
+                source,
+                ledger,
+                waiting,
+            } = &mut *state;
+            while waiting.len() < commands && source.read(waiting)? {}
+            if waiting.is_empty() {
+                return Ok(None);
+            }
+            let rest = waiting.split_off(commands.min(waiting.len()));
+            let sealed = ledger.seal(waiting);
+            *waiting = rest;
+            if let Some(path) = path {
+                std::fs::write(path, sealed.to_bytes())?;
+            }
+            Ok(Some(describe(&sealed).to_string()))
+        })
+    }
+
+    /// The state root after the last batch, in hexadecimal.
+    #[getter]
+    fn root(&self) -> PyResult<String> {
+        let state = self
+            .state
+            .lock()
+            .map_err(|_| BrokenInvariantError::new_err("an earlier batch broke an invariant"))?;
+        Ok(state.ledger.root().to_string())
+    }
+}

@@ -1,0 +1,92 @@
+"""The commands about proofs: ``proofbook prove``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from proofbook import console
+from proofbook.proving import Mode
+
+Values = dict[str, Any]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command()(prove)
+
+
+def prove(
+    source: Annotated[
+        list[Path] | None,
+        typer.Argument(help="A journal's folder, or files of order flow; without any, a generated sample."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder for batches and proofs.")] = Path("out/proofs"),
+    mode: Annotated[
+        Mode, typer.Option(help="execute: run the program, no proof; core: a proof; compressed: a small one.")
+    ] = Mode.EXECUTE,
+    size: Annotated[int, typer.Option("--batch-size", min=1, help="Commands in a batch.")] = 1000,
+    batches: Annotated[
+        int | None, typer.Option(min=1, help="How many batches; without it, all, of a sample three.")
+    ] = None,
+    memory_gib: Annotated[
+        int | None, typer.Option("--memory-gib", min=4, help="How much memory the prover may plan with, GiB.")
+    ] = None,
+    book: Annotated[
+        Path | None, typer.Option("--book", help="LOBSTER's order book file, where its name is unusual.")
+    ] = None,
+    symbol: Annotated[str | None, typer.Option("--symbol", help="One instrument of a file that has several.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Where all choices of the sample come from.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
+) -> None:
+    """Seal order flow into batches and run or prove each in the zkVM; what was proven before is not proven again."""
+    from proofbook._core import Sealer
+    from proofbook.proving import prove as prove_batches
+
+    if not source:
+        batches = batches or 3
+        sealer = Sealer.sample(seed, size * batches)
+    elif len(source) == 1 and source[0].is_dir():
+        sealer = Sealer.journal(source[0])
+    else:
+        sealer = Sealer.open(source, book=book, symbol=symbol)
+    with console.progress_bar("proving" if mode is not Mode.EXECUTE else "running") as bar:
+        reports = prove_batches(
+            sealer,
+            out,
+            mode=mode,
+            size=size,
+            batches=batches,
+            memory_gib=memory_gib,
+            notify=lambda number, phase: bar.update(number - 1, batches or number, f"batch {number}: {phase}"),
+        )
+    if as_json:
+        console.print_json({"mode": mode.value, "batches": reports})
+    else:
+        console.out.print(_table(reports))
+        if mode is Mode.EXECUTE:
+            console.out.print("The program was run, nothing was proven: --mode core or compressed proves.", style="dim")
+
+
+def _table(reports: list[Values]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("batch", "commands", "events", "cycles", "per command", "seconds", "peak memory", "proof"):
+        table.add_column(name, justify="right")
+    table.add_column("new root", overflow="fold")
+    for report in reports:
+        memory, proof = report.get("memory_bytes_max"), report.get("proof_bytes")
+        table.add_row(
+            f"{report['batch']}",
+            f"{report['commands']:,}",
+            f"{report['events']:,}",
+            f"{report['cycles']:,}",
+            f"{report['cycles'] / report['commands']:,.0f}",
+            "kept" if report["reused"] else f"{sum(report['seconds'].values()):,.1f}",
+            f"{memory / 2**30:.1f} GiB" if memory else "",
+            f"{proof:,} B" if proof else "none",
+            report["new_root"],
+        )
+    return table
