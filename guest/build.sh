@@ -1,12 +1,35 @@
 #!/bin/bash
 # Builds the program that is proven, byte for byte the same in every checkout, and prints where it is.
 #
+#   build.sh           the program
+#   build.sh profile   with marks for the executor's counter of cycles; it is never proven
+#   build.sh clippy    nothing: lints it
+#
 # It needs Debian's rustc-web, rust-web-src, cargo-web and lld: they bring the source of `core` and `alloc`, which have to be
 # built for this target. Paths, line numbers and the user's own settings do not get into it.
 set -euo pipefail
 cd "$(dirname "$0")"
 root=$(cd .. && pwd)
+task=${1:-program}
 target=${CARGO_TARGET_DIR:?}/guest
+command=(build)
+lints=()
+case $task in
+program) ;;
+profile)
+    target+=-profile
+    command+=(--features profile)
+    ;;
+clippy)
+    target+=-clippy
+    command=(clippy)
+    lints=(-- -D warnings)
+    ;;
+*)
+    echo "build.sh: expected nothing, profile or clippy; received $task" >&2
+    exit 2
+    ;;
+esac
 flags=(
     -Clinker=ld.lld
     -Cpasses=lower-atomic
@@ -19,8 +42,8 @@ flags=(
     "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
 )
 encoded=$(printf '%s\x1f' "${flags[@]}")
-env -u RUSTUP_TOOLCHAIN -u RUSTFLAGS -u CARGO_BUILD_TARGET \
+env -u RUSTUP_TOOLCHAIN -u RUSTFLAGS -u CARGO_BUILD_TARGET PATH="/usr/bin:$PATH" \
     RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc CARGO_TARGET_DIR="$target" CARGO_ENCODED_RUSTFLAGS="${encoded%$'\x1f'}" \
-    /usr/bin/cargo build --quiet --release --locked -Zbuild-std=core,alloc -Zbuild-std-features=compiler-builtins-mem \
-    --target riscv64im-unknown-none-elf
-echo "$target/riscv64im-unknown-none-elf/release/proofbook-guest"
+    /usr/bin/cargo "${command[@]}" --quiet --release --locked -Zbuild-std=core,alloc \
+    -Zbuild-std-features=compiler-builtins-mem --target riscv64im-unknown-none-elf "${lints[@]}"
+[[ $task == clippy ]] || echo "$target/riscv64im-unknown-none-elf/release/proofbook-guest"

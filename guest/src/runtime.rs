@@ -103,7 +103,11 @@ fn sha256(bytes: &[u8]) -> [u64; 8] {
         // SAFETY: the calls read and write 64 words of the schedule and eight of the hash.
         unsafe {
             call(SHA_EXTEND, schedule.as_mut_ptr() as u64, 0);
-            call(SHA_COMPRESS, schedule.as_mut_ptr() as u64, hash.as_mut_ptr() as u64);
+            call(
+                SHA_COMPRESS,
+                schedule.as_mut_ptr() as u64,
+                hash.as_mut_ptr() as u64,
+            );
         }
     }
     hash

@@ -14,17 +14,23 @@ extern crate alloc;
 
 pub mod header;
 pub mod list;
+pub mod list_proof;
 pub mod maps;
 pub mod node;
+pub mod part;
 pub mod poseidon2;
 pub mod public;
 pub mod sponge;
+pub mod state_proof;
 pub mod store;
 pub mod trie;
 
 pub use header::{Header, Map, MAPS};
 pub use list::ListHasher;
+pub use list_proof::ListProof;
 pub use maps::{Maps, OrderWords};
+pub use part::ProofError;
 pub use public::{PublicValues, PUBLIC_BYTES};
 pub use sponge::{Digest, Permutation, Portable, Sponge, Tag, DIGEST_BYTES};
+pub use state_proof::StateProof;
 pub use store::{Source, Store, Witness};

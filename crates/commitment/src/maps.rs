@@ -23,24 +23,24 @@ pub type OrderWords = [u64; ORDER_WORDS - 1];
 
 /// Offsets in an order's encoding, and so in its node, which begins one word before it.
 mod field {
-    pub const TAGS: u32 = 1;
-    pub const ID: u32 = 2;
-    pub const ACCOUNT: u32 = 3;
-    pub const DISPLAYED: u32 = 6;
-    pub const HIDDEN: u32 = 7;
-    pub const DISPLAY: u32 = 8;
-    pub const FILLED: u32 = 9;
-    pub const PRIORITY: u32 = 10;
-    pub const LEVEL: u32 = 12;
+    pub const TAGS: usize = 1;
+    pub const ID: usize = 2;
+    pub const ACCOUNT: usize = 3;
+    pub const DISPLAYED: usize = 6;
+    pub const HIDDEN: usize = 7;
+    pub const DISPLAY: usize = 8;
+    pub const FILLED: usize = 9;
+    pub const PRIORITY: usize = 10;
+    pub const LEVEL: usize = 12;
 }
 
 /// Offsets in a level's node.
 mod level_field {
-    pub const KEY: u32 = 1;
-    pub const DISPLAYED: u32 = 2;
-    pub const HIDDEN: u32 = 3;
-    pub const ORDERS: u32 = 4;
-    pub const FIRST: u32 = 9;
+    pub const KEY: usize = 1;
+    pub const DISPLAYED: usize = 2;
+    pub const HIDDEN: usize = 3;
+    pub const ORDERS: usize = 4;
+    pub const FIRST: usize = 9;
 }
 
 /// A price as a level's key in its queue: the better price has the lower key.
@@ -84,17 +84,17 @@ leaves! {
 }
 
 /// Words before the first node: one that is never used, and the links to the maps.
-pub const ROOT_WORDS: u32 = 1 + MAPS as u32 * LINK_WORDS;
+pub const ROOT_WORDS: usize = 1 + MAPS * LINK_WORDS;
 
 /// The link to a map.
 #[inline(always)]
 pub const fn map_link(map: Map) -> Link {
-    Link(1 + map as u32 * LINK_WORDS)
+    Link(1 + map as usize * LINK_WORDS)
 }
 
 #[inline(always)]
 const fn queue_link(queue: Queue) -> Link {
-    Link(1 + queue as u32 * LINK_WORDS)
+    Link(1 + queue as usize * LINK_WORDS)
 }
 
 /// What a level says of itself.
@@ -151,7 +151,7 @@ impl<P: Permutation, S: Source> Maps<P, S> {
                 return None;
             }
         };
-        let known = self.store.word(entry.0, 4) as u32;
+        let known = self.store.word(entry.0, 4) as u32 as usize;
         if known != 0 {
             return Some(Node(known));
         }
@@ -165,8 +165,8 @@ impl<P: Permutation, S: Source> Maps<P, S> {
             .store
             .find::<Orders>(orders_link(level), priority)
             .expect("an order is in its level");
-        self.store.set_word(order.0, field::LEVEL, level.0.into());
-        self.store.set_word(entry.0, 4, order.0.into());
+        self.store.set_word(order.0, field::LEVEL, level.0 as u64);
+        self.store.set_word(entry.0, 4, order.0 as u64);
         Some(order)
     }
 
@@ -214,7 +214,7 @@ impl<P: Permutation, S: Source> Maps<P, S> {
     /// The first order of a level.
     #[inline]
     pub fn front(&mut self, level: Node) -> Node {
-        let known = self.store.word(level.0, level_field::FIRST) as u32;
+        let known = self.store.word(level.0, level_field::FIRST) as u32 as usize;
         if known != 0 {
             return Node(known);
         }
@@ -222,9 +222,9 @@ impl<P: Permutation, S: Source> Maps<P, S> {
             .store
             .first(orders_link(level))
             .expect("a level has orders");
-        self.store.set_word(order.0, field::LEVEL, level.0.into());
+        self.store.set_word(order.0, field::LEVEL, level.0 as u64);
         self.store
-            .set_word(level.0, level_field::FIRST, order.0.into());
+            .set_word(level.0, level_field::FIRST, order.0 as u64);
         order
     }
 
@@ -233,14 +233,14 @@ impl<P: Permutation, S: Source> Maps<P, S> {
         let level = self.level_of(order);
         let priority = self.store.word(order.0, field::PRIORITY);
         let next = self.store.after::<Orders>(orders_link(level), priority)?;
-        self.store.set_word(next.0, field::LEVEL, level.0.into());
+        self.store.set_word(next.0, field::LEVEL, level.0 as u64);
         Some(next)
     }
 
     /// The level of an order.
     #[inline]
     pub fn level_of(&self, order: Node) -> Node {
-        Node(self.store.word(order.0, field::LEVEL) as u32)
+        Node(self.store.word(order.0, field::LEVEL) as usize)
     }
 
     /// The queue of an order.
@@ -253,7 +253,7 @@ impl<P: Permutation, S: Source> Maps<P, S> {
     #[inline]
     pub fn order(&self, order: Node) -> OrderWords {
         let mut words = [0; ORDER_WORDS - 1];
-        let place = order.0 as usize + 1;
+        let place = order.0 + 1;
         words.copy_from_slice(&self.store.words()[place..place + ORDER_WORDS - 1]);
         words
     }
@@ -319,13 +319,12 @@ impl<P: Permutation, S: Source> Maps<P, S> {
             Ok(level) => level,
             Err(closest) => self.add_level(queue, key, closest),
         };
-        let mut node = [0; 13];
+        let (order, node) = self.store.make::<13>(kind::ORDER);
         node[0] = own_word(kind::ORDER, 0) | STALE;
         node[1..12].copy_from_slice(words);
-        node[field::LEVEL as usize] = level.0.into();
-        let order = self.store.add(&node);
+        node[field::LEVEL] = level.0 as u64;
         self.add::<Orders>(orders_link(level), order, priority);
-        let first = self.store.word(level.0, level_field::FIRST) as u32;
+        let first = self.store.word(level.0, level_field::FIRST) as usize;
         if first == 0 || self.store.word(first, field::PRIORITY) > priority {
             self.forget_first(level);
         }
@@ -333,14 +332,9 @@ impl<P: Permutation, S: Source> Maps<P, S> {
         let own = self.store.word(level.0, 0) + (1 << 8);
         self.store.set_word(level.0, 0, own);
         self.add_to_sums(level, displayed, hidden);
-        let entry = [
-            own_word(kind::ID, queue as u32),
-            id,
-            key,
-            priority,
-            order.0.into(),
-        ];
-        let entry = self.store.add(&entry);
+        let (entry, node) = self.store.make(kind::ID);
+        let own = own_word(kind::ID, queue as u32);
+        *node = [own, id, key, priority, order.0 as u64];
         let ids = map_link(Map::Ids);
         match self.missing.take() {
             Some((missing, closest)) if missing == id => {
@@ -349,12 +343,13 @@ impl<P: Permutation, S: Source> Maps<P, S> {
             _ => self.add::<Ids>(ids, entry, id),
         }
         if account != 0 {
-            let leaf = self.store.add(&[own_word(kind::ACCOUNT, 0), account, id]);
+            let (leaf, node) = self.store.make(kind::ACCOUNT);
+            *node = [own_word(kind::ACCOUNT, 0), account, id];
             self.add::<Accounts>(map_link(Map::Accounts), leaf, (account, id));
         }
         if expires(words[0]) {
-            let leaf = [own_word(kind::EXPIRY, 0), expiry, priority, id];
-            let leaf = self.store.add(&leaf);
+            let (leaf, node) = self.store.make(kind::EXPIRY);
+            *node = [own_word(kind::EXPIRY, 0), expiry, priority, id];
             self.add::<Expiries>(map_link(Map::Expiries), leaf, (expiry, priority));
         }
     }
@@ -374,7 +369,7 @@ impl<P: Permutation, S: Source> Maps<P, S> {
                 self.best[queue as usize] = None;
             }
         } else {
-            if self.store.word(level.0, level_field::FIRST) == u64::from(order.0) {
+            if self.store.word(level.0, level_field::FIRST) == order.0 as u64 {
                 self.forget_first(level);
             }
             self.touch_level(queue_link(queue), level);
@@ -440,10 +435,10 @@ impl<P: Permutation, S: Source> Maps<P, S> {
     }
 
     fn add_level(&mut self, queue: Queue, key: u64, closest: Option<Node>) -> Node {
-        let mut node = [0; 10];
+        let (level, node) = self.store.make::<10>(kind::LEVEL);
+        *node = [0; 10];
         node[0] = own_word(kind::LEVEL, 0) | STALE;
-        node[level_field::KEY as usize] = key;
-        let level = self.store.add(&node);
+        node[level_field::KEY] = key;
         self.store
             .insert::<Levels>(queue_link(queue), level, key, closest);
         if let Some(best) = self.best[queue as usize] {

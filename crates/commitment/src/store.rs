@@ -1,8 +1,9 @@
 //! The nodes of a market's tries, in one vector of words, complete or not.
 //!
 //! A **link** is five words: a reference and the digest of what it leads to. The reference's lower half is the place of the
-//! node among the words, or 0 where nobody has looked yet; bits 32 to 62 tell a [`Source`] outside of a proof where to
-//! find it; the highest bit says that the digest is out of date. A link to nothing is five zero words.
+//! node among the words, or 0 where nobody has looked yet. In its upper half, bits 32 to 47 repeat the lowest bits of the node's own
+//! word, so that a walk need not look there; of a node that nobody has looked at, bits 32 to 62 tell a [`Source`]
+//! outside of a proof where to find it. The highest bit says that the digest is out of date. A link to nothing is five zero words.
 //!
 //! A **node** begins with a word of its own: its kind in the lowest byte, the parameter of its hash above it (bits 8 to
 //! 39), and in the highest bit, for orders and levels, whether every link that leads to it is out of date.
@@ -20,11 +21,11 @@ use crate::sponge::{Digest, Permutation, Tag};
 
 /// Place of a node's first word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Node(pub u32);
+pub struct Node(pub usize);
 
 /// Place of a link's first word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link(pub u32);
+pub struct Link(pub usize);
 
 /// Kinds of nodes: the tags under which they are hashed.
 pub mod kind {
@@ -45,11 +46,11 @@ pub mod kind {
 }
 
 /// Words of a link.
-pub const LINK_WORDS: u32 = 5;
+pub const LINK_WORDS: usize = 5;
 /// Words of each kind of node, by kind. A branch: own word, two links. An id: own word, id, level key, priority, place of the
 /// order. A level: own word, key, displayed, hidden, link to its orders, place of the first. An order: own word, eleven
 /// words of its encoding, place of its level. An expiry: own word, expiry, priority, id. An account: own word, account, id.
-const NODE_WORDS: [u32; 7] = [0, 11, 5, 10, 13, 4, 3];
+const NODE_WORDS: [usize; 7] = [0, 11, 5, 10, 13, 4, 3];
 
 /// Highest bit of a reference and of an own word: the digest is out of date.
 pub const STALE: u64 = 1 << 63;
@@ -73,9 +74,9 @@ pub trait Source {
 /// The nodes of a market's tries.
 #[derive(Clone, Debug)]
 pub struct Store<P, S> {
-    words: Vec<u64>,
+    pub(crate) words: Vec<u64>,
     /// First of the freed nodes of each kind, linked through their second words; 0 where there is none.
-    free: [u32; 7],
+    free: [usize; 7],
     source: S,
     permutation: PhantomData<P>,
 }
@@ -108,14 +109,14 @@ impl<P: Permutation, S: Source> Store<P, S> {
 
     /// A word of a node or link.
     #[inline(always)]
-    pub fn word(&self, place: u32, offset: u32) -> u64 {
-        self.words[place.wrapping_add(offset) as usize]
+    pub fn word(&self, place: usize, offset: usize) -> u64 {
+        self.words[place.wrapping_add(offset)]
     }
 
     /// Changes a word of a node or link.
     #[inline(always)]
-    pub fn set_word(&mut self, place: u32, offset: u32, word: u64) {
-        self.words[place.wrapping_add(offset) as usize] = word;
+    pub fn set_word(&mut self, place: usize, offset: usize, word: u64) {
+        self.words[place.wrapping_add(offset)] = word;
     }
 
     /// A node's kind.
@@ -154,7 +155,7 @@ impl<P: Permutation, S: Source> Store<P, S> {
     pub fn opened(&self, link: Link) -> Option<Node> {
         match self.word(link.0, 0) as u32 {
             0 => None,
-            place => Some(Node(place)),
+            place => Some(Node(place as usize)),
         }
     }
 
@@ -164,30 +165,29 @@ impl<P: Permutation, S: Source> Store<P, S> {
         self.opened(link).or_else(|| self.fetch(link))
     }
 
-    #[cold]
     #[inline(never)]
-    fn fetch(&mut self, link: Link) -> Option<Node> {
+    pub(crate) fn fetch(&mut self, link: Link) -> Option<Node> {
         let digest = self.digest(link);
         if digest == Digest::EMPTY {
             return None;
         }
         let hint = (self.word(link.0, 0) >> 32) as u32;
         let node = self.source.fetch::<P>(&mut self.words, digest, hint);
-        self.set_word(link.0, 0, u64::from(node.0));
+        self.words[link.0] = reference(&self.words, node);
         Some(node)
     }
 
     /// Says that the digest of a link is out of date.
     #[inline(always)]
     pub fn set_stale(&mut self, link: Link) {
-        let place = link.0 as usize;
+        let place = link.0;
         self.words[place] |= STALE;
     }
 
     /// Lets a link lead to a new node.
     #[inline(always)]
     pub fn lead(&mut self, link: Link, node: Node) {
-        self.words[link.0 as usize] = u64::from(node.0) | STALE;
+        self.words[link.0] = reference(&self.words, node) | STALE;
     }
 
     /// Lets a link lead to what another one leads to, with its digest.
@@ -200,74 +200,99 @@ impl<P: Permutation, S: Source> Store<P, S> {
     /// Lets a link lead nowhere.
     #[inline(always)]
     pub fn clear_link(&mut self, link: Link) {
-        *chunk_mut(&mut self.words, Node(link.0)) = [0; LINK_WORDS as usize];
+        *chunk_mut(&mut self.words, Node(link.0)) = [0; LINK_WORDS];
     }
 
-    /// Adds a node.
+    /// Makes room for a node of some kind and length, whose words are to be written next.
     ///
     /// # Panics
     /// Where the words would need more than 31 bits to count.
     #[inline(always)]
-    pub fn add<const N: usize>(&mut self, node: &[u64; N]) -> Node {
-        let kind = (node[0] & 0xff) as usize;
+    pub fn make<const N: usize>(&mut self, kind: u64) -> (Node, &mut [u64; N]) {
+        let kind = kind as usize;
         let free = self.free[kind];
-        if free != 0 {
-            let place = free as usize;
-            self.free[kind] = self.words[place + 1] as u32;
-            *chunk_mut(&mut self.words, Node(free)) = *node;
-            return Node(free);
-        }
-        let place = self.words.len();
-        assert!(place < 1 << 31, "a store holds at most 2^31 words");
-        self.words.extend_from_slice(node);
-        Node(place as u32)
+        let node = if free != 0 {
+            self.free[kind] = self.words[free + 1] as usize;
+            Node(free)
+        } else {
+            let place = self.words.len();
+            assert!(place < 1 << 31, "a store holds at most 2^31 words");
+            self.words.extend_from_slice(&[0; N]);
+            Node(place)
+        };
+        (node, chunk_mut(&mut self.words, node))
     }
 
     /// Gives a node's space back. Nothing leads to it any more.
     #[inline(always)]
     pub fn release(&mut self, node: Node) {
         let kind = self.kind(node) as usize;
-        self.set_word(node.0, 1, u64::from(self.free[kind]));
+        self.set_word(node.0, 1, self.free[kind] as u64);
         self.free[kind] = node.0;
     }
 
     /// Hashes whatever is out of date under a link, the link's own digest last; gives it.
     pub fn rehash(&mut self, link: Link) -> Digest {
-        if !self.is_stale(link) {
-            return self.digest(link);
+        if self.is_stale(link) {
+            rehash::<P>(&mut self.words, link);
         }
-        let node = self
-            .opened(link)
-            .expect("only what is there can be out of date");
-        match self.kind(node) {
-            kind::BRANCH => {
-                self.rehash(Link(node.0 + 1));
-                self.rehash(Link(node.0 + 6));
-            }
-            kind::LEVEL => {
-                self.rehash(Link(node.0 + 4));
-            }
-            _ => {}
-        }
-        self.words[node.0 as usize] &= !STALE;
-        let digest = node_digest::<P>(&self.words, node);
-        let link = chunk_mut::<5>(&mut self.words, Node(link.0));
-        link[0] &= !STALE;
-        link[1..].copy_from_slice(&digest.0);
-        digest
+        self.digest(link)
     }
+}
+
+/// Hashes what is out of date under a link that is.
+fn rehash<P: Permutation>(words: &mut [u64], link: Link) {
+    let reference = words[link.0] & !STALE;
+    let node = Node(reference as u32 as usize);
+    assert!(node.0 != 0, "only what is there can be out of date");
+    let own = words[node.0];
+    let digest = if own & 0xff == kind::BRANCH {
+        for child in [node.0.wrapping_add(1), node.0.wrapping_add(6)] {
+            if words[child] & STALE != 0 {
+                rehash::<P>(words, Link(child));
+            }
+        }
+        node_digest_of_branch::<P>(own, chunk(words, node))
+    } else {
+        if own & 0xff == kind::LEVEL && words[node.0 + 4] & STALE != 0 {
+            rehash::<P>(words, Link(node.0 + 4));
+        }
+        words[node.0] = own & !STALE;
+        node_digest::<P>(words, node)
+    };
+    let link = chunk_mut::<5>(words, Node(link.0));
+    *link = [
+        reference,
+        digest.0[0],
+        digest.0[1],
+        digest.0[2],
+        digest.0[3],
+    ];
+}
+
+#[inline(always)]
+fn node_digest_of_branch<P: Permutation>(own: u64, branch: &[u64; 11]) -> Digest {
+    let [_, _, a, b, c, d, _, e, f, g, h] = *branch;
+    let digests = [Digest([a, b, c, d]), Digest([e, f, g, h])];
+    node::branch((own >> 8) as u32, digests[0], digests[1]).digest::<P>()
+}
+
+/// The reference of a link to a node.
+#[inline(always)]
+fn reference(words: &[u64], node: Node) -> u64 {
+    node.0 as u64 | (words[node.0] & 0xffff) << 32
 }
 
 /// The words of a node, all at once, so that their bounds are checked once.
 #[inline(always)]
 fn chunk<const N: usize>(words: &[u64], node: Node) -> &[u64; N] {
-    let rest = words.get(node.0 as usize..).unwrap_or_default();
+    let rest = words.get(node.0..).unwrap_or_default();
     rest.first_chunk().expect("a node has all of its words")
 }
 
 #[inline(always)]
 fn chunk_mut<const N: usize>(words: &mut [u64], node: Node) -> &mut [u64; N] {
-    let rest = words.get_mut(node.0 as usize..).unwrap_or_default();
+    let rest = words.get_mut(node.0..).unwrap_or_default();
     rest.first_chunk_mut().expect("a node has all of its words")
 }
 
@@ -277,13 +302,10 @@ fn chunk_mut<const N: usize>(words: &mut [u64], node: Node) -> &mut [u64; N] {
 /// Where its kind is unknown.
 #[inline(always)]
 pub fn node_digest<P: Permutation>(words: &[u64], node: Node) -> Digest {
-    let own = words[node.0 as usize];
+    let own = words[node.0];
     let parameter = (own >> 8) as u32;
     match own & 0xff {
-        kind::BRANCH => {
-            let [_, _, a, b, c, d, _, e, f, g, h] = *chunk(words, node);
-            node::branch(parameter, Digest([a, b, c, d]), Digest([e, f, g, h])).digest::<P>()
-        }
+        kind::BRANCH => node_digest_of_branch::<P>(own, chunk(words, node)),
         kind::ID => {
             let [_, id, level_key, priority] = *chunk(words, node);
             node::id(parameter, id, level_key, priority).digest::<P>()
@@ -315,10 +337,10 @@ fn unknown_kind(kind: u64) -> ! {
 
 /// Clears what no digest binds: references, places, marks. Gives the node's length.
 #[inline(always)]
-fn clear_unbound(words: &mut [u64], node: Node) -> u32 {
-    let own = words[node.0 as usize];
+fn clear_unbound(words: &mut [u64], node: Node) -> usize {
+    let own = words[node.0];
     let kind = own & 0xff;
-    words[node.0 as usize] = own_word(kind, (own >> 8) as u32);
+    words[node.0] = own_word(kind, (own >> 8) as u32);
     match kind {
         kind::BRANCH => {
             let branch = chunk_mut::<11>(words, node);
@@ -342,13 +364,13 @@ fn clear_unbound(words: &mut [u64], node: Node) -> u32 {
 /// store's words. Nothing about them is believed: each is hashed and compared when it is opened.
 #[derive(Clone, Debug)]
 pub struct Witness {
-    next: u32,
-    end: u32,
+    next: usize,
+    end: usize,
 }
 
 impl Witness {
     /// The nodes from word `start` to word `end`.
-    pub fn new(start: u32, end: u32) -> Self {
+    pub fn new(start: usize, end: usize) -> Self {
         Witness { next: start, end }
     }
 
@@ -363,9 +385,22 @@ impl Source for Witness {
     fn fetch<P: Permutation>(&mut self, words: &mut Vec<u64>, digest: Digest, _hint: u32) -> Node {
         assert!(self.next < self.end, "the witness lacks the node {digest}");
         let node = Node(self.next);
-        self.next += clear_unbound(words, node);
+        let is_branch = words[node.0] & 0xff == kind::BRANCH;
+        let (length, found) = if is_branch {
+            // Most nodes are branches: theirs is the short way.
+            let branch = chunk_mut::<11>(words, node);
+            let own = own_word(kind::BRANCH, (branch[0] >> 8) as u32);
+            branch[0] = own;
+            branch[1] = 0;
+            branch[6] = 0;
+            (11, node_digest_of_branch::<P>(own, branch))
+        } else {
+            let length = clear_unbound(words, node);
+            (length, node_digest::<P>(words, node))
+        };
+        self.next += length;
         assert!(
-            self.next <= self.end && node_digest::<P>(words, node) == digest,
+            self.next <= self.end && found == digest,
             "the witness does not have the node {digest} where it is needed"
         );
         node
@@ -413,21 +448,20 @@ pub fn closed_link<P: Permutation>(complete: &Store<P, Complete>, link: Link) ->
 
 impl<P: Permutation> Source for Recorder<'_, P> {
     fn fetch<Q: Permutation>(&mut self, words: &mut Vec<u64>, _digest: Digest, hint: u32) -> Node {
-        let kind = self.complete.kind(Node(hint));
-        let length = NODE_WORDS[kind as usize] as usize;
+        let kind = self.complete.kind(Node(hint as usize));
+        let length = NODE_WORDS[kind as usize];
         let original = &self.complete.words[hint as usize..][..length];
-        let node = Node(words.len() as u32);
+        let node = Node(words.len());
         words.extend_from_slice(original);
         clear_unbound(words, node);
-        self.recorded
-            .extend_from_slice(&words[node.0 as usize..][..length]);
-        let links: &[u32] = match kind {
+        self.recorded.extend_from_slice(&words[node.0..][..length]);
+        let links: &[usize] = match kind {
             kind::BRANCH => &[1, 6],
             kind::LEVEL => &[4],
             _ => &[],
         };
         for &link in links {
-            words[(node.0 + link) as usize] = (original[link as usize] & PLACE) << 32;
+            words[node.0 + link] = (original[link] & PLACE) << 32;
         }
         node
     }

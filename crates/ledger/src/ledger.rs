@@ -34,7 +34,7 @@ pub struct Ledger<P> {
 }
 
 /// A batch ready to be proven.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
     /// What the proof will say.
     pub values: PublicValues,
@@ -77,7 +77,7 @@ impl<P: Permutation> Ledger<P> {
     }
 
     fn of(config: MarketConfig, header: Header, orders: Vec<Order>) -> Self {
-        let mut maps = Maps::new(Store::new(vec![0; ROOT_WORDS as usize], Complete));
+        let mut maps = Maps::new(Store::new(vec![0; ROOT_WORDS], Complete));
         for order in &orders {
             maps.insert(&order_words(order));
         }
@@ -154,11 +154,11 @@ impl<P: Permutation> Ledger<P> {
     ///
     /// No command may have come since the last batch ended.
     pub fn seal(&mut self, commands: &[Command]) -> Sealed {
-        let mut words = vec![0; ROOT_WORDS as usize];
+        let mut words = vec![0; ROOT_WORDS];
         for map in ALL_MAPS {
             let Link(place) = map_link(map);
             let link = closed_link(&self.maps.store, map_link(map));
-            words[place as usize..][..link.len()].copy_from_slice(&link);
+            words[place..][..link.len()].copy_from_slice(&link);
         }
         let store = Store::<P, _>::new(words, Recorder::new(&self.maps.store));
         let encoded: Vec<_> = commands.iter().map(Command::words).collect();
@@ -171,7 +171,7 @@ impl<P: Permutation> Ledger<P> {
             &encoded,
             &mut self.follower,
         );
-        let mut witness = vec![0; ROOT_WORDS as usize];
+        let mut witness = vec![0; ROOT_WORDS];
         witness.extend(book.into_maps().store.into_source().into_words());
         let input = BatchInput {
             number,

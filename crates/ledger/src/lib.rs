@@ -5,8 +5,10 @@
 //! over its own nodes and write down which ones that takes: the witness of a proof ([`Ledger::seal`]).
 #![forbid(unsafe_code)]
 
+pub mod file;
 mod follow;
 mod ledger;
 
+pub use file::BatchFileError;
 pub use follow::Follower;
 pub use ledger::{Ledger, Sealed};

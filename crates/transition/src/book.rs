@@ -24,7 +24,7 @@ pub struct TrieBook<P, S> {
 impl<P: Permutation> TrieBook<P, Complete> {
     /// An empty book.
     pub fn empty() -> Self {
-        let store = Store::new(alloc::vec![0; ROOT_WORDS as usize], Complete);
+        let store = Store::new(alloc::vec![0; ROOT_WORDS], Complete);
         TrieBook::new(Maps::new(store), 0)
     }
 }
@@ -74,7 +74,7 @@ impl<P: Permutation, S: Source> Book for TrieBook<P, S> {
     fn order(&self, slot: Node) -> Order {
         let mut words = [0; ORDER_WORDS];
         words[..ORDER_WORDS - 1].copy_from_slice(&self.maps.borrow().order(slot));
-        Order::from_words(&words).expect("only orders are put in")
+        Order::from_own_words(&words).expect("only orders are put in")
     }
 
     fn id(&self, slot: Node) -> OrderId {

@@ -179,8 +179,22 @@ impl Order {
     /// # Errors
     /// An unknown tag, or words that no order encodes to.
     pub fn from_words(words: &[u64; ORDER_WORDS]) -> Result<Order, DecodeError> {
+        let order = Order::from_own_words(words)?;
+        if codec::same_words(&order.words(), words) {
+            Ok(order)
+        } else {
+            Err(DecodeError::NotCanonical { what: "order" })
+        }
+    }
+
+    /// The order of words that some order encoded to; of others, whatever they say where an order would say it.
+    ///
+    /// # Errors
+    /// An unknown tag.
+    #[inline]
+    pub fn from_own_words(words: &[u64; ORDER_WORDS]) -> Result<Order, DecodeError> {
         let [side, time_in_force, self_trade, flags, ..] = tags_of(words[0]);
-        let order = Order {
+        Ok(Order {
             id: OrderId(words[1]),
             account: AccountId(words[2]),
             side: codec::side(side)?,
@@ -194,11 +208,6 @@ impl Order {
             time_in_force: codec::time_in_force(time_in_force, words[10])?,
             post_only: flags & 1 != 0,
             self_trade: codec::self_trade(self_trade)?,
-        };
-        if codec::same_words(&order.words(), words) {
-            Ok(order)
-        } else {
-            Err(DecodeError::NotCanonical { what: "order" })
-        }
+        })
     }
 }

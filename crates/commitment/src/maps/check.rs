@@ -49,7 +49,8 @@ fn leaves<L: Leaf, P: Permutation, S: Source>(
         }
         let key = L::key(store, node);
         if let Some(before) = before {
-            let is_first_difference = before < key && before.bit(before.first_difference(key)) == 0;
+            let is_first_difference =
+                before < key && before.bit(before.first_difference(key).into()) == 0;
             if !is_first_difference {
                 return Err(format!("leaf {node:?} is out of order"));
             }
@@ -77,7 +78,7 @@ pub(super) fn check<P: Permutation, S: Source>(
         for level in levels.nodes {
             let members = leaves::<Orders, P, S>(store, orders_link(level))?;
             is_complete &= members.is_complete;
-            let first = store.word(level.0, level_field::FIRST) as u32;
+            let first = store.word(level.0, level_field::FIRST) as usize;
             if first != 0 && members.nodes.first() != Some(&Node(first)) {
                 return Err(format!("{first} is not the first order of level {level:?}"));
             }
