@@ -179,7 +179,9 @@ class State:
     orders: tuple[Order, ...] = ()
 
     def check(self) -> None:
-        """Checks what has to hold between its parts, whatever the commands were.
+        """Checks what has to hold between its parts, so that it has an encoding and a root.
+
+        This does not ask whether some commands lead there: an engine refuses more, such as prices between two ticks.
 
         Raises:
             DuplicateError: two orders with one id, or with one priority.
