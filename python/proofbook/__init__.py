@@ -27,30 +27,8 @@ Whole tables of commands go through ``Book.apply``; the rules are in ``docs/RULE
 
 from __future__ import annotations
 
-from importlib.metadata import version as _version
+from typing import TYPE_CHECKING
 
-from proofbook._core import (
-    Accepted,
-    Book,
-    Cancelled,
-    Depth,
-    Event,
-    Events,
-    Expired,
-    Level,
-    Order,
-    PhaseChanged,
-    Placed,
-    QueuePlace,
-    Reduced,
-    Refreshed,
-    Rejected,
-    Replaced,
-    Statistics,
-    Trade,
-    Triggered,
-    Uncrossed,
-)
 from proofbook.errors import (
     BrokenInvariantError,
     InputError,
@@ -62,7 +40,31 @@ from proofbook.errors import (
     TickError,
 )
 
-__version__ = _version("proofbook")
+if TYPE_CHECKING:
+    from proofbook._core import (
+        Accepted,
+        Book,
+        Cancelled,
+        Depth,
+        Event,
+        Events,
+        Expired,
+        Level,
+        Order,
+        PhaseChanged,
+        Placed,
+        QueuePlace,
+        Reduced,
+        Refreshed,
+        Rejected,
+        Replaced,
+        Statistics,
+        Trade,
+        Triggered,
+        Uncrossed,
+    )
+
+    __version__: str
 
 __all__ = [
     "Accepted",
@@ -95,3 +97,24 @@ __all__ = [
     "Uncrossed",
     "__version__",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Loads the native module when something of it is first used, so that ``proofbook.spec`` does without it."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: object = version("proofbook")
+    elif name in __all__:
+        from proofbook import _core
+
+        value = getattr(_core, name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """What there is, loaded or not."""
+    return sorted({*globals(), *__all__})
