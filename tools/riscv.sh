@@ -1,3 +1,4 @@
+#!/bin/bash
 # The compiler for the zkVM's target, for the scripts beside this file that `source` it.
 #
 # The target has no ready-made core library, so core and alloc are built from source. A compiler that carries its
