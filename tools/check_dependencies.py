@@ -22,7 +22,10 @@ PREFIX = "proofbook-"
 RING = frozenset({"types", "book", "matching", "books", "commitment", "transition"})
 """Crates without the standard library: they run natively and inside a proof alike, so they depend on nothing else."""
 
-EDGES = frozenset({"capi", "harness", "python"})
+MARKET = frozenset({"types", "book", "matching", "books"})
+"""The part of the ring that is a market: rules and books, without the proof."""
+
+EDGES = frozenset({"capi", "harness", "prover", "python"})
 """Crates that face the outside. Nothing imports them."""
 
 ALLOWED: Mapping[str, frozenset[str]] = {
@@ -36,12 +39,13 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "workload": frozenset({"types"}),
     "journal": frozenset({"types"}),
     "engine": frozenset({"types", "book", "matching", "journal"}),
-    "replay": frozenset({"types", "book", "books", "matching", "engine", "workload"}),
+    "replay": MARKET | {"engine", "workload"},
     "testkit": frozenset({"types", "book", "matching", "workload"}),
     "run": frozenset({"types", "book", "matching", "replay", "workload"}),
-    "bench": RING | {"engine", "workload"},
-    "capi": RING | {"engine", "journal"},
-    "harness": RING,
+    "bench": MARKET | {"engine", "workload"},
+    "capi": MARKET | {"engine", "journal"},
+    "harness": MARKET,
+    "prover": frozenset({"types", "book", "matching", "commitment", "ledger", "workload"}),
     "python": RING | {"bench", "engine", "journal", "ledger", "replay", "run", "workload"},
 }
 """Which crates of the workspace each may import."""
