@@ -151,10 +151,23 @@ fn with_constant(element: __m256i, constant: u32) -> __m256i {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn external_round(state: &mut State, constants: &[u32; WIDTH]) {
-    for (element, &constant) in state.iter_mut().zip(constants) {
-        *element = normal(cube(with_constant(*element, constant)));
+    macro_rules! cubes {
+        ($($i:literal)*) => {
+            $(state[$i] = normal(cube(with_constant(state[$i], constants[$i])));)*
+        };
     }
+    cubes!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
     external_layer(state);
+}
+
+/// The sum of all elements but the first.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn sum_of_rest(state: &State) -> __m256i {
+    let [_, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = *state;
+    let (first, second) = (add(add(a, b), add(c, d)), add(add(e, f), add(g, h)));
+    let (third, fourth) = (add(add(i, j), add(k, l)), add(add(m, n), o));
+    add(add(first, second), add(third, fourth))
 }
 
 #[inline]
@@ -162,11 +175,7 @@ fn external_round(state: &mut State, constants: &[u32; WIDTH]) {
 fn internal_round(state: &mut State, constant: u32, back: u32) {
     let cubed = cube(with_constant(state[0], constant));
     let cubed = normal(multiply(cubed, all(back)));
-    let mut sums = [state[1], state[2], state[3], state[4]];
-    for (i, &element) in state.iter().enumerate().skip(5) {
-        sums[i % 4] = add(sums[i % 4], element);
-    }
-    let rest = add(add(sums[0], sums[1]), add(sums[2], sums[3]));
+    let rest = sum_of_rest(state);
     const { assert!(DIVISORS[0] == 15 && DIVISORS[15] == 0) };
     let rest = divided::<15, 9>(rest);
     state[0] = normal(_mm256_sub_epi32(rest, cubed));

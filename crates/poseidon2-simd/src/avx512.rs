@@ -60,6 +60,28 @@ const BACK: [Factor; 20] = {
     }
     back
 };
+/// The rounds' constants as whole words, which a register can be filled with straight from memory.
+const EXTERNAL: [[u64; WIDTH]; 8] = {
+    let mut external = [[0; WIDTH]; 8];
+    let mut place = 0;
+    while place < 8 * WIDTH {
+        let (round, i) = (place / WIDTH, place % WIDTH);
+        external[round][i] = SCHEDULE.external[round][i] as u64;
+        place += 1;
+    }
+    external
+};
+/// What makes the first element of each internal round after the first one: the round's constant, and 2p, which is enough to
+/// subtract a cube from.
+const NEXT: [u64; 19] = {
+    let mut next = [2 * P; 19];
+    let mut round = 1;
+    while round < 20 {
+        next[round - 1] += SCHEDULE.internal[round] as u64;
+        round += 1;
+    }
+    next
+};
 const LAST: Factor = factor(SCHEDULE.last);
 
 type State = [__m512i; WIDTH];
@@ -165,43 +187,62 @@ fn external_layer(state: &mut State) {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn external_round(state: &mut State, constants: &[u32; WIDTH]) {
-    for (element, &constant) in state.iter_mut().zip(constants) {
-        *element = cube(add(*element, all(constant.into())));
+fn external_round(state: &mut State, constants: &[u64; WIDTH]) {
+    macro_rules! cubes {
+        ($($i:literal)*) => {
+            $(state[$i] = cube(add(state[$i], all(constants[$i])));)*
+        };
     }
+    cubes!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
     external_layer(state);
 }
 
-/// The internal rounds. Of the first element, the round's input lacks the constant: `first` has it.
+/// The sum of all elements but the first.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn sum_of_rest(state: &State) -> __m512i {
+    let [_, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = *state;
+    let (first, second) = (add(add(a, b), add(c, d)), add(add(e, f), add(g, h)));
+    let (third, fourth) = (add(add(i, j), add(k, l)), add(add(m, n), o));
+    add(add(first, second), add(third, fourth))
+}
+
+/// The internal rounds. Every index is a constant, so that the state stays in registers.
+///
+/// The next cube stands before the divisions in the program, since a processor serves the older of two waiting operations first, and
+/// it is the cubes that everything else waits for.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn internal_rounds(state: &mut State) {
-    state[0] = add(state[0], all(SCHEDULE.internal[0].into()));
-    for round in 0..20 {
-        let cubed = multiply_by(cube(state[0]), BACK[round]);
-        let mut sums = [state[1], state[2], state[3], state[4]];
-        for (i, &element) in state.iter().enumerate().skip(5) {
-            sums[i % 4] = add(sums[i % 4], element);
-        }
-        let rest = add(add(sums[0], sums[1]), add(sums[2], sums[3]));
-        let rest = add_divided(all(P), rest, DIVISORS[0]);
+fn internal_rounds(memory: &mut State) {
+    let mut state = *memory;
+    let first = add(state[0], all(SCHEDULE.internal[0].into()));
+    let mut cubed = multiply_by(cube(first), BACK[0]);
+    for (back, &next) in BACK[1..].iter().zip(&NEXT) {
+        let rest = add_divided(all(P), sum_of_rest(&state), DIVISORS[0]);
         let sum = add(add(rest, all(P)), cubed);
-        // The next round's constant, and enough to subtract the cube from.
-        let next = if round < 19 {
-            SCHEDULE.internal[round + 1]
-        } else {
-            0
-        };
-        state[0] = _mm512_sub_epi64(add(rest, all(2 * P + u64::from(next))), cubed);
-        macro_rules! divide {
-            ($($i:literal)*) => {
-                $(state[$i] = add_divided(sum, state[$i], const { DIVISORS[$i] });)*
-            };
-        }
-        divide!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
-        const { assert!(DIVISORS[15] == 0) };
-        state[15] = add(sum, state[15]);
+        let first = _mm512_sub_epi64(add(rest, all(next)), cubed);
+        cubed = multiply_by(cube(first), *back);
+        divide_rest(&mut state, sum);
     }
+    let rest = add_divided(all(P), sum_of_rest(&state), DIVISORS[0]);
+    let sum = add(add(rest, all(P)), cubed);
+    state[0] = _mm512_sub_epi64(add(rest, all(2 * P)), cubed);
+    divide_rest(&mut state, sum);
+    *memory = state;
+}
+
+/// The internal layer on all elements but the first.
+#[inline]
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn divide_rest(state: &mut State, sum: __m512i) {
+    macro_rules! divide {
+        ($($i:literal)*) => {
+            $(state[$i] = add_divided(sum, state[$i], const { DIVISORS[$i] });)*
+        };
+    }
+    divide!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    const { assert!(DIVISORS[15] == 0) };
+    state[15] = add(sum, state[15]);
 }
 
 /// All rounds; the result is carried times a factor that [`LAST`] takes away.
@@ -209,11 +250,11 @@ fn internal_rounds(state: &mut State) {
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn rounds(state: &mut State) {
     external_layer(state);
-    for constants in &SCHEDULE.external[..4] {
+    for constants in &EXTERNAL[..4] {
         external_round(state, constants);
     }
     internal_rounds(state);
-    for constants in &SCHEDULE.external[4..] {
+    for constants in &EXTERNAL[4..] {
         external_round(state, constants);
     }
 }
