@@ -308,7 +308,7 @@ impl<P: Permutation, S: Source> Maps<P, S> {
     }
 
     /// Adds an order whose id is not live, at its place among those of its level.
-    pub fn insert(&mut self, words: &OrderWords) {
+    pub fn insert(&mut self, words: &OrderWords) -> Node {
         let queue = queue_of(words[0]);
         let [_, id, account, price, stop_price, displayed, hidden, _, _, priority, expiry] = *words;
         let is_stop = matches!(queue, Queue::BuyStops | Queue::SellStops);
@@ -357,6 +357,7 @@ impl<P: Permutation, S: Source> Maps<P, S> {
             let leaf = self.store.add(&leaf);
             self.add::<Expiries>(map_link(Map::Expiries), leaf, (expiry, priority));
         }
+        order
     }
 
     /// Takes an order out.

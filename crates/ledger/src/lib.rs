@@ -5,8 +5,14 @@
 //! over its own nodes and write down which ones that takes: the witness of a proof ([`Ledger::seal`]).
 #![forbid(unsafe_code)]
 
+mod folded_hash;
 mod follow;
+mod layers;
 mod ledger;
+mod record;
+mod wide;
 
 pub use follow::Follower;
 pub use ledger::{Ledger, Sealed};
+pub use proofbook_poseidon2_simd::Kernel;
+pub use record::{ListRoots, Record};

@@ -17,7 +17,7 @@ use core::arch::x86_64::{
 
 use proofbook_commitment::poseidon2::WIDTH;
 
-use crate::kernel::{Words, LANES};
+use crate::kernel::{Digests, Preimages, Words, LANES};
 use crate::schedule::{schedule, Schedule, DIVISORS, P};
 
 const RADIX_BITS: u64 = 52;
@@ -281,7 +281,7 @@ fn pack(pair: &[__m512i; 2]) -> [u64; LANES] {
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
-pub(crate) fn permute(words: &mut Words<8>) {
+fn permute_one(words: &mut Words<8>) {
     let mut state = [_mm512_setzero_si512(); WIDTH];
     for (pair, word) in state.as_chunks_mut::<2>().0.iter_mut().zip(&*words) {
         *pair = unpack(word);
@@ -293,10 +293,10 @@ pub(crate) fn permute(words: &mut Words<8>) {
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
-pub(crate) fn hash(capacity: &Words<1>, blocks: &[Words<4>]) -> Words<4> {
+fn hash_one<const N: usize>(preimages: &Preimages<N>) -> Digests {
     let mut state = [_mm512_setzero_si512(); WIDTH];
-    [state[8], state[9]] = unpack(&capacity[0]);
-    for (index, block) in blocks.iter().enumerate() {
+    [state[8], state[9]] = unpack(&preimages.capacity[0]);
+    for (index, block) in preimages.blocks.iter().enumerate() {
         if index > 0 {
             for element in &mut state[8..] {
                 *element = multiply_by(*element, LAST);
@@ -307,9 +307,26 @@ pub(crate) fn hash(capacity: &Words<1>, blocks: &[Words<4>]) -> Words<4> {
         }
         rounds(&mut state);
     }
-    let mut digest = [[0; LANES]; 4];
-    for (word, pair) in digest.iter_mut().zip(state.as_chunks::<2>().0) {
+    let mut digests = Digests::default();
+    for (word, pair) in digests.0.iter_mut().zip(state.as_chunks::<2>().0) {
         *word = pack(pair);
     }
-    digest
+    digests
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(crate) fn permute(states: &mut [Words<8>; 2], used: usize) {
+    for (words, _) in states.iter_mut().zip((0..used).step_by(LANES)) {
+        permute_one(words);
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(crate) fn hash<const N: usize>(preimages: &[Preimages<N>; 2], used: usize) -> [Digests; 2] {
+    let mut digests = [Digests::default(); 2];
+    let lanes = (0..used).step_by(LANES);
+    for ((digests, preimages), _) in digests.iter_mut().zip(preimages).zip(lanes) {
+        *digests = hash_one(preimages);
+    }
+    digests
 }

@@ -1,7 +1,8 @@
 //! What a kernel is asked, and which one answers.
 
 use proofbook_commitment::node::Preimage;
-use proofbook_commitment::{Digest, Tag};
+use proofbook_commitment::sponge::start;
+use proofbook_commitment::Digest;
 
 use crate::scalar;
 
@@ -72,31 +73,42 @@ impl Kernel {
         }
     }
 
-    /// Permutes eight states of canonical elements.
-    pub fn permute(self, words: &mut Words<8>) {
+    /// Permutes the first `used` lanes of two times eight states of canonical elements. What the other lanes become is not said.
+    ///
+    /// # Panics
+    /// Where there are not as many lanes.
+    pub fn permute_two(self, states: &mut [Words<8>; 2], used: usize) {
+        assert!(used <= 2 * LANES, "{used} of {} lanes", 2 * LANES);
         match self.0 {
-            Set::Scalar => scalar::permute(words),
+            Set::Scalar => scalar::permute(states, used),
             // SAFETY: a kernel is made by `from_name` alone, which found that this machine has AVX2.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => unsafe { avx2::permute(words) },
+            Set::Avx2 => unsafe { avx2::permute(states, used) },
             // SAFETY: a kernel is made by `from_name` alone, which found that this machine has AVX-512 F and IFMA.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => unsafe { avx512::permute(words) },
+            Set::Avx512 => unsafe { avx512::permute(states, used) },
         }
     }
 
-    /// Hashes the preimages of eight lanes.
-    pub fn hash<const N: usize>(self, preimages: &Preimages<N>) -> Digests {
-        let Preimages { capacity, blocks } = preimages;
-        Digests(match self.0 {
-            Set::Scalar => scalar::hash(capacity, blocks),
+    /// Hashes the preimages of the first `used` lanes of two times eight. The digests of the other lanes mean nothing.
+    ///
+    /// # Panics
+    /// Where there are not as many lanes.
+    pub fn hash_two<const N: usize>(
+        self,
+        preimages: &[Preimages<N>; 2],
+        used: usize,
+    ) -> [Digests; 2] {
+        assert!(used <= 2 * LANES, "{used} of {} lanes", 2 * LANES);
+        match self.0 {
+            Set::Scalar => scalar::hash(preimages, used),
             // SAFETY: a kernel is made by `from_name` alone, which found that this machine has AVX2.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => unsafe { avx2::hash(capacity, blocks) },
+            Set::Avx2 => unsafe { avx2::hash(preimages, used) },
             // SAFETY: a kernel is made by `from_name` alone, which found that this machine has AVX-512 F and IFMA.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => unsafe { avx512::hash(capacity, blocks) },
-        })
+            Set::Avx512 => unsafe { avx512::hash(preimages, used) },
+        }
     }
 }
 
@@ -105,8 +117,8 @@ impl Kernel {
 #[repr(C, align(64))]
 pub struct Preimages<const N: usize> {
     /// Tags, parameters in the upper half.
-    capacity: Words<1>,
-    blocks: [Words<4>; N],
+    pub(crate) capacity: Words<1>,
+    pub(crate) blocks: [Words<4>; N],
 }
 
 impl<const N: usize> Default for Preimages<N> {
@@ -122,24 +134,20 @@ impl<const N: usize> Preimages<N> {
     /// Sets a lane's preimage.
     #[inline(always)]
     pub fn set(&mut self, lane: usize, preimage: &Preimage<N>) {
-        self.set_tag(lane, preimage.tag, preimage.parameter);
+        let [.., capacity, _, _, _] = start(preimage.tag, preimage.parameter);
+        self.capacity[0][lane] = capacity;
         for (words, block) in self.blocks.iter_mut().zip(&preimage.blocks) {
             for (word, &element) in words.iter_mut().zip(block) {
                 word[lane] = element;
             }
         }
     }
-
-    #[inline(always)]
-    fn set_tag(&mut self, lane: usize, tag: Tag, parameter: u32) {
-        self.capacity[0][lane] = tag as u64 | u64::from(parameter) << 32;
-    }
 }
 
 /// The digests of eight lanes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(64))]
-pub struct Digests(Words<4>);
+pub struct Digests(pub(crate) Words<4>);
 
 impl Digests {
     /// A lane's digest.
