@@ -35,18 +35,19 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "books": frozenset({"types", "book"}),
     "commitment": frozenset({"types"}),
     "transition": frozenset({"types", "book", "matching", "commitment"}),
-    "ledger": frozenset({"types", "book", "matching", "commitment", "transition"}),
+    "poseidon2-simd": frozenset({"commitment"}),
+    "ledger": frozenset({"types", "book", "matching", "commitment", "transition", "poseidon2-simd"}),
     "workload": frozenset({"types"}),
     "journal": frozenset({"types"}),
     "engine": frozenset({"types", "book", "matching", "journal"}),
     "replay": MARKET | {"engine", "workload"},
     "testkit": frozenset({"types", "book", "matching", "workload"}),
     "run": frozenset({"types", "book", "matching", "replay", "workload"}),
-    "bench": MARKET | {"engine", "workload"},
+    "bench": RING | {"engine", "ledger", "poseidon2-simd", "workload"},
     "capi": MARKET | {"engine", "journal"},
     "harness": MARKET,
     "prover": frozenset({"types", "book", "matching", "commitment", "ledger", "workload"}),
-    "python": RING | {"bench", "engine", "journal", "ledger", "replay", "run", "workload"},
+    "python": RING | {"bench", "engine", "journal", "ledger", "poseidon2-simd", "replay", "run", "workload"},
 }
 """Which crates of the workspace each may import."""
 
