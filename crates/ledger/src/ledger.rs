@@ -240,6 +240,10 @@ impl<P: Permutation> Ledger<P> {
         }
     }
 
+    pub(crate) fn maps(&self) -> &Maps<P, Complete> {
+        &self.maps
+    }
+
     /// Checks the tries against the orders, at any cost.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ mod follow;
 mod layers;
 mod ledger;
 mod record;
+mod shown;
 mod wide;
 
 pub use file::BatchFileError;
@@ -18,3 +19,4 @@ pub use follow::Follower;
 pub use ledger::{Ledger, Sealed};
 pub use proofbook_poseidon2_simd::Kernel;
 pub use record::{ListRoots, Record};
+pub use shown::Question;
