@@ -350,3 +350,96 @@ fn entered(new: &NewOrder) -> Order {
         self_trade: new.self_trade,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proofbook_types::{AccountId, OrderKind, Phase, SelfTradePrevention, Side, TimeInForce};
+
+    fn entry(id: u64) -> Command {
+        Command {
+            time: proofbook_types::Timestamp(1),
+            action: Action::New(NewOrder {
+                order_id: OrderId(id),
+                account: AccountId::NONE,
+                side: Side::Buy,
+                quantity: Quantity(1),
+                kind: OrderKind::Limit { price: Price(5) },
+                time_in_force: TimeInForce::GoodTillCancel,
+                post_only: false,
+                display: None,
+                self_trade: SelfTradePrevention::Allow,
+            }),
+        }
+    }
+
+    fn enter(follower: &mut Follower, id: u64, priority: u64) {
+        let command = entry(id);
+        follower.command(&command);
+        let accepted = Event::Accepted {
+            order_id: OrderId(id),
+            account: AccountId::NONE,
+            side: Side::Buy,
+            price: Some(Price(5)),
+            quantity: Quantity(1),
+        };
+        follower.event(&command, accepted);
+        let placed = Event::Placed {
+            order_id: OrderId(id),
+            queue: Queue::Bids,
+            price: Price(5),
+            displayed: Quantity(1),
+            hidden: Quantity::ZERO,
+            priority,
+        };
+        follower.event(&command, placed);
+    }
+
+    fn expire(follower: &mut Follower, id: u64) {
+        let command = entry(id);
+        let expired = Event::Expired {
+            order_id: OrderId(id),
+            quantity: Quantity(1),
+        };
+        follower.event(&command, expired);
+    }
+
+    /// What the tries are told: where they have the order, and the priority of what it is now.
+    fn changes(follower: &mut Follower, place: Option<Node>) -> Vec<(Option<Node>, Option<u64>)> {
+        let mut told = Vec::new();
+        follower.take_changed(|old, new| {
+            told.push((old, new.map(|order| order.priority)));
+            new.and(place)
+        });
+        told.retain(|change| *change != (None, None));
+        told
+    }
+
+    #[test]
+    fn only_net_changes_are_told() {
+        let mut follower = Follower::new(Counters::start(Phase::Continuous));
+        enter(&mut follower, 7, 1);
+        expire(&mut follower, 7);
+        assert_eq!(changes(&mut follower, None), [], "it came and went");
+        assert_eq!(follower.slots.len(), follower.free.len());
+
+        enter(&mut follower, 7, 2);
+        expire(&mut follower, 7);
+        enter(&mut follower, 8, 3);
+        let place = Some(Node(99));
+        assert_eq!(changes(&mut follower, place), [(None, Some(3))]);
+
+        // An id that is taken again: the tries still have the order before.
+        expire(&mut follower, 8);
+        enter(&mut follower, 9, 4);
+        enter(&mut follower, 8, 5);
+        expire(&mut follower, 9);
+        assert_eq!(changes(&mut follower, place), [(place, Some(5))]);
+
+        expire(&mut follower, 8);
+        assert_eq!(changes(&mut follower, None), [(place, None)]);
+        assert_eq!(follower.counters().orders, 0);
+        assert!(follower.places.is_empty());
+        assert_eq!(follower.slots.len(), follower.free.len());
+    }
+}

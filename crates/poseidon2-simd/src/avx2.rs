@@ -19,6 +19,27 @@ use crate::schedule::{schedule, Schedule, DIVISORS};
 
 const SCHEDULE: Schedule = schedule(32);
 
+/// The rounds' constants minus the order.
+const EXTERNAL: [[u32; WIDTH]; 8] = {
+    let mut external = SCHEDULE.external;
+    let mut place = 0;
+    while place < 8 * WIDTH {
+        let constant = &mut external[place / WIDTH][place % WIDTH];
+        *constant = constant.wrapping_sub(ORDER);
+        place += 1;
+    }
+    external
+};
+const INTERNAL: [u32; 20] = {
+    let mut internal = SCHEDULE.internal;
+    let mut round = 0;
+    while round < 20 {
+        internal[round] = internal[round].wrapping_sub(ORDER);
+        round += 1;
+    }
+    internal
+};
+
 type State = [__m256i; WIDTH];
 
 /// Half a line of memory, of which a register is loaded whole.
@@ -141,11 +162,11 @@ fn external_layer(state: &mut State) {
     }
 }
 
-/// An element with a round's constant, in -p..p.
+/// An element with a round's constant, of which the order was subtracted: in -p..p.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn with_constant(element: __m256i, constant: u32) -> __m256i {
-    _mm256_add_epi32(element, all(constant.wrapping_sub(ORDER)))
+    _mm256_add_epi32(element, all(constant))
 }
 
 #[inline]
@@ -199,13 +220,16 @@ fn internal_round(state: &mut State, constant: u32, back: u32) {
 #[target_feature(enable = "avx2")]
 fn rounds(state: &mut State) {
     external_layer(state);
-    for constants in &SCHEDULE.external[..4] {
+    for constants in &EXTERNAL[..4] {
         external_round(state, constants);
     }
-    for round in 0..20 {
-        internal_round(state, SCHEDULE.internal[round], SCHEDULE.back[round]);
+    // Every index is a constant in there, so that the compiler may keep what it likes in registers.
+    let mut copy = *state;
+    for (constant, back) in INTERNAL.into_iter().zip(SCHEDULE.back) {
+        internal_round(&mut copy, constant, back);
     }
-    for constants in &SCHEDULE.external[4..] {
+    *state = copy;
+    for constants in &EXTERNAL[4..] {
         external_round(state, constants);
     }
 }

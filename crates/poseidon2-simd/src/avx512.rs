@@ -245,17 +245,28 @@ fn divide_rest(state: &mut State, sum: __m512i) {
     state[15] = add(sum, state[15]);
 }
 
-/// All rounds; the result is carried times a factor that [`LAST`] takes away.
+/// All rounds of `N` times eight lanes; the results are carried times a factor that [`LAST`] takes away.
+///
+/// Two times eight lanes go through the external rounds in turn: while the sums of one wait for its last cubes, the
+/// other's cubes begin.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn rounds(state: &mut State) {
-    external_layer(state);
-    for constants in &EXTERNAL[..4] {
-        external_round(state, constants);
+fn rounds<const N: usize>(states: &mut [State; N]) {
+    for state in &mut *states {
+        external_layer(state);
     }
-    internal_rounds(state);
+    for constants in &EXTERNAL[..4] {
+        for state in &mut *states {
+            external_round(state, constants);
+        }
+    }
+    for state in &mut *states {
+        internal_rounds(state);
+    }
     for constants in &EXTERNAL[4..] {
-        external_round(state, constants);
+        for state in &mut *states {
+            external_round(state, constants);
+        }
     }
 }
 
@@ -280,53 +291,71 @@ fn pack(pair: &[__m512i; 2]) -> [u64; LANES] {
     store(_mm512_or_si512(low, _mm512_slli_epi64(high, 32)))
 }
 
+#[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn permute_one(words: &mut Words<8>) {
-    let mut state = [_mm512_setzero_si512(); WIDTH];
-    for (pair, word) in state.as_chunks_mut::<2>().0.iter_mut().zip(&*words) {
-        *pair = unpack(word);
+fn permute_some<const N: usize>(states: &mut [Words<8>; N]) {
+    let mut elements = [[_mm512_setzero_si512(); WIDTH]; N];
+    for (elements, words) in elements.iter_mut().zip(&*states) {
+        for (pair, word) in elements.as_chunks_mut::<2>().0.iter_mut().zip(words) {
+            *pair = unpack(word);
+        }
     }
-    rounds(&mut state);
-    for (word, pair) in words.iter_mut().zip(state.as_chunks::<2>().0) {
-        *word = pack(pair);
+    rounds(&mut elements);
+    for (words, elements) in states.iter_mut().zip(&elements) {
+        for (word, pair) in words.iter_mut().zip(elements.as_chunks::<2>().0) {
+            *word = pack(pair);
+        }
     }
 }
 
+#[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn hash_one<const N: usize>(preimages: &Preimages<N>) -> Digests {
-    let mut state = [_mm512_setzero_si512(); WIDTH];
-    [state[8], state[9]] = unpack(&preimages.capacity[0]);
-    for (index, block) in preimages.blocks.iter().enumerate() {
-        if index > 0 {
-            for element in &mut state[8..] {
-                *element = multiply_by(*element, LAST);
+fn hash_some<const N: usize, const M: usize>(
+    preimages: &[Preimages<N>; M],
+    digests: &mut [Digests; M],
+) {
+    let mut states = [[_mm512_setzero_si512(); WIDTH]; M];
+    for (state, preimages) in states.iter_mut().zip(preimages) {
+        [state[8], state[9]] = unpack(&preimages.capacity[0]);
+    }
+    for index in 0..N {
+        for (state, preimages) in states.iter_mut().zip(preimages) {
+            if index > 0 {
+                for element in &mut state[8..] {
+                    *element = multiply_by(*element, LAST);
+                }
+            }
+            let block = &preimages.blocks[index];
+            for (pair, word) in state.as_chunks_mut::<2>().0.iter_mut().zip(block) {
+                *pair = unpack(word);
             }
         }
-        for (pair, word) in state.as_chunks_mut::<2>().0.iter_mut().zip(block) {
-            *pair = unpack(word);
+        rounds(&mut states);
+    }
+    for (digests, state) in digests.iter_mut().zip(&states) {
+        for (word, pair) in digests.0.iter_mut().zip(state.as_chunks::<2>().0) {
+            *word = pack(pair);
         }
-        rounds(&mut state);
     }
-    let mut digests = Digests::default();
-    for (word, pair) in digests.0.iter_mut().zip(state.as_chunks::<2>().0) {
-        *word = pack(pair);
-    }
-    digests
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(crate) fn permute(states: &mut [Words<8>; 2], used: usize) {
-    for (words, _) in states.iter_mut().zip((0..used).step_by(LANES)) {
-        permute_one(words);
+    if used > LANES {
+        permute_some(states);
+    } else {
+        permute_some(states.first_chunk_mut::<1>().expect("one of two"));
     }
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(crate) fn hash<const N: usize>(preimages: &[Preimages<N>; 2], used: usize) -> [Digests; 2] {
     let mut digests = [Digests::default(); 2];
-    let lanes = (0..used).step_by(LANES);
-    for ((digests, preimages), _) in digests.iter_mut().zip(preimages).zip(lanes) {
-        *digests = hash_one(preimages);
+    if used > LANES {
+        hash_some(preimages, &mut digests);
+    } else {
+        let first = preimages.first_chunk::<1>().expect("one of two");
+        hash_some(first, digests.first_chunk_mut::<1>().expect("one of two"));
     }
     digests
 }
