@@ -884,7 +884,15 @@ class Sealer:
         Returns what the proof will say, as JSON; `None` where no command is left.
 
         Raises:
-            InputError: a batch without commands was asked for.
+            InputError: a batch of no commands, or of more than 2^24, was asked for.
+        """
+    def close(self, commands: int) -> str | None:
+        """End a batch of up to so many commands without what a proof of it would take, which is quicker.
+
+        Returns what a proof would say, as JSON; `None` where no command is left.
+
+        Raises:
+            InputError: as `seal`.
         """
     @property
     def root(self) -> str:

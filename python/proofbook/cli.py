@@ -60,18 +60,25 @@ def run(
     commands: Commands = 1_000_000,
     book: BookFile = None,
     symbol: Symbol = None,
+    proofs: Annotated[bool, typer.Option(help="End with batches: their roots, and one of them run or proven.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Run order flow through the matching engine, measured, and report."""
+    """Run order flow through the matching engine, measured, and report; then seal it into batches and prove one."""
     from proofbook import reports, runs
 
     session = runs.open_session(files or [], seed=seed, commands=commands, book=book, symbol=symbol)
     with console.progress_bar("running") as bar:
         report = runs.run(session, out, lambda done, total, count: bar.update(done, total, f"{count:,} commands"))
+    if not as_json:
+        reports.print_run(console.out, report)
+    if proofs:
+        from proofbook.proof_commands import prove_run
+
+        report["proofs"] = prove_run(
+            files or [], out, seed=seed, commands=report["commands"], book=book, symbol=symbol, quiet=as_json
+        )
     if as_json:
         console.print_json(report)
-    else:
-        reports.print_run(console.out, report)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The commands about proofs: ``proofbook prove``."""
+"""The commands about proofs: ``proofbook prove``, and how ``proofbook run`` ends."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from proofbook import console
+from proofbook.errors import ProverError
 from proofbook.proving import Mode
 
 Values = dict[str, Any]
@@ -90,3 +91,67 @@ def _table(reports: list[Values]) -> Table:
             report["new_root"],
         )
     return table
+
+
+PROVEN_COMMANDS = 1000
+"""Commands of the batch that a run proves: its first ones."""
+
+SEALED_COMMANDS = 10_000
+"""Commands of each batch after it."""
+
+
+def prove_run(
+    files: list[Path], out: Path, *, seed: int, commands: int, book: Path | None, symbol: str | None, quiet: bool
+) -> Values:
+    """Seal a run's order flow into batches, and run or prove the first of them: what came of it."""
+    from proofbook import proving
+    from proofbook._core import Sealer
+
+    sealer = Sealer.open(files, book=book, symbol=symbol) if files else Sealer.sample(seed, commands)
+    folder = out / "proofs"
+    result: Values = {}
+    with console.progress_bar("sealing") as bar:
+        mode = proving.best_mode()
+        try:
+            [proven] = proving.prove(
+                sealer,
+                folder,
+                mode=mode,
+                size=PROVEN_COMMANDS,
+                batches=1,
+                notify=lambda _number, phase: bar.update(0, commands, phase),
+            )
+            result["proven"] = proven
+        except ProverError as error:
+            result["error"] = str(error)
+        rest = proving.seal_all(
+            sealer,
+            folder / "batches.jsonl",
+            size=SEALED_COMMANDS,
+            progress=lambda done: bar.update(done, commands, f"{done:,} commands in batches"),
+        )
+    result["batches"] = (1 if "proven" in result else 0) + len(rest)
+    result["root"] = sealer.root
+    result["file"] = str(folder / "batches.jsonl")
+    if not quiet:
+        _print_proofs(result, mode)
+    return result
+
+
+def _print_proofs(result: Values, mode: Mode) -> None:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    table.add_row("Batches", f"{result['batches']:,}, each with its state root in {result['file']}")
+    table.add_row("State root", result["root"])
+    proven = result.get("proven")
+    if proven is None:
+        table.add_row("First batch", f"not run: {result['error']}")
+    else:
+        per_command = f"{proven['cycles'] / proven['commands']:,.0f} cycles for each of {proven['commands']:,} commands"
+        what = "run in the zkVM, not proven" if mode is Mode.EXECUTE else f"proven and verified: {proven['proof_file']}"
+        table.add_row("First batch", f"{what}; {per_command}")
+        if mode is Mode.EXECUTE:
+            table.add_row("To prove it", "make prover, then run again")
+    console.out.print()
+    console.out.print(table)

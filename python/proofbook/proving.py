@@ -1,9 +1,9 @@
 """``proofbook prove``: order flow sealed into batches, and each batch run or proven in the zkVM.
 
-Sealing is the native module's work. Proving is the work of another program, ``proofbook-prover``, which the base package does
-not need: one process takes batch after batch, so that the zkVM starts once.
+Sealing is the native module's work. Proving is the work of another program, ``proofbook-prover``, which the base
+package does not need: one process takes batch after batch, so that the zkVM starts once.
 
-Results are kept in a store under the hash of verifying key, mode, previous root and commands. What is there is not proven
+Results are kept in a store under the hash of program, mode, previous root and commands. What is there is not proven
 again: work that was interrupted goes on where it was, and two runs over the same flow prove it once.
 """
 
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -55,6 +56,16 @@ def find_prover() -> Path:
         where = f"{PROVER_VARIABLE}={named}" if named else f"{beside} or the path"
         raise ProverError(f"no prover at {where}: build it with `make prover`")
     return Path(found)
+
+
+def best_mode() -> Mode:
+    """What the program that is there can make of a batch: a core proof, where it was built for that."""
+    try:
+        program = find_prover()
+    except ProverError:
+        return Mode.EXECUTE
+    modes = json.loads(subprocess.run([program, "modes"], capture_output=True, text=True, check=True).stdout)
+    return Mode.CORE if Mode.CORE.value in modes else Mode.EXECUTE
 
 
 class ProverProcess:
@@ -232,7 +243,7 @@ def prove(
             reused = report is not None
             if report is None:
                 output = None if mode is Mode.EXECUTE else store.proof(name)
-                report = prover().work(mode, path, output, lambda phase, batch=number: notify(batch, phase))  # type: ignore[misc]
+                report = prover().work(mode, path, output, partial(notify, number))
                 if report["public_values"] != values["public_values"]:
                     raise ProverError(f"{path.name}: the program said something else than the batch")
                 store.keep(name, report)
@@ -243,3 +254,23 @@ def prove(
                 result["proof_file"] = str(proof)
             reports.append(result)
     return reports
+
+
+def seal_all(sealer: Sealer, file: Path, *, size: int, progress: Callable[[int], None]) -> list[Values]:
+    """End batches of up to `size` commands until none is left, and write what their proofs would say, a line each.
+
+    Args:
+        sealer: the order flow.
+        file: where the lines go, as JSON.
+        size: commands in a batch.
+        progress: is told how many commands are in batches.
+    """
+    batches: list[Values] = []
+    commands = 0
+    with file.open("w") as lines:
+        while (text := sealer.close(size)) is not None:
+            lines.write(text + "\n")
+            batches.append(json.loads(text))
+            commands += batches[-1]["commands"]
+            progress(commands)
+    return batches

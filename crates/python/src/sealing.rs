@@ -2,19 +2,23 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{sync_channel, Receiver};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
-use proofbook_commitment::Portable;
+use proofbook_books::Ladder;
+use proofbook_commitment::list::LIST_MAX;
+use proofbook_commitment::{Portable, PublicValues};
 use proofbook_engine::journal::{market, scan, Directory};
-use proofbook_ledger::{Ledger, Sealed};
+use proofbook_ledger::{Ledger, Record};
+use proofbook_matching::MatchingEngine;
 use proofbook_replay::{open_commands_with, CommandSource, Options};
 use proofbook_run::{sample_config, Parameters, Sample};
+use proofbook_transition::Observer as _;
 use proofbook_types::{Command, MarketConfig};
 use pyo3::prelude::*;
 use serde_json::{json, Value};
 
-use crate::errors::{unreadable, BrokenInvariantError, InputError, JournalError};
+use crate::errors::{bad_terms, unreadable, BrokenInvariantError, InputError, JournalError};
 use crate::sessions::hex;
 
 /// Commands that are read at a time.
@@ -74,8 +78,19 @@ impl Source {
 struct State {
     source: Source,
     ledger: Ledger<Portable>,
+    /// The market itself. Batches that need no witness are closed from what it does.
+    engine: MatchingEngine<Ladder>,
+    record: Record,
     /// Commands that were read and are in no batch yet.
     waiting: Vec<Command>,
+}
+
+impl State {
+    /// Reads until there are enough commands for a batch; how many it gets, and none at the end.
+    fn next_size(&mut self, commands: usize) -> PyResult<usize> {
+        while self.waiting.len() < commands && self.source.read(&mut self.waiting)? {}
+        Ok(self.waiting.len().min(commands))
+    }
 }
 
 /// Seals the commands of a source into batches that can be proven.
@@ -86,22 +101,36 @@ pub struct Sealer {
 
 impl Sealer {
     fn start(source: Source, config: MarketConfig) -> PyResult<Self> {
-        config
-            .validate()
-            .map_err(|error| InputError::new_err(error.to_string()))?;
+        let engine = MatchingEngine::new(config, Ladder::default()).map_err(bad_terms)?;
         Ok(Sealer {
             state: Mutex::new(State {
                 source,
                 ledger: Ledger::new(config),
+                engine,
+                record: Record::default(),
                 waiting: Vec::new(),
             }),
         })
     }
+
+    fn lock(&self) -> PyResult<MutexGuard<'_, State>> {
+        self.state
+            .lock()
+            .map_err(|_| BrokenInvariantError::new_err("an earlier batch broke an invariant"))
+    }
 }
 
-/// What the batch's proof will say, and what it takes.
-fn describe(sealed: &Sealed) -> Value {
-    let values = &sealed.values;
+fn check_size(commands: usize) -> PyResult<()> {
+    if commands == 0 || commands > LIST_MAX as usize {
+        return Err(InputError::new_err(format!(
+            "a batch has 1 to {LIST_MAX} commands; received {commands}"
+        )));
+    }
+    Ok(())
+}
+
+/// What a proof of the batch says.
+fn describe(values: &PublicValues) -> Value {
     json!({
         "batch": values.batch,
         "market": values.market,
@@ -115,7 +144,6 @@ fn describe(sealed: &Sealed) -> Value {
         "events": values.events,
         "event_root": values.event_root.to_string(),
         "public_values": hex(&values.encode()),
-        "witness_bytes": 8 * sealed.witness.len(),
     })
 }
 
@@ -165,41 +193,60 @@ impl Sealer {
         commands: usize,
         path: Option<PathBuf>,
     ) -> PyResult<Option<String>> {
-        if commands == 0 {
-            return Err(InputError::new_err(
-                "a batch has at least one command; received 0",
-            ));
-        }
+        check_size(commands)?;
         py.detach(|| {
-            let mut state = self.state.lock().map_err(|_| {
-                BrokenInvariantError::new_err("an earlier batch broke an invariant")
-            })?;
-            let State {
-                source,
-                ledger,
-                waiting,
-            } = &mut *state;
-            while waiting.len() < commands && source.read(waiting)? {}
-            if waiting.is_empty() {
+            let mut state = self.lock()?;
+            let size = state.next_size(commands)?;
+            if size == 0 {
                 return Ok(None);
             }
-            let rest = waiting.split_off(commands.min(waiting.len()));
-            let sealed = ledger.seal(waiting);
-            *waiting = rest;
+            let State {
+                ledger,
+                engine,
+                waiting,
+                ..
+            } = &mut *state;
+            for command in &waiting[..size] {
+                engine.apply(command, &mut ());
+            }
+            let sealed = ledger.seal(&waiting[..size]);
+            waiting.drain(..size);
             if let Some(path) = path {
                 std::fs::write(path, sealed.to_bytes())?;
             }
-            Ok(Some(describe(&sealed).to_string()))
+            Ok(Some(describe(&sealed.values).to_string()))
+        })
+    }
+
+    /// Ends a batch of up to so many commands without what a proof of it would take: that is quicker. Gives what a proof would
+    /// say, as JSON; `None` where no command is left.
+    fn close(&self, py: Python<'_>, commands: usize) -> PyResult<Option<String>> {
+        check_size(commands)?;
+        py.detach(|| {
+            let mut state = self.lock()?;
+            let size = state.next_size(commands)?;
+            if size == 0 {
+                return Ok(None);
+            }
+            let State {
+                ledger,
+                engine,
+                record,
+                waiting,
+                ..
+            } = &mut *state;
+            record.clear();
+            for command in waiting.drain(..size) {
+                record.command(&command);
+                engine.apply(&command, &mut |event| record.event(&command, event));
+            }
+            Ok(Some(describe(&ledger.close(record)).to_string()))
         })
     }
 
     /// The state root after the last batch, in hexadecimal.
     #[getter]
     fn root(&self) -> PyResult<String> {
-        let state = self
-            .state
-            .lock()
-            .map_err(|_| BrokenInvariantError::new_err("an earlier batch broke an invariant"))?;
-        Ok(state.ledger.root().to_string())
+        Ok(self.lock()?.ledger.root().to_string())
     }
 }

@@ -1,0 +1,95 @@
+"""Sealing order flow into batches, and running them in the zkVM's executor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from proofbook import _core, proving, spec
+from proofbook.errors import InputError, ProverError
+
+
+def has_prover() -> bool:
+    try:
+        proving.find_prover()
+    except ProverError:
+        return False
+    return True
+
+
+needs_prover = pytest.mark.skipif(not has_prover(), reason="proofbook-prover is not built: make prover-executor")
+
+
+def batches(sealer: _core.Sealer, size: int) -> list[dict[str, object]]:
+    found = []
+    while (text := sealer.seal(size)) is not None:
+        found.append(json.loads(text))
+    return found
+
+
+def test_batches_form_a_chain() -> None:
+    chain = batches(_core.Sealer.sample(3, 2500), 1000)
+    assert [batch["commands"] for batch in chain] == [1000, 1000, 500]
+    for before, after in zip(chain, chain[1:], strict=False):
+        assert after["previous_root"] == before["new_root"]
+        assert after["first_sequence"] == before["last_sequence"] + 1  # type: ignore[operator]
+        assert after["batch"] == before["batch"] + 1  # type: ignore[operator]
+
+
+def test_batches_with_and_without_a_witness_say_the_same() -> None:
+    with_witness, without = _core.Sealer.sample(4, 1500), _core.Sealer.sample(4, 1500)
+    for size in (1, 99, 400, 1000):
+        assert with_witness.seal(size) == without.close(size)
+    assert with_witness.root == without.root
+
+
+def test_public_values_are_what_plain_python_reads() -> None:
+    [batch] = batches(_core.Sealer.sample(5, 300), 300)
+    values = spec.PublicValues.decode(bytes.fromhex(str(batch["public_values"])))
+    assert values.new_root.hex() == batch["new_root"]
+    assert values.commands == 300
+
+
+def test_a_journal_gives_the_batches_of_its_file(tmp_path: Path) -> None:
+    commands = tmp_path / "sample.pbk"
+    _core.generate(commands, 6, 700)
+    _core.journal([commands], tmp_path / "journal", sync="none")
+    assert batches(_core.Sealer.journal(tmp_path / "journal"), 300) == batches(_core.Sealer.open([commands]), 300)
+
+
+def test_a_batch_has_commands() -> None:
+    with pytest.raises(InputError, match="1 to 16777216 commands; received 0"):
+        _core.Sealer.sample(1, 10).seal(0)
+
+
+def test_a_missing_prover_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(proving.PROVER_VARIABLE, "/nowhere/proofbook-prover")
+    with pytest.raises(ProverError, match="no prover at PROOFBOOK_PROVER=/nowhere/proofbook-prover: build it"):
+        proving.find_prover()
+
+
+@needs_prover
+def test_batches_run_in_the_zkvm_once(tmp_path: Path) -> None:
+    first = proving.prove(_core.Sealer.sample(7, 300), tmp_path, size=100)
+    assert [report["reused"] for report in first] == [False] * 3
+    assert all(report["cycles"] > 100 * 500 for report in first)
+    again = proving.prove(_core.Sealer.sample(7, 300), tmp_path, size=100)
+    assert [report["reused"] for report in again] == [True] * 3
+    other = proving.prove(_core.Sealer.sample(8, 100), tmp_path, size=100)
+    assert [report["reused"] for report in other] == [False]
+
+
+@needs_prover
+def test_a_batch_with_another_command_does_not_run(tmp_path: Path) -> None:
+    sealer = _core.Sealer.sample(9, 50)
+    sealer.seal(50, tmp_path / "honest.batch")
+    changed = bytearray((tmp_path / "honest.batch").read_bytes())
+    changed[-1] ^= 1
+    (tmp_path / "changed.batch").write_bytes(changed)
+    with proving.ProverProcess() as prover:
+        prover.work(proving.Mode.EXECUTE, tmp_path / "honest.batch", None, lambda _phase: None)
+        with pytest.raises(ProverError, match=r"changed\.batch"):
+            prover.work(proving.Mode.EXECUTE, tmp_path / "changed.batch", None, lambda _phase: None)
+        prover.work(proving.Mode.EXECUTE, tmp_path / "honest.batch", None, lambda _phase: None)
