@@ -1,9 +1,16 @@
-# Benchmarks: both books and the peers of bench/peers on the five scenarios; the ladder's design beside its alternatives.
+# Benchmarks: both books and the peers of bench/peers on the five scenarios; the ladder's design beside its alternatives; the
+# committed state.
 
-.PHONY: bench bench-alternatives
+.PHONY: bench bench-alternatives bench-commitment
 
 bench: $(VENV)/.stamp-native ## Check and time both books and their peers (RUNS=5), report in out/bench
 	@$(BIN)/proofbook bench --runs $(RUNS) --peers bench/peers --out "$(OUT)/bench"
 
 bench-alternatives: $(VENV)/.stamp-tools ## Time alternatives to the ladder's index and levels
 	@cargo bench --quiet -p proofbook-bench --bench alternatives
+
+bench-commitment: $(VENV)/.stamp-tools ## Check and time the committed state by book, batch and instruction set (RUNS=5): out/bench/commitment.jsonl
+	@mkdir -p "$(OUT)/bench"
+	@for orders in 1000 10000 100000; do for batch in 100 1000 10000; do \
+		cargo run --quiet --release -p proofbook-bench -- commitment 2 $$orders $$batch $(RUNS) || exit 1; \
+	done; done | tee "$(OUT)/bench/commitment.jsonl"
