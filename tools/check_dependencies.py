@@ -33,6 +33,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "commitment": frozenset({"types"}),
     "transition": frozenset({"types", "book", "matching", "commitment"}),
     "ledger": frozenset({"types", "book", "matching", "commitment", "transition"}),
+    "verifier": frozenset({"types", "commitment"}),
     "workload": frozenset({"types"}),
     "journal": frozenset({"types"}),
     "engine": frozenset({"types", "book", "matching", "journal"}),
@@ -42,7 +43,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "bench": RING | {"engine", "workload"},
     "capi": RING | {"engine", "journal"},
     "harness": RING,
-    "python": RING | {"bench", "engine", "journal", "ledger", "replay", "run", "workload"},
+    "python": RING | {"bench", "engine", "journal", "ledger", "replay", "run", "verifier", "workload"},
 }
 """Which crates of the workspace each may import."""
 
@@ -52,6 +53,8 @@ DEVELOPMENT_ONLY = frozenset({"testkit"})
 OWNERS: Mapping[str, frozenset[str]] = {
     "pyo3": frozenset({"python"}),
     "pyo3-arrow": frozenset({"python"}),
+    "sp1-verifier": frozenset({"verifier"}),
+    "sp1-recursion-executor": frozenset({"verifier"}),
 }
 """Outside crates that only these may import."""
 
