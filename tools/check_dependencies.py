@@ -22,7 +22,10 @@ PREFIX = "proofbook-"
 RING = frozenset({"types", "book", "matching", "books", "commitment", "transition"})
 """Crates without the standard library: they run natively and inside a proof alike, so they depend on nothing else."""
 
-EDGES = frozenset({"capi", "harness", "python"})
+MARKET = frozenset({"types", "book", "matching", "books"})
+"""The part of the ring that is a market: rules and books, without the proof."""
+
+EDGES = frozenset({"capi", "harness", "prover", "python"})
 """Crates that face the outside. Nothing imports them."""
 
 ALLOWED: Mapping[str, frozenset[str]] = {
@@ -32,18 +35,20 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "books": frozenset({"types", "book"}),
     "commitment": frozenset({"types"}),
     "transition": frozenset({"types", "book", "matching", "commitment"}),
-    "ledger": frozenset({"types", "book", "matching", "commitment", "transition"}),
+    "poseidon2-simd": frozenset({"commitment"}),
+    "ledger": frozenset({"types", "book", "matching", "commitment", "transition", "poseidon2-simd"}),
     "verifier": frozenset({"types", "commitment"}),
     "workload": frozenset({"types"}),
     "journal": frozenset({"types"}),
     "engine": frozenset({"types", "book", "matching", "journal"}),
-    "replay": frozenset({"types", "book", "books", "matching", "engine", "workload"}),
+    "replay": MARKET | {"engine", "workload"},
     "testkit": frozenset({"types", "book", "matching", "workload"}),
     "run": frozenset({"types", "book", "matching", "replay", "workload"}),
-    "bench": RING | {"engine", "workload"},
-    "capi": RING | {"engine", "journal"},
-    "harness": RING,
-    "python": RING | {"bench", "engine", "journal", "ledger", "replay", "run", "verifier", "workload"},
+    "bench": RING | {"engine", "ledger", "poseidon2-simd", "workload"},
+    "capi": MARKET | {"engine", "journal"},
+    "harness": MARKET,
+    "prover": frozenset({"types", "book", "matching", "commitment", "ledger", "workload"}),
+    "python": RING | {"bench", "engine", "journal", "ledger", "poseidon2-simd", "replay", "run", "verifier", "workload"},
 }
 """Which crates of the workspace each may import."""
 

@@ -14,13 +14,14 @@ use crate::books::{event_digest, BookName, LadderMarket, ReferenceMarket};
 use crate::contender::Contender;
 use crate::json::Value;
 use crate::measure::{measure, Plan};
-use crate::{machine, quick};
+use crate::{commitment, machine, quick};
 
 const USAGE: &str = "\
 proofbook-bench generate SCENARIO SEED NEW_ORDERS FILE    write a workload file
 proofbook-bench digest BOOK FILE                          hash everything a book says about a workload
 proofbook-bench measure BOOK FILE [OPTION...]             time a book on a workload
 proofbook-bench machine                                   what this machine can do
+proofbook-bench commitment SEED ORDERS BATCH RUNS         check and time the committed state of a book of this size
 proofbook-bench quick SEED NEW_ORDERS RUNS                check and time both books on every scenario
 options: --latency (latencies too), --rate N (messages per second of the open loop), --limit-s N";
 
@@ -129,6 +130,18 @@ pub fn command(arguments: &[String]) -> Result<Value, Error> {
             new_orders: number("NEW_ORDERS", new_orders)?,
             runs: number("RUNS", runs)?,
         })),
+        ["commitment", seed, orders, batch, runs] => {
+            let options = commitment::Options {
+                seed: number("SEED", seed)?,
+                orders: number("ORDERS", orders)?,
+                batch: number("BATCH", batch)?,
+                runs: number("RUNS", runs)?,
+            };
+            if options.batch == 0 {
+                return usage("BATCH is 0, expected at least one command");
+            }
+            Ok(commitment::run(&options))
+        }
         _ => usage(format!("{words:?} is no command")),
     }
 }

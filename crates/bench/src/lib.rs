@@ -10,6 +10,7 @@
 
 mod books;
 mod command;
+mod commitment;
 mod contender;
 mod json;
 mod latency;

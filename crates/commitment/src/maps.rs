@@ -308,7 +308,7 @@ impl<P: Permutation, S: Source> Maps<P, S> {
     }
 
     /// Adds an order whose id is not live, at its place among those of its level.
-    pub fn insert(&mut self, words: &OrderWords) {
+    pub fn insert(&mut self, words: &OrderWords) -> Node {
         let queue = queue_of(words[0]);
         let [_, id, account, price, stop_price, displayed, hidden, _, _, priority, expiry] = *words;
         let is_stop = matches!(queue, Queue::BuyStops | Queue::SellStops);
@@ -352,6 +352,7 @@ impl<P: Permutation, S: Source> Maps<P, S> {
             *node = [own_word(kind::EXPIRY, 0), expiry, priority, id];
             self.add::<Expiries>(map_link(Map::Expiries), leaf, (expiry, priority));
         }
+        order
     }
 
     /// Takes an order out.

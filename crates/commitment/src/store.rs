@@ -231,6 +231,15 @@ impl<P: Permutation, S: Source> Store<P, S> {
         self.free[kind] = node.0;
     }
 
+    /// Writes the digest of the node behind a link, which others have hashed: neither is out of date any more.
+    #[inline]
+    pub fn renew(&mut self, link: Link, node: Node, digest: Digest) {
+        self.words[node.0] &= !STALE;
+        let link = chunk_mut::<5>(&mut self.words, Node(link.0));
+        link[0] &= !STALE;
+        link[1..].copy_from_slice(&digest.0);
+    }
+
     /// Hashes whatever is out of date under a link, the link's own digest last; gives it.
     pub fn rehash(&mut self, link: Link) -> Digest {
         if self.is_stale(link) {

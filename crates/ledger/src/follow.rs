@@ -3,34 +3,67 @@
 //! The events of a command say everything that happens to orders; what they do not repeat is what the order was entered with,
 //! and that is in the command. So no book is needed to know the state.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::HashMap;
 
+use proofbook_commitment::store::Node;
 use proofbook_transition::Observer;
 use proofbook_types::{
     Action, Command, Counters, Event, NewOrder, Order, OrderId, Price, Quantity, Queue,
     RejectReason,
 };
 
+use crate::folded_hash::FoldedHash;
+
+/// An order that lives or is still in the tries.
+#[derive(Clone, Debug)]
+struct Slot {
+    order: Order,
+    is_live: bool,
+    /// Whether it is in the list of changes.
+    is_changed: bool,
+    /// Where the tries have the order, as it was at the end of the last batch.
+    committed: Option<Node>,
+}
+
 /// Follows a market event by event.
+///
+/// An order that comes and goes between two batches leaves nothing behind: its slot is free again at once.
 #[derive(Clone, Debug)]
 pub struct Follower {
     counters: Counters,
-    orders: HashMap<OrderId, Order>,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// Slots by id, of all orders that live or are in the tries.
+    places: HashMap<OrderId, u32, FoldedHash>,
     /// The order that stands in no queue at the moment: a new one, a replaced or a triggered one.
     incoming: Option<Order>,
-    /// Ids of orders that changed since they were last asked for.
-    changed: HashSet<OrderId>,
+    /// Slots of orders that came, went or changed since the last batch.
+    changed: Vec<u32>,
 }
 
 impl Follower {
-    /// Follows a market from a state on.
-    pub fn new(counters: Counters, orders: impl IntoIterator<Item = Order>) -> Self {
+    /// Follows a market without orders from a state on.
+    pub(crate) fn new(counters: Counters) -> Self {
         Follower {
-            counters,
-            orders: orders.into_iter().map(|order| (order.id, order)).collect(),
+            counters: Counters {
+                orders: 0,
+                open_quantity: [0; 2],
+                ..counters
+            },
+            slots: Vec::new(),
+            free: Vec::new(),
+            places: HashMap::default(),
             incoming: None,
-            changed: HashSet::new(),
+            changed: Vec::new(),
         }
+    }
+
+    /// Adds an order that lived before this one began to follow the market.
+    pub(crate) fn add(&mut self, order: Order) {
+        self.counters.orders += 1;
+        *self.side_sum(&order) += order.open().0;
+        self.put(order);
     }
 
     /// What the market counts.
@@ -40,19 +73,78 @@ impl Follower {
 
     /// The live order with an id.
     pub fn order(&self, id: OrderId) -> Option<&Order> {
-        self.orders.get(&id)
+        self.live(id).map(|slot| &self.slots[slot as usize].order)
     }
 
-    /// Takes the ids of all orders that came, went or changed since the last call, lowest first.
-    pub fn take_changed(&mut self) -> Vec<OrderId> {
-        let mut ids: Vec<OrderId> = self.changed.drain().collect();
-        ids.sort_unstable();
-        ids
+    /// Takes the orders that came, went or changed since the last call, by id. `bring_up` is given where the tries have an order and what it
+    /// is now, if it lives; it says where they have it then.
+    pub(crate) fn take_changed(
+        &mut self,
+        mut bring_up: impl FnMut(Option<Node>, Option<&Order>) -> Option<Node>,
+    ) {
+        let mut changed = core::mem::take(&mut self.changed);
+        changed.sort_unstable_by_key(|&slot| self.slots[slot as usize].order.id);
+        for place in changed.drain(..) {
+            let slot = &mut self.slots[place as usize];
+            slot.is_changed = false;
+            let was_committed = slot.committed.is_some();
+            slot.committed = bring_up(slot.committed, slot.is_live.then_some(&slot.order));
+            if was_committed && !slot.is_live {
+                self.places.remove(&slot.order.id);
+                self.free.push(place);
+            }
+        }
+        self.changed = changed;
     }
 
-    fn change(&mut self, id: OrderId) -> &mut Order {
-        self.changed.insert(id);
-        self.orders.get_mut(&id).expect("the order is live")
+    fn live(&self, id: OrderId) -> Option<u32> {
+        let slot = *self.places.get(&id)?;
+        self.slots[slot as usize].is_live.then_some(slot)
+    }
+
+    /// Gives a new live order its slot: the one of an order with its id that is gone but still in the tries, if there is one.
+    fn put(&mut self, order: Order) {
+        let entry = match self.places.entry(order.id) {
+            Entry::Occupied(entry) => *entry.get(),
+            Entry::Vacant(entry) => {
+                let place = self.free.pop().unwrap_or_else(|| {
+                    self.slots.push(Slot {
+                        order,
+                        is_live: false,
+                        is_changed: false,
+                        committed: None,
+                    });
+                    u32::try_from(self.slots.len() - 1).expect("a market has less than 2^32 orders")
+                });
+                *entry.insert(place)
+            }
+        };
+        let slot = &mut self.slots[entry as usize];
+        assert!(!slot.is_live, "{} is live already", order.id);
+        slot.order = order;
+        slot.is_live = true;
+        self.mark(entry);
+    }
+
+    fn mark(&mut self, place: u32) {
+        let slot = &mut self.slots[place as usize];
+        if !slot.is_changed {
+            slot.is_changed = true;
+            self.changed.push(place);
+        }
+    }
+
+    fn change(&mut self, place: u32) -> &mut Order {
+        self.mark(place);
+        &mut self.slots[place as usize].order
+    }
+
+    fn live_or_panic(&self, id: OrderId) -> u32 {
+        self.live(id).expect("the order is live")
+    }
+
+    fn is_incoming(&self, id: OrderId) -> bool {
+        self.incoming.is_some_and(|order| order.id == id)
     }
 
     fn side_sum(&mut self, order: &Order) -> &mut u64 {
@@ -78,55 +170,62 @@ impl Follower {
         *self.side_sum(&order) += order.open().0;
         self.counters.next_priority = priority + 1;
         self.counters.orders += 1;
-        self.changed.insert(id);
-        self.orders.insert(id, order);
+        self.put(order);
     }
 
-    fn take(&mut self, id: OrderId) -> Order {
-        let order = self.orders.remove(&id).expect("the order is live");
+    fn take(&mut self, place: u32) -> Order {
+        self.mark(place);
+        let slot = &mut self.slots[place as usize];
+        slot.is_live = false;
+        let order = slot.order;
+        if slot.committed.is_none() {
+            self.places.remove(&order.id);
+            self.free.push(place);
+        }
         *self.side_sum(&order) -= order.open().0;
         self.counters.orders -= 1;
-        self.changed.insert(id);
         order
     }
 
     /// A trade: an order without a place has only its filled quantity to count.
     fn fill(&mut self, id: OrderId, quantity: Quantity) {
-        if !self.orders.contains_key(&id) {
-            let order = self.incoming.as_mut().filter(|order| order.id == id);
-            order.expect("a taker is incoming or live").filled.0 += quantity.0;
+        if let Some(order) = self.incoming.as_mut().filter(|order| order.id == id) {
+            order.filled.0 += quantity.0;
             return;
         }
-        let order = self.change(id);
+        let place = self.live_or_panic(id);
+        let order = self.change(place);
         order.displayed.0 -= quantity.0;
         order.filled.0 += quantity.0;
         let order = *order;
         *self.side_sum(&order) -= quantity.0;
         if order.open().is_zero() {
-            self.take(id);
+            self.take(place);
         }
     }
 
     fn refresh(&mut self, id: OrderId, displayed: Quantity, hidden: Quantity, priority: u64) {
         self.counters.next_priority = priority + 1;
-        let order = self.change(id);
+        let place = self.live_or_panic(id);
+        let order = self.change(place);
         order.displayed = displayed;
         order.hidden = hidden;
         order.priority = priority;
     }
 
     fn trigger(&mut self, id: OrderId) {
-        let mut order = if self.orders.contains_key(&id) {
-            self.take(id)
-        } else {
+        let mut order = if self.is_incoming(id) {
             self.incoming.take().expect("an incoming order triggers")
+        } else {
+            let place = self.live_or_panic(id);
+            self.take(place)
         };
         order.stop_price = None;
         self.incoming = Some(order);
     }
 
-    fn lower(&mut self, id: OrderId, quantity: Quantity) {
-        let order = self.change(id);
+    fn lower(&mut self, place: u32, quantity: Quantity) {
+        let order = self.change(place);
         let from_hidden = quantity.min(order.hidden);
         order.hidden.0 -= from_hidden.0;
         order.displayed.0 -= quantity.0 - from_hidden.0;
@@ -141,12 +240,13 @@ impl Follower {
         else {
             panic!("only a replace replaces; received {command:?}");
         };
+        let place = self.live_or_panic(id);
         if kept_priority {
-            let before = self.change(id).open();
-            self.lower(id, Quantity(before.0 - open.0));
+            let before = self.slots[place as usize].order.open();
+            self.lower(place, Quantity(before.0 - open.0));
             return;
         }
-        let mut order = self.take(id);
+        let mut order = self.take(place);
         let or = |new: Option<Price>, old| new.or(old);
         order.price = or(price, order.price);
         order.stop_price = or(stop_price, order.stop_price);
@@ -207,15 +307,17 @@ impl Observer for Follower {
                 order_id, quantity, ..
             } => {
                 // What an incoming order loses is in no queue.
-                if self.orders.contains_key(&order_id) {
-                    self.lower(order_id, quantity);
+                if !self.is_incoming(order_id) {
+                    let place = self.live_or_panic(order_id);
+                    self.lower(place, quantity);
                 }
             }
             Event::Cancelled { order_id, .. } | Event::Expired { order_id, .. } => {
-                if self.orders.contains_key(&order_id) {
-                    self.take(order_id);
-                } else {
+                if self.is_incoming(order_id) {
                     self.incoming = None;
+                } else {
+                    let place = self.live_or_panic(order_id);
+                    self.take(place);
                 }
             }
             Event::Replaced {
@@ -246,5 +348,98 @@ fn entered(new: &NewOrder) -> Order {
         time_in_force: new.time_in_force,
         post_only: new.post_only,
         self_trade: new.self_trade,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proofbook_types::{AccountId, OrderKind, Phase, SelfTradePrevention, Side, TimeInForce};
+
+    fn entry(id: u64) -> Command {
+        Command {
+            time: proofbook_types::Timestamp(1),
+            action: Action::New(NewOrder {
+                order_id: OrderId(id),
+                account: AccountId::NONE,
+                side: Side::Buy,
+                quantity: Quantity(1),
+                kind: OrderKind::Limit { price: Price(5) },
+                time_in_force: TimeInForce::GoodTillCancel,
+                post_only: false,
+                display: None,
+                self_trade: SelfTradePrevention::Allow,
+            }),
+        }
+    }
+
+    fn enter(follower: &mut Follower, id: u64, priority: u64) {
+        let command = entry(id);
+        follower.command(&command);
+        let accepted = Event::Accepted {
+            order_id: OrderId(id),
+            account: AccountId::NONE,
+            side: Side::Buy,
+            price: Some(Price(5)),
+            quantity: Quantity(1),
+        };
+        follower.event(&command, accepted);
+        let placed = Event::Placed {
+            order_id: OrderId(id),
+            queue: Queue::Bids,
+            price: Price(5),
+            displayed: Quantity(1),
+            hidden: Quantity::ZERO,
+            priority,
+        };
+        follower.event(&command, placed);
+    }
+
+    fn expire(follower: &mut Follower, id: u64) {
+        let command = entry(id);
+        let expired = Event::Expired {
+            order_id: OrderId(id),
+            quantity: Quantity(1),
+        };
+        follower.event(&command, expired);
+    }
+
+    /// What the tries are told: where they have the order, and the priority of what it is now.
+    fn changes(follower: &mut Follower, place: Option<Node>) -> Vec<(Option<Node>, Option<u64>)> {
+        let mut told = Vec::new();
+        follower.take_changed(|old, new| {
+            told.push((old, new.map(|order| order.priority)));
+            new.and(place)
+        });
+        told.retain(|change| *change != (None, None));
+        told
+    }
+
+    #[test]
+    fn only_net_changes_are_told() {
+        let mut follower = Follower::new(Counters::start(Phase::Continuous));
+        enter(&mut follower, 7, 1);
+        expire(&mut follower, 7);
+        assert_eq!(changes(&mut follower, None), [], "it came and went");
+        assert_eq!(follower.slots.len(), follower.free.len());
+
+        enter(&mut follower, 7, 2);
+        expire(&mut follower, 7);
+        enter(&mut follower, 8, 3);
+        let place = Some(Node(99));
+        assert_eq!(changes(&mut follower, place), [(None, Some(3))]);
+
+        // An id that is taken again: the tries still have the order before.
+        expire(&mut follower, 8);
+        enter(&mut follower, 9, 4);
+        enter(&mut follower, 8, 5);
+        expire(&mut follower, 9);
+        assert_eq!(changes(&mut follower, place), [(place, Some(5))]);
+
+        expire(&mut follower, 8);
+        assert_eq!(changes(&mut follower, None), [(place, None)]);
+        assert_eq!(follower.counters().orders, 0);
+        assert!(follower.places.is_empty());
+        assert_eq!(follower.slots.len(), follower.free.len());
     }
 }

@@ -2,25 +2,19 @@
 
 use proofbook_book::Book;
 use proofbook_commitment::maps::{map_link, ROOT_WORDS};
-use proofbook_commitment::store::{closed_link, Complete, Link, Recorder};
+use proofbook_commitment::node::Preimage;
+use proofbook_commitment::store::{closed_link, Complete, Link, Node, Recorder};
 use proofbook_commitment::{
-    node, Digest, Header, Map, Maps, OrderWords, Permutation, PublicValues, Store, MAPS,
+    node, Digest, Header, Maps, OrderWords, Permutation, PublicValues, Store, Tag, MAPS,
 };
 use proofbook_matching::MatchingEngine;
-use proofbook_transition::{apply, BatchInput};
-use proofbook_types::{Command, MarketConfig, Order, OrderId, Queue};
+use proofbook_poseidon2_simd::{Kernel, Preimages};
+use proofbook_transition::{apply, BatchInput, Observer};
+use proofbook_types::{Command, MarketConfig, Order, Queue};
 
 use crate::follow::Follower;
-
-const ALL_MAPS: [Map; MAPS] = [
-    Map::Bids,
-    Map::Asks,
-    Map::BuyStops,
-    Map::SellStops,
-    Map::Ids,
-    Map::Expiries,
-    Map::Accounts,
-];
+use crate::layers::{Layers, ALL_MAPS};
+use crate::record::{ListRoots, Record};
 
 /// Every node of a market's committed state.
 #[derive(Clone, Debug)]
@@ -31,6 +25,10 @@ pub struct Ledger<P> {
     maps: Maps<P, Complete>,
     /// Number of the last batch.
     batch: u64,
+    /// The state root after it.
+    root: Digest,
+    kernel: Kernel,
+    layers: Layers,
 }
 
 /// A batch ready to be proven.
@@ -47,6 +45,26 @@ pub struct Sealed {
 fn order_words(order: &Order) -> OrderWords {
     let [words @ .., _] = order.words();
     words
+}
+
+/// The state root, as [`Header::state_root`] gives it.
+fn state_root(kernel: Kernel, header: &Header) -> Digest {
+    let mut blocks = [[0; 4]; 1 + MAPS + 2];
+    blocks[0] = header.config.0;
+    for (block, root) in blocks[1..].iter_mut().zip(header.roots) {
+        *block = root.0;
+    }
+    blocks[1 + MAPS..].copy_from_slice(&node::seven(&header.counters.words()));
+    let mut preimages = [Preimages::default(), Preimages::default()];
+    preimages[0].set(
+        0,
+        &Preimage {
+            tag: Tag::State,
+            parameter: 0,
+            blocks,
+        },
+    );
+    kernel.hash_two(&preimages, 1)[0].get(0)
 }
 
 impl<P: Permutation> Ledger<P> {
@@ -77,19 +95,28 @@ impl<P: Permutation> Ledger<P> {
     }
 
     fn of(config: MarketConfig, header: Header, orders: Vec<Order>) -> Self {
-        let mut maps = Maps::new(Store::new(vec![0; ROOT_WORDS], Complete));
-        for order in &orders {
-            maps.insert(&order_words(order));
+        let maps = Maps::new(Store::new(vec![0; ROOT_WORDS], Complete));
+        let mut follower = Follower::new(header.counters);
+        for order in orders {
+            follower.add(order);
         }
         let mut ledger = Ledger {
             config,
-            follower: Follower::new(header.counters, orders),
+            follower,
             header,
             maps,
             batch: 0,
+            root: Digest::EMPTY,
+            kernel: Kernel::detect(),
+            layers: Layers::default(),
         };
-        ledger.header.roots = ledger.maps.roots();
+        ledger.hash();
         ledger
+    }
+
+    /// Lets a certain instruction set do the hashing; without this, the fastest one that the machine has does.
+    pub fn use_kernel(&mut self, kernel: Kernel) {
+        self.kernel = kernel;
     }
 
     /// The header after the last batch.
@@ -104,7 +131,7 @@ impl<P: Permutation> Ledger<P> {
 
     /// The state root after the last batch.
     pub fn root(&self) -> Digest {
-        self.header.state_root::<P>()
+        self.root
     }
 
     /// Number of the last batch.
@@ -117,36 +144,61 @@ impl<P: Permutation> Ledger<P> {
         &mut self.follower
     }
 
-    /// Ends a batch: brings the tries up to the events that came, each changed order once, and hashes what that touched.
-    pub fn commit(&mut self) -> Digest {
-        for id in self.follower.take_changed() {
-            self.bring_up(id);
-        }
-        self.header.roots = self.maps.roots();
-        self.header.counters = *self.follower.counters();
-        self.batch += 1;
-        self.root()
+    /// Brings the tries up to what was followed, each changed order once, without hashing anything. [`commit`](Self::commit) does it, if
+    /// nobody has.
+    pub fn settle(&mut self) {
+        let maps = &mut self.maps;
+        self.follower
+            .take_changed(|old, new| bring_up(maps, old, new));
     }
 
-    fn bring_up(&mut self, id: OrderId) {
-        let old = self.maps.find(id.0);
-        let new = self.follower.order(id).map(order_words);
-        match (old, new) {
-            (None, None) => {}
-            (Some(old), None) => self.maps.remove(old),
-            (None, Some(new)) => self.maps.insert(&new),
-            (Some(old), Some(new)) => {
-                let mut words = self.maps.order(old);
-                // Displayed, hidden and filled quantity change in place; anything else moves the order.
-                words[5..7].copy_from_slice(&new[5..7]);
-                words[8] = new[8];
-                if words == new {
-                    self.maps.set_quantities(old, new[5], new[6], new[8]);
-                } else {
-                    self.maps.remove(old);
-                    self.maps.insert(&new);
-                }
+    /// Ends a batch: brings the tries up to what was followed and hashes what that touched, each node once.
+    pub fn commit(&mut self) -> Digest {
+        self.hash();
+        self.batch += 1;
+        self.root
+    }
+
+    fn hash(&mut self) {
+        self.settle();
+        self.header.roots = self.layers.rehash(self.kernel, &mut self.maps);
+        self.header.counters = *self.follower.counters();
+        self.root = state_root(self.kernel, &self.header);
+    }
+
+    /// Follows what a market did.
+    pub fn follow(&mut self, record: &Record) {
+        for (command, events) in record.iter() {
+            self.follower.command(command);
+            for &event in events {
+                self.follower.event(command, event);
             }
+        }
+    }
+
+    /// Follows a batch, ends it, and gives what a proof of it would say.
+    ///
+    /// No command may have come since the last batch ended.
+    pub fn close(&mut self, record: &Record) -> PublicValues {
+        let (before, previous_root) = (self.header.counters, self.root);
+        self.follow(record);
+        self.commit();
+        let after = &self.header.counters;
+        let ListRoots { commands, events } = record.roots(self.kernel);
+        PublicValues {
+            market: self.config.market,
+            config: self.header.config,
+            batch: self.batch,
+            first_sequence: before.sequence + 1,
+            last_sequence: after.sequence,
+            clock_before: before.clock.0,
+            clock_after: after.clock.0,
+            previous_root,
+            new_root: self.root,
+            commands: record.commands().len() as u64,
+            command_root: commands,
+            events: record.events().len() as u64,
+            event_root: events,
         }
     }
 
@@ -188,6 +240,10 @@ impl<P: Permutation> Ledger<P> {
         }
     }
 
+    pub(crate) fn maps(&self) -> &Maps<P, Complete> {
+        &self.maps
+    }
+
     /// Checks the tries against the orders, at any cost.
     ///
     /// # Errors
@@ -195,4 +251,27 @@ impl<P: Permutation> Ledger<P> {
     pub fn check(&self) -> Result<(), String> {
         self.maps.check(self.header.counters.orders as usize)
     }
+}
+
+/// Brings one order up: where the tries have it, what it is now; gives where they have it then.
+fn bring_up<P: Permutation>(
+    maps: &mut Maps<P, Complete>,
+    old: Option<Node>,
+    new: Option<&Order>,
+) -> Option<Node> {
+    let new = new.map(order_words);
+    if let Some(old) = old {
+        if let Some(new) = new {
+            let mut words = maps.order(old);
+            // Displayed, hidden and filled quantity change in place; anything else moves the order.
+            words[5..7].copy_from_slice(&new[5..7]);
+            words[8] = new[8];
+            if words == new {
+                maps.set_quantities(old, new[5], new[6], new[8]);
+                return Some(old);
+            }
+        }
+        maps.remove(old);
+    }
+    new.map(|new| maps.insert(&new))
 }

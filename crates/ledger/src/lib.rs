@@ -6,9 +6,17 @@
 #![forbid(unsafe_code)]
 
 pub mod file;
+mod folded_hash;
 mod follow;
+mod layers;
 mod ledger;
+mod record;
+mod shown;
+mod wide;
 
 pub use file::BatchFileError;
 pub use follow::Follower;
 pub use ledger::{Ledger, Sealed};
+pub use proofbook_poseidon2_simd::Kernel;
+pub use record::{ListRoots, Record};
+pub use shown::Question;
