@@ -48,7 +48,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "capi": MARKET | {"engine", "journal"},
     "harness": MARKET,
     "prover": frozenset({"types", "book", "matching", "commitment", "ledger", "workload"}),
-    "python": RING | {"bench", "engine", "journal", "ledger", "poseidon2-simd", "replay", "run", "verifier", "workload"},
+    "python": RING
+    | {"bench", "engine", "journal", "ledger", "poseidon2-simd", "replay", "run", "verifier", "workload"},
 }
 """Which crates of the workspace each may import."""
 

@@ -1,4 +1,4 @@
-"""The command line: ``proofbook run``, ``replay``, ``recover``, ``generate``, ``convert``, ``info``, ``bench``."""
+"""The command line: ``proofbook run``, ``replay``, ``recover``, ``generate``, ``prove``, ``verify`` and others."""
 
 from __future__ import annotations
 
