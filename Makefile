@@ -29,8 +29,8 @@ setup: $(VENV)/.stamp-native ## Prepare .venv with everything: .venv/bin/proofbo
 $(VENV)/.stamp-tools:
 	@command -v $(PYTHON) >/dev/null || { echo "proofbook needs Python 3.11 or newer: $(PYTHON) was not found." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "proofbook needs Python 3.11 or newer: $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another with PYTHON=..." >&2; exit 1; }
-	@command -v cargo >/dev/null || { echo "proofbook needs Rust 1.89 or newer: cargo was not found. See https://rustup.rs" >&2; exit 1; }
-	@cargo --version | awk -F'[ .]' '{ exit !($$2 > 1 || $$3 >= 89) }' || { echo "proofbook needs Rust 1.89 or newer: this is $$(cargo --version). Update it: https://rustup.rs" >&2; exit 1; }
+	@command -v cargo >/dev/null || { echo "proofbook needs Rust 1.92 or newer: cargo was not found. See https://rustup.rs" >&2; exit 1; }
+	@cargo --version | awk -F'[ .]' '{ exit !($$2 > 1 || $$3 >= 92) }' || { echo "proofbook needs Rust 1.92 or newer: this is $$(cargo --version). Update it: https://rustup.rs" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "proofbook needs Python's venv module, which $(PYTHON) lacks (Debian: python3-venv)." >&2; exit 1; }
 	@touch $@
 

@@ -40,6 +40,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "transition": frozenset({"types", "book", "matching", "commitment"}),
     "poseidon2-simd": frozenset({"commitment"}),
     "ledger": frozenset({"types", "book", "matching", "commitment", "transition", "poseidon2-simd"}),
+    "verifier": frozenset({"types", "commitment"}),
     "workload": frozenset({"types"}),
     "journal": frozenset({"types"}),
     "engine": frozenset({"types", "book", "matching", "journal"}),
@@ -50,7 +51,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "capi": MARKET | {"engine", "journal"},
     "harness": MARKET,
     "prover": frozenset({"types", "book", "matching", "commitment", "ledger", "workload"}),
-    "python": RING | {"bench", "engine", "journal", "ledger", "poseidon2-simd", "replay", "run", "workload"},
+    "python": RING
+    | {"bench", "engine", "journal", "ledger", "poseidon2-simd", "replay", "run", "verifier", "workload"},
 }
 """Which crates of the workspace each may import."""
 
@@ -60,6 +62,8 @@ DEVELOPMENT_ONLY = frozenset({"testkit"})
 OWNERS: Mapping[str, frozenset[str]] = {
     "pyo3": frozenset({"python"}),
     "pyo3-arrow": frozenset({"python"}),
+    "sp1-verifier": frozenset({"verifier"}),
+    "sp1-recursion-executor": frozenset({"verifier"}),
 }
 """Outside crates that only these may import."""
 

@@ -22,7 +22,8 @@ Traceback (most recent call last):
     ...
 proofbook.errors.TickError: price must be a multiple of 0.01; received 100.105
 
-Whole tables of commands go through ``Book.apply``; the rules are in ``docs/RULES.md``.
+Whole tables of commands go through ``Book.apply``; the rules are in ``docs/RULES.md``. Proofs of batches are checked by
+``verify`` and ``verify_chain``.
 """
 
 from __future__ import annotations
@@ -31,9 +32,13 @@ from typing import TYPE_CHECKING
 
 from proofbook.errors import (
     BrokenInvariantError,
+    ChainError,
     InputError,
+    InvalidProofError,
     JournalError,
     ProofbookError,
+    ProofError,
+    ProofFormatError,
     ProverError,
     RejectedError,
     ReplayError,
@@ -45,6 +50,7 @@ if TYPE_CHECKING:
         Accepted,
         Book,
         Cancelled,
+        Chain,
         Depth,
         Event,
         Events,
@@ -53,6 +59,7 @@ if TYPE_CHECKING:
         Order,
         PhaseChanged,
         Placed,
+        PublicValues,
         QueuePlace,
         Reduced,
         Refreshed,
@@ -62,7 +69,10 @@ if TYPE_CHECKING:
         Trade,
         Triggered,
         Uncrossed,
+        market_config,
+        program_key,
     )
+    from proofbook.verifying import verify, verify_chain
 
     __version__: str
 
@@ -71,18 +81,24 @@ __all__ = [
     "Book",
     "BrokenInvariantError",
     "Cancelled",
+    "Chain",
+    "ChainError",
     "Depth",
     "Event",
     "Events",
     "Expired",
     "InputError",
+    "InvalidProofError",
     "JournalError",
     "Level",
     "Order",
     "PhaseChanged",
     "Placed",
+    "ProofError",
+    "ProofFormatError",
     "ProofbookError",
     "ProverError",
+    "PublicValues",
     "QueuePlace",
     "Reduced",
     "Refreshed",
@@ -96,6 +112,10 @@ __all__ = [
     "Triggered",
     "Uncrossed",
     "__version__",
+    "market_config",
+    "program_key",
+    "verify",
+    "verify_chain",
 ]
 
 
@@ -105,6 +125,10 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         value: object = version("proofbook")
+    elif name in ("verify", "verify_chain"):
+        from proofbook import verifying
+
+        value = getattr(verifying, name)
     elif name in __all__:
         from proofbook import _core
 

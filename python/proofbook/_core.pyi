@@ -29,6 +29,7 @@ __all__ = [
     "Accepted",
     "Book",
     "Cancelled",
+    "Chain",
     "Depth",
     "Event",
     "Events",
@@ -37,6 +38,7 @@ __all__ = [
     "Order",
     "PhaseChanged",
     "Placed",
+    "PublicValues",
     "QueuePlace",
     "RawMarket",
     "Reduced",
@@ -53,10 +55,13 @@ __all__ = [
     "convert",
     "generate",
     "journal",
+    "market_config",
     "order_flow",
+    "program_key",
     "recover",
     "replay",
     "time_loops",
+    "verify_proof",
 ]
 
 @disjoint_base
@@ -897,6 +902,120 @@ class Sealer:
     @property
     def root(self) -> str:
         """The state root after the last batch, in hexadecimal."""
+
+@final
+class PublicValues:
+    """What a proof proves of a batch. Only `verify` makes one; digests are 64 lower-case hexadecimal digits."""
+
+    @property
+    def mode(self) -> Literal["core", "compressed"]:
+        """The kind of the proof that was checked."""
+    @property
+    def market(self) -> int:
+        """Number of the market."""
+    @property
+    def config(self) -> str:
+        """Hash of the market's configuration."""
+    @property
+    def batch(self) -> int:
+        """Number of the batch; the first of a market is 1."""
+    @property
+    def first_sequence(self) -> int:
+        """Sequence of the first command."""
+    @property
+    def last_sequence(self) -> int:
+        """Sequence of the last command."""
+    @property
+    def clock_before(self) -> int:
+        """The clock before the batch, nanoseconds."""
+    @property
+    def clock_after(self) -> int:
+        """The clock after the batch, nanoseconds."""
+    @property
+    def previous_root(self) -> str:
+        """The state root before the batch."""
+    @property
+    def new_root(self) -> str:
+        """The state root after the batch."""
+    @property
+    def commands(self) -> int:
+        """Number of commands."""
+    @property
+    def command_root(self) -> str:
+        """Root of the list of commands."""
+    @property
+    def events(self) -> int:
+        """Number of events."""
+    @property
+    def event_root(self) -> str:
+        """Root of the list of events."""
+    def encode(self) -> bytes:
+        """Their 232 bytes, as `docs/COMMITMENT.md` has them."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Chain:
+    """Proven batches of one market, each the next one after the other. `verify_chain` keeps one for you."""
+
+    @staticmethod
+    def from_genesis(config: bytes) -> Chain:
+        """A chain without a batch yet, from the empty state of the market with this encoded configuration.
+
+        Raises:
+            InputError: bytes that encode no configuration.
+        """
+    @staticmethod
+    def before(values: PublicValues) -> Chain:
+        """A chain without a batch yet, from the state before a batch, which is taken on trust.
+
+        Raises:
+            ChainError: values with number or sequence 0, which no batch has.
+        """
+    @staticmethod
+    def after(values: PublicValues) -> Chain:
+        """A chain without a batch yet, from the state after a batch."""
+    def extend(self, values: PublicValues) -> None:
+        """Take the next batch. After an error the chain is as before.
+
+        Raises:
+            ChainError: the batch does not follow; the message says in what.
+        """
+    @property
+    def batches(self) -> int:
+        """Number of batches."""
+    @property
+    def batch(self) -> int:
+        """Number of the last batch."""
+    @property
+    def sequence(self) -> int:
+        """Sequence of the last command."""
+    @property
+    def root(self) -> str:
+        """The state root after the last batch."""
+    @property
+    def is_from_genesis(self) -> bool:
+        """Whether the chain was started at the empty state of a known configuration."""
+
+def verify_proof(proof: str | Path | bytes) -> PublicValues:
+    """Check a proof file, given as a path or as bytes. See `proofbook.verify`.
+
+    Raises:
+        ProofFormatError: it is no proof file, or one of a kind that is not checked here.
+        InvalidProofError: the proof does not hold.
+    """
+
+def program_key() -> str:
+    """The key of the program whose proofs are accepted: 64 lower-case hexadecimal digits."""
+
+def market_config(path: str | Path) -> bytes:
+    """The encoded configuration, 88 bytes, of the market in a journal, in order flow, or in a file of just that.
+
+    Raises:
+        InputError: 88 bytes that encode no configuration.
+        JournalError: a folder that is no journal.
+        ReplayError: a file that cannot be read as order flow.
+    """
 
 def replay(
     paths: Sequence[str | Path],

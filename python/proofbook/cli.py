@@ -1,4 +1,4 @@
-"""The command line: ``proofbook run``, ``replay``, ``recover``, ``generate``, ``convert``, ``info``, ``bench``."""
+"""The command line: ``proofbook run``, ``replay``, ``recover``, ``generate``, ``prove``, ``verify`` and others."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from proofbook.bench import register as register_bench
 from proofbook.console import EXIT_CHECK_FAILED, EXIT_DEFECT, EXIT_INPUT, EXIT_INTERRUPTED
 from proofbook.errors import BrokenInvariantError, ProofbookError
 from proofbook.proof_commands import register as register_proofs
+from proofbook.verify_command import register as register_verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -221,6 +222,7 @@ def info(as_json: Json = False) -> None:
 
 register_bench(app)
 register_proofs(app)
+register_verify(app)
 
 
 def main() -> None:

@@ -9,6 +9,10 @@
     ├── ReplayError                         a file of market data that cannot be read
     ├── JournalError                        a journal that is damaged or cannot be written
     ├── ProverError                         a batch that cannot be run or proven, or no prover
+    ├── ProofError                          a proof that does not show what it should; always one of these:
+    │   ├── ProofFormatError                bytes that are no proof file, or a kind of proof that is checked elsewhere
+    │   ├── InvalidProofError               a proof that does not hold: altered, of other values, of another program
+    │   └── ChainError                      proven batches that do not follow each other
     └── BrokenInvariantError                a defect in proofbook itself
 
 A command that the market refuses is not an exception: it is a ``Rejected`` event with a reason.
@@ -51,6 +55,22 @@ class JournalError(ProofbookError):
 
 class ProverError(ProofbookError):
     """A batch that cannot be run or proven, or a prover that is not there."""
+
+
+class ProofError(ProofbookError):
+    """A proof, or a chain of them, that does not show what it should: take the batch as unproven."""
+
+
+class ProofFormatError(ProofError):
+    """Bytes that are no proof file, or a kind of proof that is not checked here."""
+
+
+class InvalidProofError(ProofError):
+    """A proof that does not hold: altered, about other public values, or of another program."""
+
+
+class ChainError(ProofError):
+    """Proven batches that do not follow each other; the message says in what they differ."""
 
 
 class BrokenInvariantError(ProofbookError):

@@ -8,6 +8,9 @@ import_exception!(proofbook.errors, TickError);
 import_exception!(proofbook.errors, RejectedError);
 import_exception!(proofbook.errors, ReplayError);
 import_exception!(proofbook.errors, JournalError);
+import_exception!(proofbook.errors, ProofFormatError);
+import_exception!(proofbook.errors, InvalidProofError);
+import_exception!(proofbook.errors, ChainError);
 import_exception!(proofbook.errors, BrokenInvariantError);
 
 /// Bytes that decode to nothing.

@@ -19,6 +19,7 @@ mod event_writer;
 mod events;
 mod market;
 mod order_flow;
+mod proofs;
 mod raw_market;
 mod scale;
 mod sealing;
@@ -44,6 +45,8 @@ mod _core {
     use crate::events::{EventObject, Events};
     #[pymodule_export]
     use crate::order_flow::order_flow;
+    #[pymodule_export]
+    use crate::proofs::{market_config, program_key, verify_proof, ChainView, PublicValuesView};
     #[pymodule_export]
     use crate::raw_market::RawMarket;
     #[pymodule_export]

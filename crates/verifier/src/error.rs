@@ -1,0 +1,180 @@
+//! Why a file proves nothing.
+
+use std::error::Error;
+use std::fmt;
+
+use proofbook_commitment::poseidon2::ORDER;
+use proofbook_commitment::public::PUBLIC_VERSION;
+use proofbook_commitment::{PublicValues, PUBLIC_BYTES};
+
+use crate::format::FormatError;
+use crate::key::ProgramKey;
+use crate::COMPRESSED_BYTES_MAX;
+
+/// The words of the public values that are digests, by the place of their first word.
+const DIGESTS: [(usize, &str); 5] = [
+    (2, "configuration"),
+    (11, "previous root"),
+    (15, "new root"),
+    (20, "root of the commands"),
+    (25, "root of the events"),
+];
+
+/// Why bytes are no public values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ValuesError {
+    /// Another version of the encoding.
+    Version {
+        /// The version.
+        received: u64,
+    },
+    /// A digest with an element that is not below the field's order.
+    Digest {
+        /// Which digest.
+        what: &'static str,
+        /// The element.
+        received: u32,
+    },
+}
+
+impl fmt::Display for ValuesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ValuesError::Version { received } => {
+                write!(
+                    f,
+                    "public values: expected version {PUBLIC_VERSION}; received {received}"
+                )
+            }
+            ValuesError::Digest { what, received } => write!(
+                f,
+                "public values: {what}: expected elements below {ORDER}; received {received}"
+            ),
+        }
+    }
+}
+
+impl Error for ValuesError {}
+
+/// The public values with exactly this encoding.
+pub(crate) fn decode_values(bytes: &[u8; PUBLIC_BYTES]) -> Result<PublicValues, ValuesError> {
+    match PublicValues::decode(bytes) {
+        Some(values) => Ok(values),
+        None => Err(fault(bytes)),
+    }
+}
+
+/// What is wrong with bytes that are no public values.
+fn fault(bytes: &[u8; PUBLIC_BYTES]) -> ValuesError {
+    let element = |at: usize| {
+        let mut element = [0; 4];
+        element.copy_from_slice(&bytes[4 * at..][..4]);
+        u32::from_le_bytes(element)
+    };
+    for (word, what) in DIGESTS {
+        let elements = (2 * word..2 * word + 8).map(element);
+        if let Some(received) = elements.into_iter().find(|&element| element >= ORDER) {
+            return ValuesError::Digest { what, received };
+        }
+    }
+    ValuesError::Version {
+        received: u64::from(element(0)) | u64::from(element(1)) << 32,
+    }
+}
+
+/// Why a file proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// It is no proof file.
+    Format(FormatError),
+    /// Its public values are none.
+    Values(ValuesError),
+    /// It holds a core proof. Those need the prover's machinery.
+    CoreProof,
+    /// A proof longer than any of its kind.
+    TooLong {
+        /// How long it is.
+        received: u64,
+    },
+    /// The proof's bytes encode none.
+    Undecodable {
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// The proof's bytes are not the encoding of the proof that they decode to.
+    NotCanonical {
+        /// Where the two first differ.
+        offset: u64,
+    },
+    /// The bytes hold another kind of proof than the file says.
+    OtherKind {
+        /// The kind that they hold.
+        received: String,
+    },
+    /// A proof of another program.
+    OtherProgram {
+        /// The program that is pinned.
+        expected: ProgramKey,
+        /// The program that the proof names.
+        received: ProgramKey,
+    },
+    /// A proof about other public values than those in the file.
+    OtherValues,
+    /// A proof that does not hold.
+    Rejected {
+        /// Which check it fails.
+        reason: String,
+    },
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            VerifyError::Format(error) => fmt::Display::fmt(error, f),
+            VerifyError::Values(error) => fmt::Display::fmt(error, f),
+            VerifyError::CoreProof => write!(
+                f,
+                "expected a compressed proof (mode 2); received a core proof (mode 1), which only the prover can check"
+            ),
+            VerifyError::TooLong { received } => write!(
+                f,
+                "expected a compressed proof of at most {COMPRESSED_BYTES_MAX} bytes; received {received}"
+            ),
+            VerifyError::Undecodable { reason } => {
+                write!(f, "expected an encoded proof; received bytes that are none: {reason}")
+            }
+            VerifyError::NotCanonical { offset } => write!(
+                f,
+                "expected the only encoding of the proof; received another, which differs at its byte {offset}"
+            ),
+            VerifyError::OtherKind { received } => {
+                write!(f, "expected a compressed proof; the bytes hold another kind: {received}")
+            }
+            VerifyError::OtherProgram { expected, received } => write!(
+                f,
+                "a proof of another program: expected key {expected}; received {received}"
+            ),
+            VerifyError::OtherValues => write!(
+                f,
+                "the proof is about other public values than those in the file"
+            ),
+            VerifyError::Rejected { reason } => write!(f, "the proof does not hold: {reason}"),
+        }
+    }
+}
+
+impl Error for VerifyError {}
+
+impl From<FormatError> for VerifyError {
+    fn from(error: FormatError) -> Self {
+        VerifyError::Format(error)
+    }
+}
+
+impl From<ValuesError> for VerifyError {
+    fn from(error: ValuesError) -> Self {
+        VerifyError::Values(error)
+    }
+}

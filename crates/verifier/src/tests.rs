@@ -1,0 +1,5 @@
+//! Tests that need what is private: another key than the pinned one, and values that were never proven.
+
+mod chain;
+mod key;
+mod proof;

@@ -1,0 +1,106 @@
+"""Proofs of batches, checked: ``proofbook.verify`` and ``proofbook.verify_chain``.
+
+A proof that holds gives its public values; anything else raises. There is no result to forget to look at.
+
+>>> import proofbook
+>>> proofbook.verify(b"PROOFBK1 and then something else")
+Traceback (most recent call last):
+    ...
+proofbook.errors.ProofFormatError: no proof file: expected at least 264 bytes; received 32
+
+What a proof says and what it does not is in ``docs/VERIFYING.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeAlias
+
+from proofbook._core import Chain, PublicValues, market_config, program_key, verify_proof
+from proofbook.errors import ChainError, InputError, ProofError
+
+__all__ = ["Proof", "Start", "market_config", "program_key", "start_chain", "verify", "verify_chain"]
+
+Proof: TypeAlias = str | Path | bytes
+"""A proof file: its path, or its bytes."""
+
+Start: TypeAlias = bytes | PublicValues | None
+"""Where a chain begins: a market's encoded configuration for its empty state, a batch verified earlier, or unknown."""
+
+
+def verify(proof: Proof) -> PublicValues:
+    """Check a proof against the program of this version of proofbook.
+
+    Args:
+        proof: the path of a proof file, or its bytes.
+
+    Returns:
+        What it proves of its batch. That it is returned says that the proof holds.
+
+    Raises:
+        ProofFormatError: it is no proof file, or one of a kind that is not checked here.
+        InvalidProofError: the proof does not hold.
+        OSError: the file cannot be read.
+    """
+    try:
+        return verify_proof(proof)
+    except ProofError as error:
+        raise _named(error, proof) from None
+
+
+def start_chain(start: Start, first: PublicValues) -> Chain:
+    """A chain without a batch yet.
+
+    Args:
+        start: where it begins.
+        first: its first batch, which says where it begins if nothing else does.
+    """
+    match start:
+        case None:
+            return Chain.before(first)
+        case PublicValues():
+            return Chain.after(start)
+        case bytes():
+            return Chain.from_genesis(start)
+    raise InputError(f"start must be a configuration's bytes, public values or None; received {type(start).__name__}")
+
+
+def verify_chain(proofs: Iterable[Proof], *, start: Start) -> list[PublicValues]:
+    """Check proofs, and that each batch begins where the one before it ended.
+
+    Args:
+        proofs: proof files in the order of their batches, as paths or bytes; at least one.
+        start: what the first batch must follow. The encoded configuration of a market (88 bytes, ``market_config``):
+            its empty state, so that the chain is the whole history. The public values of a batch verified earlier:
+            that batch. `None`: whatever the first proof says, so that only what comes after it is shown.
+
+    Returns:
+        What is proven of each batch.
+
+    Raises:
+        ChainError: a batch does not follow the one before it, or there is none.
+        ProofFormatError: a file is no proof file, or one of a kind that is not checked here.
+        InvalidProofError: a proof does not hold.
+        InputError: a `start` that is none.
+        OSError: a file cannot be read.
+    """
+    chain: Chain | None = None
+    verified = []
+    for proof in proofs:
+        values = verify(proof)
+        try:
+            if chain is None:
+                chain = start_chain(start, values)
+            chain.extend(values)
+        except ChainError as error:
+            raise _named(error, proof) from None
+        verified.append(values)
+    if not verified:
+        raise ChainError("a chain has at least one proof; received none")
+    return verified
+
+
+def _named(error: ProofError, proof: Proof) -> ProofError:
+    """The error with the name of the file in front, where it has one."""
+    return error if isinstance(proof, bytes) else type(error)(f"{proof}: {error}")
