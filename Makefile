@@ -45,15 +45,15 @@ $(VENV)/.stamp-native: $(VENV)/.stamp-python $(rust_sources)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@
 
-run: $(VENV)/.stamp-native ## Replay order flow through the engine and report: a sample, or DATA=path
+run: $(VENV)/.stamp-native $(VENV)/.stamp-executor ## Replay order flow through the engine and report: a sample, or DATA=path
 	@$(BIN)/proofbook run $(if $(DATA),"$(DATA)") --out "$(OUT)"
 
-test: test-rust test-python lint ## Run every test and every check
+test: test-rust test-prover test-python lint ## Run every test and every check
 
 test-rust: $(VENV)/.stamp-tools ## Run the Rust tests
 	cargo test --workspace --quiet
 
-test-python: $(VENV)/.stamp-native ## Run the Python tests
+test-python: $(VENV)/.stamp-native $(VENV)/.stamp-executor ## Run the Python tests
 	$(BIN)/python -m pytest -q
 
 wheel: $(VENV)/.stamp-python ## Build a wheel, install it into a clean environment, and run the Python tests there
@@ -70,4 +70,5 @@ clean: ## Remove .venv and out (native builds stay in their cache)
 include make/bench.mk
 include make/harness.mk
 include make/lint.mk
+include make/proof.mk
 include make/soak.mk

@@ -2,7 +2,7 @@
 
 .PHONY: lint lint-rust lint-python lint-tree lint-riscv format
 
-lint: lint-tree lint-rust lint-python lint-riscv ## Check formats, lints, types, stubs, directions of dependency, tidiness, the RISC-V build
+lint: lint-tree lint-rust lint-python lint-riscv check-guest ## Check formats, lints, types, stubs, directions of dependency, tidiness, the RISC-V build, the proven program
 
 lint-tree: $(VENV)/.stamp-python ## Check the directions of dependency, sizes and texts
 	$(BIN)/python tools/check_dependencies.py
@@ -11,6 +11,7 @@ lint-tree: $(VENV)/.stamp-python ## Check the directions of dependency, sizes an
 lint-rust: $(VENV)/.stamp-tools ## rustfmt and clippy, warnings are errors
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || { echo "make lint needs rustfmt and clippy: rustup component add rustfmt clippy" >&2; exit 1; }
 	cargo fmt --all --check
+	cargo fmt --manifest-path crates/prover/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 
 lint-python: $(VENV)/.stamp-native ## ruff, mypy and the stubs against the binary
@@ -24,5 +25,7 @@ lint-riscv: ## Build the ring for a bare RISC-V target
 
 format: $(VENV)/.stamp-python ## Format Rust and Python
 	cargo fmt --all
+	cargo fmt --manifest-path crates/prover/Cargo.toml
+	cargo fmt --manifest-path guest/Cargo.toml
 	$(BIN)/ruff format --quiet .
 	$(BIN)/ruff check --quiet --fix .

@@ -1,10 +1,51 @@
 # The program that is proven, and the prover. `docs/PROVING.md` says what each takes.
+#
+# The prover has a workspace and a target folder of its own, which holds all of SP1; RUSTFLAGS are part of what a build is, so
+# that they are the same everywhere here, or all would be built twice. The field arithmetic uses AVX only with the target set.
 
-.PHONY: guest check-guest prover test-prover test-proofs lint-prover
+.PHONY: guest check-guest guest-key prover prover-executor prove test-prover test-proofs cycles
+
+prover_cargo = RUSTFLAGS="-C target-cpu=native" CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/prover" cargo
+prover_cargo_options := --release --locked --quiet --manifest-path crates/prover/Cargo.toml
+prover := $(CARGO_TARGET_DIR)/prover/release/proofbook-prover
 
 guest: ## Build the proven program into guest/program.elf, with its SHA-256 and the hash of its verifying key
 	tools/make_guest.sh
-	@test -e guest/program.key || $(MAKE) guest/program.key
+	@test -e guest/program.key || $(MAKE) guest-key
+
+guest-key: prover ## Write the hash of the proven program's verifying key to guest/program.key
+	$(prover) key --write guest/program.key
 
 check-guest: ## Check that guest/program.elf is what guest/ gives, byte for byte
 	tools/check_guest.sh
+
+prover: $(VENV)/.stamp-tools ## Build the prover, all modes (half an hour the first time), as .venv/bin/proofbook-prover
+	tools/install_protoc.sh
+	$(prover_cargo) build $(prover_cargo_options) --features prove
+	install $(prover) $(BIN)/proofbook-prover
+	@touch $(VENV)/.stamp-executor
+
+prover-executor: $(VENV)/.stamp-executor ## Build the prover without proofs (minutes), as .venv/bin/proofbook-prover
+
+prover_sources := $(shell find crates/prover crates/ledger crates/transition crates/commitment crates/poseidon2-simd -name '*.rs') guest/program.elf
+
+# A prover with all modes that is there already stays.
+$(VENV)/.stamp-executor: $(prover_sources) | $(VENV)/.stamp-tools
+	@grep -qs core <($(BIN)/proofbook-prover modes 2>/dev/null) || echo "Building the zkVM's executor (minutes the first time; it proves nothing) ..."
+	@if grep -qs core <($(BIN)/proofbook-prover modes 2>/dev/null); then $(MAKE) prover; else \
+		$(prover_cargo) build $(prover_cargo_options) && install $(prover) $(BIN)/proofbook-prover; fi
+	@touch $@
+
+prove: $(VENV)/.stamp-native prover ## Build everything, then seal a sample (or DATA=path) into batches and prove each: [MODE=core]
+	@$(BIN)/proofbook prove $(if $(DATA),"$(DATA)") --mode $(or $(MODE),core) --out "$(OUT)/proofs"
+
+test-prover: $(VENV)/.stamp-tools ## Run the proven program in the zkVM's executor: what it says, and what it refuses
+	$(prover_cargo) clippy $(prover_cargo_options) --all-targets -- -D warnings
+	$(prover_cargo) test $(prover_cargo_options)
+
+test-proofs: prover ## Make a core and a compressed proof, verify them, refuse altered ones (a quarter of an hour, 18 GiB)
+	$(prover_cargo) test $(prover_cargo_options) --features prove --test proofs -- --nocapture
+
+cycles: $(VENV)/.stamp-executor ## Cycles and gas of commands by size of book and batch, as JSON in out/cycles.json
+	@mkdir -p "$(OUT)"
+	$(BIN)/proofbook-prover cycles --json >"$(OUT)/cycles.json"

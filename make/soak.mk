@@ -1,11 +1,11 @@
 # Long runs of the tests that draw their cases at random. Each prints its seed; none belongs to `make test`.
 
-.PHONY: soak soak-matching soak-journal soak-faults
+.PHONY: soak soak-matching soak-journal soak-faults soak-prover
 
 COMMANDS ?= 10000000
 SEED ?= 1
 
-soak: soak-matching soak-journal soak-faults ## Long random runs: COMMANDS=10000000 compared, 100,000 crashes, every planted fault
+soak: soak-matching soak-journal soak-faults soak-prover ## Long random runs: COMMANDS=10000000 compared, 100,000 crashes, every planted fault
 
 soak-matching: $(VENV)/.stamp-native ## Oracle, Reference and Ladder, compared after every command: [COMMANDS= SEED=]
 	$(BIN)/python tests/soak.py --commands $(COMMANDS) --seed $(SEED)
@@ -15,3 +15,6 @@ soak-journal: $(VENV)/.stamp-tools ## Simulated crashes, killed processes and fl
 
 soak-faults: $(VENV)/.stamp-native ## Plant every known fault in a copy of the rules and see it caught
 	PYTHONPATH=tests $(BIN)/python tests/mutants/run.py --all
+
+soak-prover: $(VENV)/.stamp-tools ## The zkVM's executor on 100,000 commands, and tampering with every word
+	PROOFBOOK_SOAK=1 $(prover_cargo) test $(prover_cargo_options)
