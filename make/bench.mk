@@ -13,4 +13,4 @@ bench-commitment: $(VENV)/.stamp-tools ## Check and time the committed state by 
 	@mkdir -p "$(OUT)/bench"
 	@for orders in 1000 10000 100000; do for batch in 100 1000 10000; do \
 		cargo run --quiet --release -p proofbook-bench -- commitment 2 $$orders $$batch $(RUNS) || exit 1; \
-	done; done | tee "$(OUT)/bench/commitment.jsonl"
+	done; done > "$(OUT)/bench/commitment.jsonl" && cat "$(OUT)/bench/commitment.jsonl"

@@ -5,12 +5,13 @@
 //! the events, changing the tries, hashing their nodes and hashing the two lists.
 //!
 //! Before that, each instruction set must come to the public values to which the portable permutation comes, one hash at a
-//! time, in the code that is proven.
+//! time, in the code that is proven; that is compared for the first commands of the flow. After it, each run must have come to the
+//! state root of the final book.
 
 use std::time::Instant;
 
 use proofbook_books::Ladder;
-use proofbook_commitment::{Portable, PublicValues};
+use proofbook_commitment::{Digest, Portable, PublicValues};
 use proofbook_ledger::{Kernel, Ledger, Record};
 use proofbook_matching::MatchingEngine;
 use proofbook_transition::Observer;
@@ -114,6 +115,8 @@ struct Prepared {
     events: usize,
     /// Orders in the book at the end.
     orders_after: u32,
+    /// The state root at the end, of tries built anew from the book.
+    root_after: Digest,
 }
 
 impl Prepared {
@@ -142,6 +145,7 @@ impl Prepared {
             events: records.iter().map(|record| record.events().len()).sum(),
             records,
             orders_after: engine.counters().orders,
+            root_after: Ledger::<Portable>::of_engine(&engine).root(),
         }
     }
 
@@ -182,6 +186,7 @@ impl Prepared {
             std::hint::black_box(record.roots(kernel));
             lap(&mut times.lists_ns);
         }
+        times.is_right = ledger.root() == self.root_after;
         times
     }
 }
@@ -204,6 +209,8 @@ struct Times {
     tries_ns: u64,
     nodes_ns: u64,
     lists_ns: u64,
+    /// Whether the run came to the right state root.
+    is_right: bool,
 }
 
 impl Times {
@@ -236,7 +243,6 @@ pub fn run(options: &Options) -> Value {
             .iter()
             .map(|&kernel| prepared.is_right(kernel))
             .collect();
-        is_right &= right.iter().all(|&right| right);
         let mut times: Vec<Vec<Times>> = vec![Vec::new(); kernels.len()];
         for _ in 0..options.runs.max(1) {
             for (times, &kernel) in times.iter_mut().zip(&kernels) {
@@ -246,6 +252,8 @@ pub fn run(options: &Options) -> Value {
         let kernels = kernels.iter().zip(times).zip(right);
         let kernels = kernels.map(|((kernel, mut times), right)| {
             times.sort_by_key(Times::all_ns);
+            let right = right && times.iter().all(|times| times.is_right);
+            is_right &= right;
             let rate = |time_ns: u64| prepared.commands as f64 * 1e9 / time_ns as f64;
             let median = times[times.len() / 2];
             let value = Value::object([
