@@ -43,7 +43,7 @@ flags=(
 )
 encoded=$(printf '%s\x1f' "${flags[@]}")
 env -u RUSTUP_TOOLCHAIN -u RUSTFLAGS -u CARGO_BUILD_TARGET PATH="/usr/bin:$PATH" \
-    RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc CARGO_TARGET_DIR="$target" CARGO_ENCODED_RUSTFLAGS="${encoded%$'\x1f'}" \
+    RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc RUSTC_WRAPPER="$PWD/rustc.sh" CARGO_TARGET_DIR="$target" CARGO_ENCODED_RUSTFLAGS="${encoded%$'\x1f'}" \
     /usr/bin/cargo "${command[@]}" --quiet --release --locked -Zbuild-std=core,alloc \
     -Zbuild-std-features=compiler-builtins-mem --target riscv64im-unknown-none-elf "${lints[@]}"
 [[ $task == clippy ]] || echo "$target/riscv64im-unknown-none-elf/release/proofbook-guest"
