@@ -65,7 +65,7 @@ fn a_flipped_bit_of_the_witness_is_refused_or_changes_nothing() {
                 match said(&sealed.batch, &witness) {
                     None => {
                         // The first words are overwritten with the roots that the batch states.
-                        assert!(place >= ROOT_WORDS as usize, "seed {seed}, word {place}");
+                        assert!(place >= ROOT_WORDS, "seed {seed}, word {place}");
                         refused += 1;
                     }
                     Some(values) => {
