@@ -78,6 +78,7 @@ def run(
         report["proofs"] = prove_run(
             files or [], out, seed=seed, commands=report["commands"], book=book, symbol=symbol, quiet=as_json
         )
+        runs.write_report(report)
     if as_json:
         console.print_json(report)
 

@@ -130,5 +130,10 @@ def run(session: RunSession, folder: Path, progress: Callable[[int, int, int], N
         raise InputError("there were no commands in the input: nothing was run")
     plots.draw_run(files.picture, report, files.trades, trades.sample.table(), tops.sample.table(), session.depth())
     report["files"] = {name: str(path) for name, path in vars(files).items()}
-    files.report.write_text(json.dumps(report, indent=2) + "\n")
+    write_report(report)
     return report
+
+
+def write_report(report: Report) -> None:
+    """Write a run's report into its file."""
+    Path(report["files"]["report"]).write_text(json.dumps(report, indent=2) + "\n")

@@ -12,6 +12,10 @@ from proofbook import _core, proving, spec
 from proofbook.errors import InputError, ProverError
 
 
+FIRST_COMMAND = 24 + 232 + 8 * 47
+"""Where the first command of a batch file is: after its head and 47 words about the market."""
+
+
 def has_prover() -> bool:
     try:
         proving.find_prover()
@@ -87,7 +91,7 @@ def test_a_batch_with_another_command_does_not_run(tmp_path: Path) -> None:
     sealer = _core.Sealer.sample(9, 50)
     sealer.seal(50, tmp_path / "honest.batch")
     changed = bytearray((tmp_path / "honest.batch").read_bytes())
-    changed[-1] ^= 1
+    changed[FIRST_COMMAND + 8 * 2] ^= 1  # its order id
     (tmp_path / "changed.batch").write_bytes(changed)
     with proving.ProverProcess() as prover:
         prover.work(proving.Mode.EXECUTE, tmp_path / "honest.batch", None, lambda _phase: None)

@@ -47,7 +47,7 @@ WRONG = {
     "another file": (b"PK\x03\x04 and so on", r"expected it to begin with"),
     "a core proof": (proof_file(b"x", mode=1), r"expected a compressed proof \(mode 2\); received a core proof"),
     "an unknown mode": (proof_file(b"x", mode=3), r"expected mode 1 \(core\) or 2 \(compressed\); received 3"),
-    "short values": (proof_file(b"x", values=VALUES[:-8]), "expected 232 bytes of public values; received 224"),
+    "short values": (proof_file(b"x" * 9, values=VALUES[:-8]), "expected 232 bytes of public values; received 224"),
     "another version": (proof_file(b"x", values=b"\x02" + VALUES[1:]), "expected version 1; received 2"),
     "no digest": (proof_file(b"x", values=VALUES[:16] + b"\xff" * 4 + VALUES[20:]), "configuration: expected elements"),
     "a run without a proof": (proof_file(b""), "received bytes that are none"),
