@@ -11,7 +11,6 @@ import pytest
 from proofbook import _core, proving, spec
 from proofbook.errors import InputError, ProverError
 
-
 FIRST_COMMAND = 24 + 232 + 8 * 47
 """Where the first command of a batch file is: after its head and 47 words about the market."""
 
