@@ -27,12 +27,10 @@ prover: $(VENV)/.stamp-tools ## Build the prover, all modes (half an hour the fi
 
 prover-executor: $(VENV)/.stamp-executor ## Build the prover without proofs (minutes), as .venv/bin/proofbook-prover
 
-prover_sources := $(shell find crates/prover crates/ledger crates/transition crates/commitment crates/poseidon2-simd -name '*.rs') guest/program.elf
-
-# A prover with all modes that is there already stays.
-$(VENV)/.stamp-executor: $(prover_sources) | $(VENV)/.stamp-tools
-	@grep -qs core <($(BIN)/proofbook-prover modes 2>/dev/null) || echo "Building the zkVM's executor (minutes the first time; it proves nothing) ..."
+# Where there is a prover with all modes, it stays one.
+$(VENV)/.stamp-executor: $(rust_sources) guest/program.elf | $(VENV)/.stamp-tools
 	@if grep -qs core <($(BIN)/proofbook-prover modes 2>/dev/null); then $(MAKE) prover; else \
+		echo "Building the zkVM's executor (minutes the first time; it proves nothing) ..."; \
 		$(prover_cargo) build $(prover_cargo_options) && install $(prover) $(BIN)/proofbook-prover; fi
 	@touch $@
 

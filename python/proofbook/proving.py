@@ -16,10 +16,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from itertools import count, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -171,35 +171,12 @@ class Store:
 
 def seal_batches(sealer: Sealer, folder: Path, *, size: int, batches: int | None) -> Iterator[tuple[Path, Values]]:
     """Seal batches of up to `size` commands, one file each: the file, and what its proof will say."""
-    count = 0
-    while batches is None or count < batches:
-        count += 1
-        path = folder / f"{count:06}.batch"
+    for number in islice(count(1), batches):
+        path = folder / f"{number:06}.batch"
         text = sealer.seal(size, path)
         if text is None:
             return
         yield path, json.loads(text)
-
-
-@contextmanager
-def _prover(memory_gib: int | None) -> Iterator[Callable[[], ProverProcess]]:
-    """Starts the process when it is first needed, and ends it."""
-    running: list[ProverProcess] = []
-
-    def get() -> ProverProcess:
-        if not running:
-            running.append(ProverProcess(memory_gib=memory_gib))
-        return running[0]
-
-    try:
-        yield get
-    except BaseException as error:
-        if running:
-            running[0].__exit__(type(error), error, None)
-        raise
-    else:
-        if running:
-            running[0].__exit__(None, None, None)
 
 
 def prove(
@@ -235,15 +212,15 @@ def prove(
     for path in (files, store.folder):
         path.mkdir(parents=True, exist_ok=True)
     reports = []
-    with _prover(memory_gib) as prover:
+    with ProverProcess(memory_gib=memory_gib) as prover:
         for number, (path, values) in enumerate(seal_batches(sealer, files, size=size, batches=batches), 1):
             notify(number, "sealed")
-            name = store.name(prover().ready["program_sha256"], mode, values)
+            name = store.name(prover.ready["program_sha256"], mode, values)
             report = store.find(name)
             reused = report is not None
             if report is None:
                 output = None if mode is Mode.EXECUTE else store.proof(name)
-                report = prover().work(mode, path, output, partial(notify, number))
+                report = prover.work(mode, path, output, partial(notify, number))
                 if report["public_values"] != values["public_values"]:
                     raise ProverError(f"{path.name}: the program said something else than the batch")
                 store.keep(name, report)

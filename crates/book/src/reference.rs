@@ -190,25 +190,15 @@ impl Book for Reference {
     }
 
     fn reduce(&mut self, slot: OrderId, quantity: Quantity) {
-        let order = *self.get(slot);
-        let from_hidden = quantity.0.min(order.hidden.0);
-        self.set_quantities(
-            slot,
-            Quantity(order.displayed.0 - (quantity.0 - from_hidden)),
-            Quantity(order.hidden.0 - from_hidden),
-        );
+        let mut order = *self.get(slot);
+        order.lower(quantity);
+        self.set_quantities(slot, order.displayed, order.hidden);
     }
 
     fn refresh(&mut self, slot: OrderId, priority: u64) {
         let mut order = *self.get(slot);
         self.remove(slot);
-        let slice = order
-            .display
-            .expect("only an iceberg hides quantity")
-            .min(order.hidden);
-        order.displayed = slice;
-        order.hidden.0 -= slice.0;
-        order.priority = priority;
+        order.refresh(priority);
         self.insert(&order);
     }
 

@@ -28,6 +28,19 @@ pub enum Map {
 /// Number of maps.
 pub const MAPS: usize = 7;
 
+impl Map {
+    /// Every map, in the order of the header.
+    pub const ALL: [Map; MAPS] = [
+        Map::Bids,
+        Map::Asks,
+        Map::BuyStops,
+        Map::SellStops,
+        Map::Ids,
+        Map::Expiries,
+        Map::Accounts,
+    ];
+}
+
 /// A committed market without its orders: configuration, roots and counters. The seed of every proof about a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {

@@ -13,7 +13,7 @@ use proofbook_types::{Queue, ORDER_WORDS};
 
 use crate::header::{Map, MAPS};
 use crate::sponge::{Digest, Permutation};
-use crate::store::{kind, own_word, Link, Node, Source, Store, LINK_WORDS, STALE};
+use crate::store::{kind, orders_link, own_word, Link, Node, Source, Store, LINK_WORDS, STALE};
 use crate::trie::Leaf;
 
 mod check;
@@ -39,7 +39,6 @@ mod level_field {
     pub const KEY: usize = 1;
     pub const DISPLAYED: usize = 2;
     pub const HIDDEN: usize = 3;
-    pub const ORDERS: usize = 4;
     pub const FIRST: usize = 9;
 }
 
@@ -92,8 +91,9 @@ pub const fn map_link(map: Map) -> Link {
     Link(1 + map as usize * LINK_WORDS)
 }
 
+/// The link to a queue's map.
 #[inline(always)]
-const fn queue_link(queue: Queue) -> Link {
+pub const fn queue_link(queue: Queue) -> Link {
     Link(1 + queue as usize * LINK_WORDS)
 }
 
@@ -133,12 +133,7 @@ impl<P: Permutation, S: Source> Maps<P, S> {
 
     /// The roots of all maps, in the order of [`Map`], with whatever is out of date hashed anew.
     pub fn roots(&mut self) -> [Digest; MAPS] {
-        let mut link = 1;
-        [(); MAPS].map(|()| {
-            let root = self.store.rehash(Link(link));
-            link += LINK_WORDS;
-            root
-        })
+        Map::ALL.map(|map| self.store.rehash(map_link(map)))
     }
 
     /// The live order with an id.
@@ -477,11 +472,6 @@ impl<P: Permutation, S: Source> Maps<P, S> {
         let sum = self.store.word(level.0, level_field::HIDDEN) - hidden;
         self.store.set_word(level.0, level_field::HIDDEN, sum);
     }
-}
-
-#[inline(always)]
-fn orders_link(level: Node) -> Link {
-    Link(level.0 + level_field::ORDERS)
 }
 
 /// The queue of an order with these tags.

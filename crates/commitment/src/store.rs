@@ -16,7 +16,7 @@
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
-use crate::node;
+use crate::node::{self, Preimage};
 use crate::sponge::{Digest, Permutation, Tag};
 
 /// Place of a node's first word.
@@ -61,6 +61,18 @@ pub const fn own_word(kind: u64, parameter: u32) -> u64 {
     kind | (parameter as u64) << 8
 }
 
+/// The link to a branch's left or right subtree: the keys whose bit is 0, or 1.
+#[inline(always)]
+pub const fn child(branch: Node, bit: usize) -> Link {
+    Link(branch.0.wrapping_add(1 + LINK_WORDS * bit))
+}
+
+/// The link to a level's orders.
+#[inline(always)]
+pub const fn orders_link(level: Node) -> Link {
+    Link(level.0.wrapping_add(4))
+}
+
 /// Where the nodes behind digests come from.
 pub trait Source {
     /// Appends the node whose digest is `digest` to `words`, or finds it there; gives its place. `hint` is what the link's
@@ -90,11 +102,6 @@ impl<P: Permutation, S: Source> Store<P, S> {
             source,
             permutation: PhantomData,
         }
-    }
-
-    /// The source.
-    pub fn source(&self) -> &S {
-        &self.source
     }
 
     /// Takes the store apart.
@@ -159,12 +166,7 @@ impl<P: Permutation, S: Source> Store<P, S> {
         }
     }
 
-    /// The node behind a link; `None` where it leads nowhere.
-    #[inline(always)]
-    pub fn open(&mut self, link: Link) -> Option<Node> {
-        self.opened(link).or_else(|| self.fetch(link))
-    }
-
+    /// Asks the source for the node behind a link; `None` where it leads nowhere.
     #[inline(never)]
     pub(crate) fn fetch(&mut self, link: Link) -> Option<Node> {
         let digest = self.digest(link);
@@ -175,13 +177,6 @@ impl<P: Permutation, S: Source> Store<P, S> {
         let node = self.source.fetch::<P>(&mut self.words, digest, hint);
         self.words[link.0] = reference(&self.words, node);
         Some(node)
-    }
-
-    /// Says that the digest of a link is out of date.
-    #[inline(always)]
-    pub fn set_stale(&mut self, link: Link) {
-        let place = link.0;
-        self.words[place] |= STALE;
     }
 
     /// Lets a link lead to a new node.
@@ -256,15 +251,19 @@ fn rehash<P: Permutation>(words: &mut [u64], link: Link) {
     assert!(node.0 != 0, "only what is there can be out of date");
     let own = words[node.0];
     let digest = if own & 0xff == kind::BRANCH {
-        for child in [node.0.wrapping_add(1), node.0.wrapping_add(6)] {
-            if words[child] & STALE != 0 {
-                rehash::<P>(words, Link(child));
+        for bit in [0, 1] {
+            let child = child(node, bit);
+            if words[child.0] & STALE != 0 {
+                rehash::<P>(words, child);
             }
         }
-        node_digest_of_branch::<P>(own, chunk(words, node))
+        branch_of(own, chunk(words, node)).digest::<P>()
     } else {
-        if own & 0xff == kind::LEVEL && words[node.0 + 4] & STALE != 0 {
-            rehash::<P>(words, Link(node.0 + 4));
+        if own & 0xff == kind::LEVEL {
+            let orders = orders_link(node);
+            if words[orders.0] & STALE != 0 {
+                rehash::<P>(words, orders);
+            }
         }
         words[node.0] = own & !STALE;
         node_digest::<P>(words, node)
@@ -277,13 +276,6 @@ fn rehash<P: Permutation>(words: &mut [u64], link: Link) {
         digest.0[2],
         digest.0[3],
     ];
-}
-
-#[inline(always)]
-fn node_digest_of_branch<P: Permutation>(own: u64, branch: &[u64; 11]) -> Digest {
-    let [_, _, a, b, c, d, _, e, f, g, h] = *branch;
-    let digests = [Digest([a, b, c, d]), Digest([e, f, g, h])];
-    node::branch((own >> 8) as u32, digests[0], digests[1]).digest::<P>()
 }
 
 /// The reference of a link to a node.
@@ -305,37 +297,67 @@ fn chunk_mut<const N: usize>(words: &mut [u64], node: Node) -> &mut [u64; N] {
     rest.first_chunk_mut().expect("a node has all of its words")
 }
 
+/// What is hashed of a branch, whose own digests are up to date, with this own word.
+#[inline(always)]
+fn branch_of(own: u64, branch: &[u64; 11]) -> Preimage<2> {
+    let [_, _, a, b, c, d, _, e, f, g, h] = *branch;
+    let digests = [Digest([a, b, c, d]), Digest([e, f, g, h])];
+    node::branch((own >> 8) as u32, digests[0], digests[1])
+}
+
+/// What is hashed of a branch whose own digests are up to date.
+#[inline(always)]
+pub fn branch_preimage(words: &[u64], node: Node) -> Preimage<2> {
+    branch_of(words[node.0], chunk(words, node))
+}
+
+/// What is hashed of a level whose own digest is up to date.
+#[inline(always)]
+pub fn level_preimage(words: &[u64], node: Node) -> Preimage<2> {
+    let [own, key, displayed, hidden, _, a, b, c, d] = *chunk(words, node);
+    let root = Digest([a, b, c, d]);
+    node::level((own >> 8) as u32, key, displayed, hidden, root)
+}
+
+/// What is hashed of an order.
+#[inline(always)]
+pub fn order_preimage(words: &[u64], node: Node) -> Preimage<3> {
+    let [_, order @ ..] = chunk::<12>(words, node);
+    node::order(order)
+}
+
+/// What is hashed of a leaf of the ids, expiries or accounts.
+///
+/// # Panics
+/// Where it is none.
+#[inline(always)]
+pub fn index_preimage(words: &[u64], node: Node) -> Preimage<1> {
+    let [own, first, second] = *chunk(words, node);
+    match own & 0xff {
+        kind::ID => {
+            let [.., third] = *chunk::<4>(words, node);
+            node::id((own >> 8) as u32, first, second, third)
+        }
+        kind::EXPIRY => {
+            let [.., third] = *chunk::<4>(words, node);
+            node::expiry(first, second, third)
+        }
+        kind::ACCOUNT => node::account(first, second),
+        kind => unknown_kind(kind),
+    }
+}
+
 /// The hash of a node whose own digests are up to date.
 ///
 /// # Panics
 /// Where its kind is unknown.
 #[inline(always)]
 pub fn node_digest<P: Permutation>(words: &[u64], node: Node) -> Digest {
-    let own = words[node.0];
-    let parameter = (own >> 8) as u32;
-    match own & 0xff {
-        kind::BRANCH => node_digest_of_branch::<P>(own, chunk(words, node)),
-        kind::ID => {
-            let [_, id, level_key, priority] = *chunk(words, node);
-            node::id(parameter, id, level_key, priority).digest::<P>()
-        }
-        kind::LEVEL => {
-            let [_, key, displayed, hidden, _, a, b, c, d] = *chunk(words, node);
-            node::level(parameter, key, displayed, hidden, Digest([a, b, c, d])).digest::<P>()
-        }
-        kind::ORDER => {
-            let [_, order @ ..] = chunk::<12>(words, node);
-            node::order(order).digest::<P>()
-        }
-        kind::EXPIRY => {
-            let [_, expiry, priority, id] = *chunk(words, node);
-            node::expiry(expiry, priority, id).digest::<P>()
-        }
-        kind::ACCOUNT => {
-            let [_, account, id] = *chunk(words, node);
-            node::account(account, id).digest::<P>()
-        }
-        kind => unknown_kind(kind),
+    match words[node.0] & 0xff {
+        kind::BRANCH => branch_preimage(words, node).digest::<P>(),
+        kind::LEVEL => level_preimage(words, node).digest::<P>(),
+        kind::ORDER => order_preimage(words, node).digest::<P>(),
+        _ => index_preimage(words, node).digest::<P>(),
     }
 }
 
@@ -349,7 +371,12 @@ fn unknown_kind(kind: u64) -> ! {
 fn clear_unbound(words: &mut [u64], node: Node) -> usize {
     let own = words[node.0];
     let kind = own & 0xff;
-    words[node.0] = own_word(kind, (own >> 8) as u32);
+    let parameter = (own >> 8) as u32;
+    // Of the others, the hash takes no parameter.
+    words[node.0] = match kind {
+        kind::BRANCH | kind::ID | kind::LEVEL => own_word(kind, parameter),
+        _ => own_word(kind, 0),
+    };
     match kind {
         kind::BRANCH => {
             let branch = chunk_mut::<11>(words, node);
@@ -402,7 +429,7 @@ impl Source for Witness {
             branch[0] = own;
             branch[1] = 0;
             branch[6] = 0;
-            (11, node_digest_of_branch::<P>(own, branch))
+            (11, branch_of(own, branch).digest::<P>())
         } else {
             let length = clear_unbound(words, node);
             (length, node_digest::<P>(words, node))

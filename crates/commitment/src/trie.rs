@@ -9,7 +9,7 @@
 //! paid for, and nearly all of them are here.
 
 use crate::sponge::Permutation;
-use crate::store::{kind, own_word, Link, Node, Source, Store, STALE};
+use crate::store::{child, kind, own_word, Link, Node, Source, Store, STALE};
 
 /// A key of fixed width, most significant bit first.
 pub trait Key: Copy + Eq + Ord {
@@ -56,12 +56,6 @@ pub trait Leaf {
 
     /// A leaf's key.
     fn key<P: Permutation, S: Source>(store: &Store<P, S>, leaf: Node) -> Self::Key;
-}
-
-/// The link to a branch's left or right subtree.
-#[inline(always)]
-fn child(branch: Node, bit: usize) -> Link {
-    Link(branch.0.wrapping_add(1 + 5 * bit))
 }
 
 /// What a link's reference says of the node that it leads to.

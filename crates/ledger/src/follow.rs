@@ -9,8 +9,7 @@ use std::collections::HashMap;
 use proofbook_commitment::store::Node;
 use proofbook_transition::Observer;
 use proofbook_types::{
-    Action, Command, Counters, Event, NewOrder, Order, OrderId, Price, Quantity, Queue,
-    RejectReason,
+    Action, Command, Counters, Event, Order, OrderId, Quantity, Queue, RejectReason,
 };
 
 use crate::folded_hash::FoldedHash;
@@ -226,9 +225,7 @@ impl Follower {
 
     fn lower(&mut self, place: u32, quantity: Quantity) {
         let order = self.change(place);
-        let from_hidden = quantity.min(order.hidden);
-        order.hidden.0 -= from_hidden.0;
-        order.displayed.0 -= quantity.0 - from_hidden.0;
+        order.lower(quantity);
         let order = *order;
         *self.side_sum(&order) -= quantity.0;
     }
@@ -247,9 +244,8 @@ impl Follower {
             return;
         }
         let mut order = self.take(place);
-        let or = |new: Option<Price>, old| new.or(old);
-        order.price = or(price, order.price);
-        order.stop_price = or(stop_price, order.stop_price);
+        order.price = price.or(order.price);
+        order.stop_price = stop_price.or(order.stop_price);
         self.incoming = Some(order);
     }
 }
@@ -271,7 +267,7 @@ impl Observer for Follower {
                 let Action::New(new) = command.action else {
                     panic!("only a new order is accepted; received {command:?}");
                 };
-                self.incoming = Some(entered(&new));
+                self.incoming = Some(new.order());
             }
             Event::Rejected { reason, .. } => {
                 if reason == RejectReason::SequenceExhausted {
@@ -333,28 +329,12 @@ impl Observer for Follower {
     }
 }
 
-fn entered(new: &NewOrder) -> Order {
-    Order {
-        id: new.order_id,
-        account: new.account,
-        side: new.side,
-        price: new.kind.price(),
-        stop_price: new.kind.stop_price(),
-        displayed: Quantity::ZERO,
-        hidden: Quantity::ZERO,
-        display: new.display,
-        filled: Quantity::ZERO,
-        priority: 0,
-        time_in_force: new.time_in_force,
-        post_only: new.post_only,
-        self_trade: new.self_trade,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proofbook_types::{AccountId, OrderKind, Phase, SelfTradePrevention, Side, TimeInForce};
+    use proofbook_types::{
+        AccountId, NewOrder, OrderKind, Phase, Price, SelfTradePrevention, Side, TimeInForce,
+    };
 
     fn entry(id: u64) -> Command {
         Command {

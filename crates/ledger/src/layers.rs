@@ -2,23 +2,15 @@
 //! above that, and so on. The nodes of a layer do not depend on each other, so they are hashed side by side; each is hashed once.
 
 use proofbook_commitment::maps::{map_link, Maps};
-use proofbook_commitment::node::{self, Preimage};
-use proofbook_commitment::store::{kind, Complete, Link, Node, Store};
+use proofbook_commitment::node::Preimage;
+use proofbook_commitment::store::{
+    branch_preimage, child, index_preimage, kind, level_preimage, order_preimage, orders_link,
+    Complete, Link, Node, Store,
+};
 use proofbook_commitment::{Digest, Map, Permutation, MAPS};
 use proofbook_poseidon2_simd::Kernel;
 
 use crate::wide::hash_each;
-
-/// Every map, in the order of the header.
-pub(crate) const ALL_MAPS: [Map; MAPS] = [
-    Map::Bids,
-    Map::Asks,
-    Map::BuyStops,
-    Map::SellStops,
-    Map::Ids,
-    Map::Expiries,
-    Map::Accounts,
-];
 
 /// A node whose digest is out of date, and the link that holds it.
 #[derive(Clone, Copy, Debug)]
@@ -52,13 +44,13 @@ impl Layers {
         maps: &mut Maps<P, Complete>,
     ) -> [Digest; MAPS] {
         let store = &mut maps.store;
-        for map in ALL_MAPS {
+        for map in Map::ALL {
             self.collect(store, map_link(map));
         }
         for layer in &mut self.layers {
             layer.rehash(kernel, store);
         }
-        ALL_MAPS.map(|map| store.digest(map_link(map)))
+        Map::ALL.map(|map| store.digest(map_link(map)))
     }
 
     /// Puts whatever is out of date under a link into its layer; gives the number of layers that takes.
@@ -72,10 +64,10 @@ impl Layers {
         let kind = store.kind(node);
         let below = match kind {
             kind::BRANCH => {
-                let left = self.collect(store, Link(node.0 + 1));
-                left.max(self.collect(store, Link(node.0 + 6)))
+                let left = self.collect(store, child(node, 0));
+                left.max(self.collect(store, child(node, 1)))
             }
-            kind::LEVEL => self.collect(store, Link(node.0 + 4)),
+            kind::LEVEL => self.collect(store, orders_link(node)),
             _ => 0,
         };
         if self.layers.len() == below {
@@ -95,8 +87,8 @@ impl Layers {
 impl Layer {
     /// Hashes the layer and leaves it empty.
     fn rehash<P: Permutation>(&mut self, kernel: Kernel, store: &mut Store<P, Complete>) {
-        hash_list(kernel, store, &mut self.three, order);
-        hash_list(kernel, store, &mut self.one, index_leaf);
+        hash_list(kernel, store, &mut self.three, order_preimage);
+        hash_list(kernel, store, &mut self.one, index_preimage);
         hash_list(kernel, store, &mut self.two, branch_or_level);
     }
 }
@@ -117,48 +109,11 @@ fn hash_list<P: Permutation, const N: usize>(
     list.clear();
 }
 
-/// The words of a node.
-#[inline(always)]
-fn words_of<const N: usize>(words: &[u64], node: Node) -> &[u64; N] {
-    let rest = words.get(node.0..).unwrap_or_default();
-    rest.first_chunk().expect("a node has all of its words")
-}
-
-/// What its kind and parameter are.
-#[inline(always)]
-fn own(word: u64) -> (u64, u32) {
-    (word & 0xff, (word >> 8) as u32)
-}
-
 #[inline]
 fn branch_or_level(words: &[u64], node: Node) -> Preimage<2> {
-    let (kind, parameter) = own(words[node.0]);
-    if kind == kind::BRANCH {
-        let [_, _, a, b, c, d, _, e, f, g, h] = *words_of(words, node);
-        node::branch(parameter, Digest([a, b, c, d]), Digest([e, f, g, h]))
+    if words[node.0] & 0xff == kind::BRANCH {
+        branch_preimage(words, node)
     } else {
-        let [_, key, displayed, hidden, _, a, b, c, d] = *words_of(words, node);
-        node::level(parameter, key, displayed, hidden, Digest([a, b, c, d]))
-    }
-}
-
-#[inline]
-fn order(words: &[u64], node: Node) -> Preimage<3> {
-    let [_, order @ ..] = words_of::<12>(words, node);
-    node::order(order)
-}
-
-#[inline]
-fn index_leaf(words: &[u64], node: Node) -> Preimage<1> {
-    let (kind, parameter) = own(words[node.0]);
-    let [_, first, second] = *words_of(words, node);
-    if kind == kind::ACCOUNT {
-        return node::account(first, second);
-    }
-    let [_, _, _, third] = *words_of(words, node);
-    match kind {
-        kind::ID => node::id(parameter, first, second, third),
-        kind::EXPIRY => node::expiry(first, second, third),
-        kind => panic!("a leaf of an index is of kind 2, 5 or 6; received {kind}"),
+        level_preimage(words, node)
     }
 }

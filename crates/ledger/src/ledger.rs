@@ -5,7 +5,7 @@ use proofbook_commitment::maps::{map_link, ROOT_WORDS};
 use proofbook_commitment::node::Preimage;
 use proofbook_commitment::store::{closed_link, Complete, Link, Node, Recorder};
 use proofbook_commitment::{
-    node, Digest, Header, Maps, OrderWords, Permutation, PublicValues, Store, Tag, MAPS,
+    node, Digest, Header, Map, Maps, OrderWords, Permutation, PublicValues, Store, Tag, MAPS,
 };
 use proofbook_matching::MatchingEngine;
 use proofbook_poseidon2_simd::{Kernel, Preimages};
@@ -13,7 +13,7 @@ use proofbook_transition::{apply, BatchInput, Observer};
 use proofbook_types::{Command, MarketConfig, Order, Queue};
 
 use crate::follow::Follower;
-use crate::layers::{Layers, ALL_MAPS};
+use crate::layers::Layers;
 use crate::record::{ListRoots, Record};
 
 /// Every node of a market's committed state.
@@ -207,7 +207,7 @@ impl<P: Permutation> Ledger<P> {
     /// No command may have come since the last batch ended.
     pub fn seal(&mut self, commands: &[Command]) -> Sealed {
         let mut words = vec![0; ROOT_WORDS];
-        for map in ALL_MAPS {
+        for map in Map::ALL {
             let Link(place) = map_link(map);
             let link = closed_link(&self.maps.store, map_link(map));
             words[place..][..link.len()].copy_from_slice(&link);

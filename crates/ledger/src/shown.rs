@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use proofbook_commitment::maps::{level_key, map_link};
+use proofbook_commitment::maps::{level_key, map_link, queue_link};
 use proofbook_commitment::part::Part;
 use proofbook_commitment::state_proof::{ShownId, ShownLevel, ShownOrder};
-use proofbook_commitment::store::{kind, Complete, Link, Node};
+use proofbook_commitment::store::{child, kind, orders_link, Complete, Link, Node};
 use proofbook_commitment::trie::Key as _;
 use proofbook_commitment::{Digest, Map, Permutation, StateProof, Store};
 use proofbook_types::{OrderId, Price, Queue};
@@ -31,18 +31,6 @@ struct Opened<'a, P> {
     nodes: HashSet<usize>,
 }
 
-fn queue_link(queue: Queue) -> Link {
-    map_link([Map::Bids, Map::Asks, Map::BuyStops, Map::SellStops][queue as usize])
-}
-
-fn orders_link(level: Node) -> Link {
-    Link(level.0 + 4)
-}
-
-fn children(branch: Node) -> [Link; 2] {
-    [Link(branch.0 + 1), Link(branch.0 + 6)]
-}
-
 impl<P: Permutation> Opened<'_, P> {
     fn is_branch(&self, node: Node) -> bool {
         self.store.kind(node) == kind::BRANCH
@@ -57,7 +45,7 @@ impl<P: Permutation> Opened<'_, P> {
                 return Some(node);
             }
             let bit = key.bit(self.store.parameter(node).into());
-            node = self.store.opened(children(node)[bit])?;
+            node = self.store.opened(child(node, bit))?;
         }
     }
 
@@ -70,9 +58,8 @@ impl<P: Permutation> Opened<'_, P> {
         if !self.is_branch(node) {
             return 1;
         }
-        let [left, right] = children(node);
-        let found = self.first(left, leaves);
-        found + self.first(right, leaves - found)
+        let found = self.first(child(node, 0), leaves);
+        found + self.first(child(node, 1), leaves - found)
     }
 
     /// Opens all leaves under a link whose keys are not above a key, and the path to that key.
@@ -82,13 +69,11 @@ impl<P: Permutation> Opened<'_, P> {
         };
         self.nodes.insert(node.0);
         if self.is_branch(node) {
-            let [left, right] = children(node);
-            if key.bit(self.store.parameter(node).into()) == 1 {
-                self.first(left, usize::MAX);
-                self.up_to(right, key);
-            } else {
-                self.up_to(left, key);
+            let bit = key.bit(self.store.parameter(node).into());
+            if bit == 1 {
+                self.first(child(node, 0), usize::MAX);
             }
+            self.up_to(child(node, bit), key);
         }
     }
 
@@ -137,7 +122,7 @@ impl<P: Permutation> Opened<'_, P> {
             return Part::Leaf(leaf(node));
         }
         let position = u8::try_from(self.store.parameter(node)).expect("positions are below 128");
-        let children = children(node).map(|child| self.part(child, leaf));
+        let children = [0, 1].map(|bit| self.part(child(node, bit), leaf));
         Part::Branch {
             position,
             children: Box::new(children),

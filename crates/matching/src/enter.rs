@@ -39,7 +39,7 @@ impl<B: Book> MatchingEngine<B> {
         }
         self.check_room(new, new.time_in_force.rests())?;
         accept(new, events);
-        // The same order as `live_order` gives, with the terms it must have written out as constants, so that the
+        // The same order as `NewOrder::order` gives, with the terms it must have written out as constants, so that the
         // compiler makes a copy of the matching loop in which they are folded in.
         let mut order = Order {
             id: new.order_id,
@@ -80,7 +80,7 @@ impl<B: Book> MatchingEngine<B> {
             }
         }
         accept(new, events);
-        let mut order = live_order(new);
+        let mut order = new.order();
         if let Some(stop_price) = order.stop_price {
             self.arm(&mut order, stop_price, new.quantity, events);
         } else if self.phase == Phase::Auction {
@@ -227,25 +227,5 @@ fn rests_or_waits(new: &NewOrder) -> bool {
         OrderKind::Market => false,
         OrderKind::Limit { .. } => new.time_in_force.rests(),
         OrderKind::Stop { .. } | OrderKind::StopLimit { .. } => true,
-    }
-}
-
-/// The order as the market will know it, before it has a place.
-#[inline]
-fn live_order(new: &NewOrder) -> Order {
-    Order {
-        id: new.order_id,
-        account: new.account,
-        side: new.side,
-        price: new.kind.price(),
-        stop_price: new.kind.stop_price(),
-        displayed: Quantity::ZERO,
-        hidden: Quantity::ZERO,
-        display: new.display,
-        filled: Quantity::ZERO,
-        priority: 0,
-        time_in_force: new.time_in_force,
-        post_only: new.post_only,
-        self_trade: new.self_trade,
     }
 }

@@ -118,15 +118,28 @@ impl Sealer {
             .lock()
             .map_err(|_| BrokenInvariantError::new_err("an earlier batch broke an invariant"))
     }
-}
 
-fn check_size(commands: usize) -> PyResult<()> {
-    if commands == 0 || commands > LIST_MAX as usize {
-        return Err(InputError::new_err(format!(
-            "a batch has 1 to {LIST_MAX} commands; received {commands}"
-        )));
+    /// Ends a batch of up to so many commands by `end`, which is given how many they are; gives what a proof of it says, as
+    /// JSON, or `None` where no command is left.
+    fn batch(
+        &self,
+        py: Python<'_>,
+        commands: usize,
+        end: impl FnOnce(&mut State, usize) -> PyResult<PublicValues> + Send,
+    ) -> PyResult<Option<String>> {
+        if commands == 0 || commands > LIST_MAX as usize {
+            return Err(InputError::new_err(format!(
+                "a batch has 1 to {LIST_MAX} commands; received {commands}"
+            )));
+        }
+        py.detach(|| {
+            let mut state = self.lock()?;
+            match state.next_size(commands)? {
+                0 => Ok(None),
+                size => Ok(Some(describe(&end(&mut state, size)?).to_string())),
+            }
+        })
     }
-    Ok(())
 }
 
 /// What a proof of the batch says.
@@ -193,54 +206,32 @@ impl Sealer {
         commands: usize,
         path: Option<PathBuf>,
     ) -> PyResult<Option<String>> {
-        check_size(commands)?;
-        py.detach(|| {
-            let mut state = self.lock()?;
-            let size = state.next_size(commands)?;
-            if size == 0 {
-                return Ok(None);
+        self.batch(py, commands, |state, size| {
+            let batch = &state.waiting[..size];
+            for command in batch {
+                state.engine.apply(command, &mut ());
             }
-            let State {
-                ledger,
-                engine,
-                waiting,
-                ..
-            } = &mut *state;
-            for command in &waiting[..size] {
-                engine.apply(command, &mut ());
-            }
-            let sealed = ledger.seal(&waiting[..size]);
-            waiting.drain(..size);
+            let sealed = state.ledger.seal(batch);
+            state.waiting.drain(..size);
             if let Some(path) = path {
                 std::fs::write(path, sealed.to_bytes())?;
             }
-            Ok(Some(describe(&sealed.values).to_string()))
+            Ok(sealed.values)
         })
     }
 
     /// Ends a batch of up to so many commands without what a proof of it would take: that is quicker. Gives what a proof would
     /// say, as JSON; `None` where no command is left.
     fn close(&self, py: Python<'_>, commands: usize) -> PyResult<Option<String>> {
-        check_size(commands)?;
-        py.detach(|| {
-            let mut state = self.lock()?;
-            let size = state.next_size(commands)?;
-            if size == 0 {
-                return Ok(None);
-            }
-            let State {
-                ledger,
-                engine,
-                record,
-                waiting,
-                ..
-            } = &mut *state;
+        self.batch(py, commands, |state, size| {
+            let record = &mut state.record;
             record.clear();
-            for command in waiting.drain(..size) {
+            for command in state.waiting.drain(..size) {
                 record.command(&command);
-                engine.apply(&command, &mut |event| record.event(&command, event));
+                let mut observe = |event| record.event(&command, event);
+                state.engine.apply(&command, &mut observe);
             }
-            Ok(Some(describe(&ledger.close(record)).to_string()))
+            Ok(state.ledger.close(record))
         })
     }
 

@@ -160,13 +160,7 @@ impl<P: Permutation, S: Source> Book for TrieBook<P, S> {
     fn refresh(&mut self, slot: Node, priority: u64) {
         let mut order = self.order(slot);
         self.remove(slot);
-        let slice = order
-            .display
-            .expect("only an iceberg hides quantity")
-            .min(order.hidden);
-        order.displayed = slice;
-        order.hidden.0 -= slice.0;
-        order.priority = priority;
+        order.refresh(priority);
         self.insert(&order);
     }
 

@@ -1,6 +1,7 @@
 //! Commands: everything that can be asked of a market, in one fixed encoding of [`COMMAND_BYTES`] bytes.
 
 use crate::codec::{bytes_of, same_words, tags_of, words_of, DecodeError};
+use crate::order::Order;
 use crate::units::{AccountId, OrderId, Price, Quantity, Side, Timestamp};
 
 /// Words of an encoded [`Command`].
@@ -84,6 +85,28 @@ pub struct NewOrder {
     pub display: Option<Quantity>,
     /// What happens when it meets an order of its own account.
     pub self_trade: SelfTradePrevention,
+}
+
+impl NewOrder {
+    /// The order as the market will know it, before it has a place.
+    #[inline]
+    pub const fn order(&self) -> Order {
+        Order {
+            id: self.order_id,
+            account: self.account,
+            side: self.side,
+            price: self.kind.price(),
+            stop_price: self.kind.stop_price(),
+            displayed: Quantity::ZERO,
+            hidden: Quantity::ZERO,
+            display: self.display,
+            filled: Quantity::ZERO,
+            priority: 0,
+            time_in_force: self.time_in_force,
+            post_only: self.post_only,
+            self_trade: self.self_trade,
+        }
+    }
 }
 
 /// The kind of an order.

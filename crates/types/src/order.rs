@@ -129,6 +129,28 @@ impl Order {
         Quantity(self.displayed.0 + self.hidden.0)
     }
 
+    /// Lowers what is open, hidden quantity first, by no more than all of it.
+    #[inline]
+    pub fn lower(&mut self, quantity: Quantity) {
+        let from_hidden = quantity.min(self.hidden);
+        self.hidden.0 -= from_hidden.0;
+        self.displayed.0 -= quantity.0 - from_hidden.0;
+    }
+
+    /// An iceberg that shows nothing shows its next slice, with a new rank in time.
+    ///
+    /// # Panics
+    /// Where it is no iceberg.
+    pub fn refresh(&mut self, priority: u64) {
+        let slice = self
+            .display
+            .expect("only an iceberg hides quantity")
+            .min(self.hidden);
+        self.displayed = slice;
+        self.hidden.0 -= slice.0;
+        self.priority = priority;
+    }
+
     /// The order's only encoding, as bytes: its words, little-endian.
     pub fn encode(&self) -> [u8; ORDER_BYTES] {
         bytes_of(self.words())

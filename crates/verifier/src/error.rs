@@ -4,10 +4,10 @@ use std::error::Error;
 use std::fmt;
 
 use proofbook_commitment::poseidon2::ORDER;
+use proofbook_commitment::proof_file::FormatError;
 use proofbook_commitment::public::PUBLIC_VERSION;
 use proofbook_commitment::{PublicValues, PUBLIC_BYTES};
 
-use crate::format::FormatError;
 use crate::key::ProgramKey;
 use crate::COMPRESSED_BYTES_MAX;
 

@@ -13,15 +13,16 @@
 mod chain;
 mod compressed;
 mod error;
-mod format;
 mod key;
 #[cfg(test)]
 mod tests;
 
 pub use chain::{Chain, ChainError, Checkpoint};
 pub use error::{ValuesError, VerifyError};
-pub use format::{FormatError, Mode, ProofFile, HEAD_BYTES, PROOF_BYTES_MAX, PROOF_MAGIC};
 pub use key::ProgramKey;
+pub use proofbook_commitment::proof_file::{
+    FormatError, Mode, ProofFile, HEAD_BYTES, PROOF_BYTES_MAX, PROOF_MAGIC,
+};
 pub use proofbook_commitment::{Digest, PublicValues, PUBLIC_BYTES};
 
 /// No compressed proof is longer; those that exist have about 1.3 MB.

@@ -7,12 +7,12 @@ use alloc::vec::Vec;
 use proofbook_types::Queue;
 
 use super::{
-    expires, field, level_field, map_link, orders_link, queue_link, queue_of, Accounts, Expiries,
-    Ids, Levels, Maps, Orders,
+    expires, field, level_field, map_link, queue_link, queue_of, Accounts, Expiries, Ids, Levels,
+    Maps, Orders,
 };
 use crate::header::Map;
 use crate::sponge::Permutation;
-use crate::store::{kind, Link, Node, Source, Store};
+use crate::store::{child, kind, orders_link, Link, Node, Source, Store};
 use crate::trie::{Key, Leaf};
 
 /// The opened leaves under a link, and whether all of them are opened.
@@ -43,8 +43,8 @@ fn leaves<L: Leaf, P: Permutation, S: Source>(
                     "branch {node:?} tests no later bit than the one above"
                 ));
             }
-            stack.push((Link(node.0 + 6), Some(position)));
-            stack.push((Link(node.0 + 1), Some(position)));
+            stack.push((child(node, 1), Some(position)));
+            stack.push((child(node, 0), Some(position)));
             continue;
         }
         let key = L::key(store, node);

@@ -13,10 +13,12 @@
 //! Numbers are little-endian; nothing follows the proof. A file names no program: whoever checks it knows which one he
 //! means.
 
-use std::error::Error;
-use std::fmt;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::error::Error;
+use core::fmt;
 
-use proofbook_commitment::PUBLIC_BYTES;
+use crate::public::PUBLIC_BYTES;
 
 /// The first bytes of every proof file.
 pub const PROOF_MAGIC: [u8; 8] = *b"PROOFBK1";
