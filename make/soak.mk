@@ -1,11 +1,11 @@
 # Long runs of the tests that draw their cases at random. Each prints its seed; none belongs to `make test`.
 
-.PHONY: soak soak-matching soak-journal soak-faults soak-prover
+.PHONY: soak soak-matching soak-journal soak-faults soak-prover soak-proofs
 
 COMMANDS ?= 10000000
 SEED ?= 1
 
-soak: soak-matching soak-journal soak-faults soak-prover ## Long random runs: COMMANDS=10000000 compared, 100,000 crashes, every planted fault
+soak: soak-matching soak-journal soak-faults soak-prover soak-proofs ## Long random runs: COMMANDS=10000000 compared, 100,000 crashes, every planted fault, altered proofs
 
 soak-matching: $(VENV)/.stamp-native ## Oracle, Reference and Ladder, compared after every command: [COMMANDS= SEED=]
 	$(BIN)/python tests/soak.py --commands $(COMMANDS) --seed $(SEED)
@@ -18,3 +18,6 @@ soak-faults: $(VENV)/.stamp-native ## Plant every known fault in a copy of the r
 
 soak-prover: $(VENV)/.stamp-tools ## The zkVM's executor on 100,000 commands, and tampering with every word
 	PROOFBOOK_SOAK=1 $(prover_cargo) test $(prover_cargo_options)
+
+soak-proofs: $(VENV)/.stamp-tools ## Every byte of the public values and 10,000 changes of proofs, all refused
+	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-verifier

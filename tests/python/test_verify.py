@@ -158,6 +158,20 @@ def test_the_command_line_needs_files_and_a_market(tmp_path: Path) -> None:
     assert done.returncode == 2
 
 
+EARLIER = sorted(ROOT.glob("crates/verifier/src/tests/earlier/*.proof"))
+
+
+@pytest.mark.skipif(not EARLIER, reason="the verifier's own tests are not beside these")
+def test_proofs_of_an_earlier_program_are_refused() -> None:
+    key = (EARLIER[0].parent / "program.key").read_text().strip()
+    message = f"a proof of another program: expected key {proofbook.program_key()}; received {key}"
+    for path in EARLIER:
+        with pytest.raises(proofbook.InvalidProofError, match=message):
+            proofbook.verify(path)
+        done = call("verify", path)
+        assert done.returncode == 1 and message in done.stderr
+
+
 @pytest.mark.skipif(not EXAMPLES, reason="there are no proofs in examples/proof")
 class TestExamples:
     """Real proofs of this program."""

@@ -7,7 +7,8 @@
 //! - the program's key is part of this crate ([`ProgramKey::PINNED`]); nothing in a file can name another;
 //! - [`Verified`] can only come from [`verify`], and [`Chain::extend`] takes nothing else;
 //! - a file has one encoding: whatever is accepted encodes to the same bytes again;
-//! - whatever the bytes, the answer is a value or an error, never a panic, in bounded memory.
+//! - whatever the bytes, the answer is a value or an error: a stop in the crates below is a refusal. A proof is decoded in memory
+//!   that its length bounds, and the length is bounded.
 #![forbid(unsafe_code)]
 
 mod chain;

@@ -1,35 +1,64 @@
-//! Real proofs: those under `examples/proof`. They hold; whatever is changed about them does not.
+//! Real proofs: they hold, and whatever is changed about them does not.
+//!
+//! Those in `earlier` are of an earlier program, whose key is beside them: no change of the program makes them worthless here. Those
+//! under `examples/proof` are of the pinned one.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
+use proofbook_types::MarketConfig;
 use proofbook_workload::Random;
 
-use crate::{
-    verify, verify_against, Chain, Checkpoint, Mode, ProgramKey, ProofFile, Verified, VerifyError,
-    HEAD_BYTES,
-};
+use crate::{verify, verify_against, Chain, Mode, ProgramKey, ProofFile, VerifyError, HEAD_BYTES};
+
+const EARLIER: ProgramKey = ProgramKey::parse(include_str!("earlier/program.key"));
+const EARLIER_PROOFS: &[&str] = &["000001.proof", "000002.proof"];
 
 /// The proofs in `examples/proof`, in the order of their batches. One that is listed and missing fails, and so does one that is
 /// there and not listed.
 const EXAMPLES: &[&str] = &[];
 
-/// Changes that are tried on each proof; `PROOFBOOK_SOAK` tries more.
+/// Changes that are tried on a proof; `PROOFBOOK_SOAK` tries more.
 const CHANGES: u64 = 60;
 const CHANGES_SOAK: u64 = 10_000;
 
-fn folder() -> PathBuf {
+fn is_soak() -> bool {
+    std::env::var_os("PROOFBOOK_SOAK").is_some()
+}
+
+fn examples_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/proof")
 }
 
-fn examples() -> Vec<Vec<u8>> {
+/// Batches of one market from its beginning, and the program that they were proven with.
+struct Subject {
+    folder: PathBuf,
+    key: ProgramKey,
+    files: Vec<Vec<u8>>,
+}
+
+fn subject(folder: PathBuf, key: ProgramKey, names: &[&str]) -> Subject {
     let read = |name: &&str| {
-        let path = folder().join(name);
+        let path = folder.join(name);
         fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     };
-    EXAMPLES.iter().map(read).collect()
+    let files = names.iter().map(read).collect();
+    Subject { folder, key, files }
+}
+
+fn subjects() -> Vec<Subject> {
+    let earlier = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tests/earlier");
+    let mut subjects = vec![subject(earlier, EARLIER, EARLIER_PROOFS)];
+    if !EXAMPLES.is_empty() {
+        subjects.push(subject(examples_folder(), ProgramKey::PINNED, EXAMPLES));
+    }
+    subjects
+}
+
+fn parts_of(file: &[u8]) -> ProofFile<'_> {
+    ProofFile::decode(file).expect("a proof file")
 }
 
 /// The file with these parts and another proof.
@@ -59,15 +88,10 @@ fn be_quiet_about_stops() {
 
 #[test]
 fn the_examples_are_the_ones_that_are_listed() {
-    let there: BTreeSet<String> = match fs::read_dir(folder()) {
+    let there: BTreeSet<String> = match fs::read_dir(examples_folder()) {
         Ok(entries) => entries
-            .map(|entry| {
-                entry
-                    .expect("a readable folder")
-                    .file_name()
-                    .to_string_lossy()
-                    .into_owned()
-            })
+            .map(|entry| entry.expect("a readable folder").file_name())
+            .map(|name| name.to_string_lossy().into_owned())
             .filter(|name| name.ends_with(".proof"))
             .collect(),
         Err(_) => BTreeSet::new(),
@@ -77,39 +101,61 @@ fn the_examples_are_the_ones_that_are_listed() {
 }
 
 #[test]
-fn the_examples_hold_and_follow_each_other() {
-    let mut chain: Option<Chain> = None;
-    for file in examples() {
-        let verified: Verified = verify(&file).expect("an example holds");
-        assert_eq!(verified.mode(), Mode::Compressed);
-        let values = verified.values();
-        let chain = chain.get_or_insert_with(|| {
-            Chain::trusting(Checkpoint::before(values).expect("a batch has a number"))
-        });
-        chain.extend(&verified).expect("examples follow each other");
-        assert_eq!(chain.end().root, values.new_root);
+fn they_hold_and_follow_each_other() {
+    for Subject { folder, key, files } in subjects() {
+        let config = fs::read(folder.join("market.config")).expect("their market is beside them");
+        let config = config.try_into().expect("a configuration has 88 bytes");
+        let config = MarketConfig::decode(&config).expect("it is a configuration");
+        let mut chain = Chain::start_at_genesis(&config);
+        for file in &files {
+            let verified = verify_against(&key, file).expect("it holds");
+            assert_eq!(verified.mode(), Mode::Compressed);
+            chain.extend(&verified).expect("they follow each other");
+            assert_eq!(chain.end().root, verified.values().new_root);
+        }
+        assert_eq!(chain.batches(), files.len() as u64);
+    }
+}
+
+#[test]
+fn what_is_pinned_is_what_verify_takes() {
+    for Subject { key, files, .. } in subjects() {
+        let expected = ProgramKey::PINNED;
+        for file in &files {
+            let outcome = verify(file).map(|_| ());
+            if key == expected {
+                assert_eq!(outcome, Ok(()));
+            } else {
+                let received = key;
+                assert_eq!(
+                    outcome,
+                    Err(VerifyError::OtherProgram { expected, received })
+                );
+            }
+        }
     }
 }
 
 #[test]
 fn another_programs_proofs_are_refused() {
-    let other = ProgramKey::from_elements([1; 8]);
-    for file in examples() {
-        let error = VerifyError::OtherProgram {
-            expected: other,
-            received: ProgramKey::PINNED,
-        };
-        assert_eq!(verify_against(&other, &file), Err(error));
+    let expected = ProgramKey::from_elements([1; 8]);
+    for Subject { key, files, .. } in subjects() {
+        for file in &files {
+            let received = key;
+            let error = VerifyError::OtherProgram { expected, received };
+            assert_eq!(verify_against(&expected, file), Err(error));
+        }
     }
 }
 
 #[test]
 fn no_public_value_can_be_changed() {
-    for file in examples() {
-        for byte in 24..HEAD_BYTES - 8 {
-            let mut changed = file.clone();
+    for Subject { key, files, .. } in subjects() {
+        // A byte of each word, in the long run every byte.
+        for byte in (24..HEAD_BYTES - 8).step_by(if is_soak() { 1 } else { 8 }) {
+            let mut changed = files[0].clone();
             changed[byte] ^= 1;
-            let error = verify(&changed).expect_err("another value");
+            let error = verify_against(&key, &changed).expect_err("another value");
             let is_named = matches!(error, VerifyError::OtherValues | VerifyError::Values(_));
             assert!(is_named, "byte {byte}: {error}");
         }
@@ -118,13 +164,12 @@ fn no_public_value_can_be_changed() {
 
 #[test]
 fn values_and_proofs_cannot_be_swapped() {
-    let files = examples();
-    for (place, file) in files.iter().enumerate() {
-        for (other_place, other) in files.iter().enumerate() {
-            if place != other_place {
-                let own = ProofFile::decode(file).expect("a proof file");
-                let mixed = with_proof(&ProofFile::decode(other).expect("a proof file"), own.proof);
-                assert_eq!(verify(&mixed), Err(VerifyError::OtherValues));
+    for Subject { key, files, .. } in subjects() {
+        for pair in files.windows(2) {
+            let [first, second] = [&pair[0], &pair[1]].map(|file| parts_of(file));
+            for (values, proof) in [(first, second), (second, first)] {
+                let mixed = with_proof(&values, proof.proof);
+                assert_eq!(verify_against(&key, &mixed), Err(VerifyError::OtherValues));
             }
         }
     }
@@ -133,9 +178,9 @@ fn values_and_proofs_cannot_be_swapped() {
 #[test]
 fn a_proof_has_one_encoding() {
     be_quiet_about_stops();
-    for file in examples() {
-        let parts = ProofFile::decode(&file).expect("a proof file");
-        let with = |proof: &[u8]| verify(&with_proof(&parts, proof));
+    for Subject { key, files, .. } in subjects() {
+        let parts = parts_of(&files[0]);
+        let with = |proof: &[u8]| verify_against(&key, &with_proof(&parts, proof));
         assert!(with(parts.proof).is_ok());
         for more in [&[0][..], &[0; 8], parts.proof] {
             let error = with(&[parts.proof, more].concat());
@@ -174,16 +219,19 @@ fn change(proof: &mut Vec<u8>, random: &mut Random) {
 #[test]
 fn no_change_of_a_proof_is_accepted() {
     be_quiet_about_stops();
-    let is_soak = std::env::var_os("PROOFBOOK_SOAK").is_some();
-    let changes = if is_soak { CHANGES_SOAK } else { CHANGES };
-    for (file, name) in examples().iter().zip(EXAMPLES) {
-        let parts = ProofFile::decode(file).expect("a proof file");
+    let changes = if is_soak() { CHANGES_SOAK } else { CHANGES };
+    for Subject { folder, key, files } in subjects() {
+        let parts = parts_of(&files[0]);
         for seed in 1..=changes {
             let mut proof = parts.proof.to_vec();
             change(&mut proof, &mut Random::new(seed));
             if proof != parts.proof {
-                let outcome = verify(&with_proof(&parts, &proof));
-                assert!(outcome.is_err(), "{name}: seed {seed} was accepted");
+                let outcome = verify_against(&key, &with_proof(&parts, &proof));
+                assert!(
+                    outcome.is_err(),
+                    "{}: seed {seed} was accepted",
+                    folder.display()
+                );
             }
         }
     }
