@@ -1,7 +1,8 @@
 #!/bin/bash
-# Builds the program that is proven, byte for byte the same in every checkout, and prints where it is.
+# Builds the programs that are proven, byte for byte the same in every checkout, and prints the folder they are in: proofbook-guest,
+# which proves a batch, and proofbook-guest-chain, which joins proofs of batches.
 #
-#   build.sh           the program
+#   build.sh           the programs
 #   build.sh profile   with marks for the executor's counter of cycles; it is never proven
 #   build.sh clippy    nothing: lints it
 #
@@ -46,4 +47,4 @@ env -u RUSTUP_TOOLCHAIN -u RUSTFLAGS -u CARGO_BUILD_TARGET PATH="/usr/bin:$PATH"
     RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc RUSTC_WRAPPER="$PWD/rustc.sh" CARGO_TARGET_DIR="$target" CARGO_ENCODED_RUSTFLAGS="${encoded%$'\x1f'}" \
     /usr/bin/cargo "${command[@]}" --quiet --release --locked -Zbuild-std=core,alloc \
     -Zbuild-std-features=compiler-builtins-mem --target riscv64im-unknown-none-elf "${lints[@]}"
-[[ $task == clippy ]] || echo "$target/riscv64im-unknown-none-elf/release/proofbook-guest"
+[[ $task == clippy ]] || echo "$target/riscv64im-unknown-none-elf/release"

@@ -22,7 +22,7 @@ PREFIX = "proofbook-"
 MANIFESTS = ("Cargo.toml", "crates/prover/Cargo.toml")
 """The workspaces: the prover has one of its own, since it is heavy."""
 
-RING = frozenset({"types", "book", "matching", "books", "commitment", "transition"})
+RING = frozenset({"types", "book", "matching", "books", "commitment", "chain", "transition"})
 """Crates without the standard library: they run natively and inside a proof alike, so they depend on nothing else."""
 
 MARKET = frozenset({"types", "book", "matching", "books"})
@@ -38,9 +38,10 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "books": frozenset({"types", "book"}),
     "commitment": frozenset({"types"}),
     "transition": frozenset({"types", "book", "matching", "commitment"}),
+    "chain": frozenset({"types", "commitment"}),
     "poseidon2-simd": frozenset({"commitment"}),
     "ledger": frozenset({"types", "book", "matching", "commitment", "transition", "poseidon2-simd"}),
-    "verifier": frozenset({"types", "commitment"}),
+    "verifier": frozenset({"types", "commitment", "chain"}),
     "workload": frozenset({"types"}),
     "journal": frozenset({"types"}),
     "engine": frozenset({"types", "book", "matching", "journal"}),
@@ -50,7 +51,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "bench": RING | {"engine", "ledger", "poseidon2-simd", "workload"},
     "capi": MARKET | {"engine", "journal"},
     "harness": MARKET,
-    "prover": frozenset({"types", "book", "matching", "commitment", "ledger", "workload"}),
+    "prover": frozenset({"types", "book", "matching", "commitment", "chain", "ledger", "workload"}),
     "python": RING
     | {"bench", "engine", "journal", "ledger", "poseidon2-simd", "replay", "run", "verifier", "workload"},
 }

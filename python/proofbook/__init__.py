@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         Book,
         Cancelled,
         Chain,
+        ChainValues,
         Depth,
         Event,
         Events,
@@ -69,10 +70,11 @@ if TYPE_CHECKING:
         Trade,
         Triggered,
         Uncrossed,
+        chain_program_key,
         market_config,
         program_key,
     )
-    from proofbook.verifying import verify, verify_chain
+    from proofbook.verifying import verify, verify_any, verify_chain, verify_joined
 
     __version__: str
 
@@ -83,6 +85,7 @@ __all__ = [
     "Cancelled",
     "Chain",
     "ChainError",
+    "ChainValues",
     "Depth",
     "Event",
     "Events",
@@ -112,10 +115,13 @@ __all__ = [
     "Triggered",
     "Uncrossed",
     "__version__",
+    "chain_program_key",
     "market_config",
     "program_key",
     "verify",
+    "verify_any",
     "verify_chain",
+    "verify_joined",
 ]
 
 
@@ -125,7 +131,7 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         value: object = version("proofbook")
-    elif name in ("verify", "verify_chain"):
+    elif name in ("verify", "verify_any", "verify_chain", "verify_joined"):
         from proofbook import verifying
 
         value = getattr(verifying, name)

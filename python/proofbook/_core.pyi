@@ -30,6 +30,7 @@ __all__ = [
     "Book",
     "Cancelled",
     "Chain",
+    "ChainValues",
     "Depth",
     "Event",
     "Events",
@@ -52,6 +53,7 @@ __all__ = [
     "Triggered",
     "Uncrossed",
     "bench_command",
+    "chain_program_key",
     "convert",
     "generate",
     "journal",
@@ -61,6 +63,7 @@ __all__ = [
     "recover",
     "replay",
     "time_loops",
+    "verify_joined",
     "verify_proof",
 ]
 
@@ -908,7 +911,7 @@ class PublicValues:
     """What a proof proves of a batch. Only `verify` makes one; digests are 64 lower-case hexadecimal digits."""
 
     @property
-    def mode(self) -> Literal["core", "compressed"]:
+    def mode(self) -> Literal["core", "compressed", "chain"]:
         """The kind of the proof that was checked."""
     @property
     def market(self) -> int:
@@ -955,6 +958,64 @@ class PublicValues:
     def __hash__(self) -> int: ...
 
 @final
+class ChainValues:
+    """What a proof proves of a chain of batches. Only `verify_joined` makes one; digests are 64 lower-case hexadecimal digits."""
+
+    @property
+    def market(self) -> int:
+        """Number of the market."""
+    @property
+    def config(self) -> str:
+        """Hash of the market's configuration."""
+    @property
+    def batches(self) -> int:
+        """Number of batches."""
+    @property
+    def first_batch(self) -> int:
+        """Number of the first batch."""
+    @property
+    def last_batch(self) -> int:
+        """Number of the last batch."""
+    @property
+    def first_sequence(self) -> int:
+        """Sequence of the first command."""
+    @property
+    def last_sequence(self) -> int:
+        """Sequence of the last command."""
+    @property
+    def clock_before(self) -> int:
+        """The clock before the first batch, nanoseconds."""
+    @property
+    def clock_after(self) -> int:
+        """The clock after the last batch, nanoseconds."""
+    @property
+    def previous_root(self) -> str:
+        """The state root before the first batch."""
+    @property
+    def new_root(self) -> str:
+        """The state root after the last batch."""
+    @property
+    def commands(self) -> int:
+        """Number of commands."""
+    @property
+    def events(self) -> int:
+        """Number of events."""
+    @property
+    def batch_root(self) -> str:
+        """Root of the list of batches."""
+    def open(self, batches: bytes) -> list[PublicValues]:
+        """What is proven of each batch, from the public values of all of them, 232 bytes each.
+
+        Raises:
+            ProofFormatError: another number of batches than the chain has.
+            InvalidProofError: these are not the chain's batches.
+        """
+    def encode(self) -> bytes:
+        """Their 272 bytes, as `docs/COMMITMENT.md` has them."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
 class Chain:
     """Proven batches of one market, each the next one after the other. `verify_chain` keeps one for you."""
 
@@ -966,17 +1027,17 @@ class Chain:
             InputError: bytes that encode no configuration.
         """
     @staticmethod
-    def before(values: PublicValues) -> Chain:
+    def before(values: PublicValues | ChainValues) -> Chain:
         """A chain without a batch yet, from the state before a batch, which is taken on trust.
 
         Raises:
             ChainError: values with number or sequence 0, which no batch has.
         """
     @staticmethod
-    def after(values: PublicValues) -> Chain:
-        """A chain without a batch yet, from the state after a batch."""
-    def extend(self, values: PublicValues) -> None:
-        """Take the next batch. After an error the chain is as before.
+    def after(values: PublicValues | ChainValues) -> Chain:
+        """A chain without a batch yet, from the state after a batch, or after a chain of them."""
+    def extend(self, values: PublicValues | ChainValues) -> None:
+        """Take the next batch, or the next ones, which were proven at once. After an error the chain is as before.
 
         Raises:
             ChainError: the batch does not follow; the message says in what.
@@ -1005,8 +1066,19 @@ def verify_proof(proof: str | Path | bytes) -> PublicValues:
         InvalidProofError: the proof does not hold.
     """
 
+def verify_joined(proof: str | Path | bytes) -> ChainValues:
+    """Check a proof file of a chain, given as a path or as bytes. See `proofbook.verify_joined`.
+
+    Raises:
+        ProofFormatError: it is no proof file, or one of a kind that is not checked here.
+        InvalidProofError: the proof does not hold.
+    """
+
 def program_key() -> str:
-    """The key of the program whose proofs are accepted: 64 lower-case hexadecimal digits."""
+    """The key of the program whose proofs of batches are accepted: 64 lower-case hexadecimal digits."""
+
+def chain_program_key() -> str:
+    """The key of the program whose proofs of chains are accepted: 64 lower-case hexadecimal digits."""
 
 def market_config(path: str | Path) -> bytes:
     """The encoded configuration, 88 bytes, of the market in a journal, in order flow, or in a file of just that.

@@ -18,6 +18,7 @@ Values = dict[str, Any]
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(prove)
+    app.command()(join)
 
 
 def prove(
@@ -91,6 +92,39 @@ def _table(reports: list[Values]) -> Table:
             report["new_root"],
         )
     return table
+
+
+def join(
+    proofs: Annotated[
+        list[Path],
+        typer.Argument(help="Compressed proofs of batches that follow each other; the first may be one of a chain."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The proof file of the chain.")] = Path("chain.proof"),
+    memory_gib: Annotated[
+        int | None, typer.Option("--memory-gib", min=4, help="How much memory the prover may plan with, GiB.")
+    ] = None,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Only run the program that joins: no proof, and no file.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
+) -> None:
+    """Join proofs into one: of all batches, as short and as quick to verify as that of a single one.
+
+    Beside the proof file comes one with the public values of all batches, `.batches`.
+    """
+    from proofbook.proving import ProverProcess
+
+    with ProverProcess(memory_gib=memory_gib) as prover, console.progress_bar("joining") as bar:
+        report = prover.join(proofs, None if execute else out, lambda phase: bar.update(0, 1, phase))
+    if as_json:
+        console.print_json(report)
+        return
+    seconds, memory = sum(report["seconds"].values()), report["memory_bytes_max"] / 2**30
+    console.out.print(f"{report['cycles']:,} cycles, {seconds:,.1f} s, {memory:.1f} GiB", highlight=False)
+    if execute:
+        console.out.print("The program was run, nothing was proven.", style="dim")
+    else:
+        console.out.print(f"{report['proof_bytes']:,} bytes, verified: {out}", highlight=False, soft_wrap=True)
 
 
 PROVEN_COMMANDS = 1000

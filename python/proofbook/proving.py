@@ -123,7 +123,25 @@ class ProverProcess:
         Raises:
             ProverError: the batch cannot be run or proven.
         """
-        request = {"id": batch.name, "mode": mode.value, "batch": str(batch), "output": output and str(output)}
+        request = {"mode": mode.value, "batch": str(batch), "output": output and str(output)}
+        return self._ask(batch.name, request, notify)
+
+    def join(self, proofs: list[Path], output: Path | None, notify: Notify) -> Values:
+        """Join proofs into one of their chain.
+
+        Args:
+            proofs: proof files of batches that follow each other; the first may be one of a chain.
+            output: the proof file to write; none where the program that joins is only run.
+            notify: is told the name of each phase when it begins.
+
+        Raises:
+            ProverError: they do not follow each other, one does not hold, or the prover fails.
+        """
+        request = {"mode": "chain", "proofs": [str(path) for path in proofs], "output": output and str(output)}
+        return self._ask(output.name if output else "join", request, notify)
+
+    def _ask(self, name: str, request: Values, notify: Notify) -> Values:
+        request["id"] = name
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
@@ -136,7 +154,7 @@ class ProverProcess:
                 case "result":
                     return answer
                 case _:
-                    raise ProverError(f"{batch.name}: {answer.get('message', answer)}")
+                    raise ProverError(f"{name}: {answer.get('message', answer)}")
 
 
 @dataclass(frozen=True)

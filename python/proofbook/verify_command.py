@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from proofbook import console
-from proofbook._core import Chain, PublicValues
+from proofbook._core import Chain, ChainValues, PublicValues
 from proofbook.console import EXIT_CHECK_FAILED
 from proofbook.errors import ProofError
 
@@ -24,10 +24,23 @@ def register(app: typer.Typer) -> None:
 
 
 FIELDS = (
-    *("mode", "market", "config", "batch", "first_sequence", "last_sequence", "clock_before", "clock_after"),
-    *("previous_root", "new_root", "commands", "command_root", "events", "event_root"),
+    *("market", "config", "first_sequence", "last_sequence", "clock_before", "clock_after"),
+    *("previous_root", "new_root", "commands", "events"),
 )
 """What a report says of each proof."""
+
+BATCH_FIELDS = ("mode", "batch", *FIELDS, "command_root", "event_root")
+"""What it says besides of one of a batch."""
+
+CHAIN_FIELDS = ("batches", "first_batch", "last_batch", *FIELDS, "batch_root")
+"""What it says besides of one of a chain."""
+
+
+def described(values: PublicValues | ChainValues) -> Values:
+    """What a proof proves, for a report."""
+    if isinstance(values, PublicValues):
+        return {name: getattr(values, name) for name in BATCH_FIELDS}
+    return {"mode": "chain", **{name: getattr(values, name) for name in CHAIN_FIELDS}}
 
 
 @dataclass
@@ -40,11 +53,10 @@ class Verification:
 
     def take(self, path: Path, config: bytes | None) -> None:
         """Check the next file."""
-        from proofbook.verifying import start_chain
-        from proofbook.verifying import verify as verify_proof
+        from proofbook.verifying import start_chain, verify_any
 
         started_ns = perf_counter_ns()
-        values: PublicValues = verify_proof(path)
+        values = verify_any(path)
         took_ns = perf_counter_ns() - started_ns
         try:
             if self.chain is None:
@@ -52,8 +64,8 @@ class Verification:
             self.chain.extend(values)
         except ProofError as error:
             raise type(error)(f"{path}: {error}") from None
-        report = {name: getattr(values, name) for name in FIELDS}
-        self.reports.append({"file": str(path), "bytes": path.stat().st_size, "ms": took_ns / 1e6, **report})
+        report = {"file": str(path), "bytes": path.stat().st_size, "ms": took_ns / 1e6}
+        self.reports.append({**report, **described(values)})
 
     def json(self) -> Values:
         """All of it. Without a failure, everything holds."""
@@ -67,7 +79,7 @@ class Verification:
 
 
 def verify(
-    files: Annotated[list[Path], typer.Argument(help="Proof files, in the order of their batches.")],
+    files: Annotated[list[Path], typer.Argument(help="Proof files, of batches or of chains, in their order.")],
     from_genesis: Annotated[
         Path | None,
         typer.Option(
@@ -79,7 +91,7 @@ def verify(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
 ) -> None:
-    """Check proofs of batches, and that each begins where the one before it ended; exit code 0 only if all holds."""
+    """Check proofs of batches, or of chains, and that each begins where the one before it ended; exit code 0 only if all holds."""
     from proofbook._core import market_config
 
     config = None if from_genesis is None else market_config(from_genesis)
@@ -108,7 +120,7 @@ def _print_verification(verification: Verification) -> None:
     table.add_column("file", overflow="fold")
     for report in reports:
         table.add_row(
-            f"{report['batch']}",
+            f"{report['batch']}" if "batch" in report else f"{report['first_batch']}-{report['last_batch']}",
             f"{report['first_sequence']}-{report['last_sequence']}",
             f"{report['commands']:,}",
             f"{report['events']:,}",

@@ -17,16 +17,35 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
 
-from proofbook._core import Chain, PublicValues, market_config, program_key, verify_proof
+from proofbook import _core
+from proofbook._core import Chain, ChainValues, PublicValues, chain_program_key, market_config, program_key
 from proofbook.errors import ChainError, InputError, ProofError
 
-__all__ = ["Proof", "Start", "market_config", "program_key", "start_chain", "verify", "verify_chain"]
+__all__ = [
+    "Proof",
+    "Proven",
+    "Start",
+    "chain_program_key",
+    "market_config",
+    "program_key",
+    "start_chain",
+    "verify",
+    "verify_any",
+    "verify_chain",
+    "verify_joined",
+]
 
 Proof: TypeAlias = str | Path | bytes
 """A proof file: its path, or its bytes."""
 
-Start: TypeAlias = bytes | PublicValues | None
-"""Where a chain begins: a market's encoded configuration for its empty state, a batch verified earlier, or unknown."""
+Proven: TypeAlias = PublicValues | ChainValues
+"""What a proof proves: of a batch, or of a chain of batches."""
+
+Start: TypeAlias = bytes | Proven | None
+"""Where a chain begins: a market's encoded configuration for its empty state, what was verified earlier, or unknown."""
+
+CHAIN_MODE = 3
+"""Byte 8 of a proof file of a chain."""
 
 
 def verify(proof: Proof) -> PublicValues:
@@ -44,39 +63,69 @@ def verify(proof: Proof) -> PublicValues:
         OSError: the file cannot be read.
     """
     try:
-        return verify_proof(proof)
+        return _core.verify_proof(proof)
     except ProofError as error:
         raise _named(error, proof) from None
 
 
-def start_chain(start: Start, first: PublicValues) -> Chain:
+def verify_joined(proof: Proof) -> ChainValues:
+    """Check a proof of a chain of batches: one proof for all of them, however many they are.
+
+    Args:
+        proof: the path of a proof file, or its bytes.
+
+    Returns:
+        What it proves of the batches together. ``open`` gives what it proves of each, from the file beside the proof.
+
+    Raises:
+        ProofFormatError: it is no proof file, or one of a kind that is not checked here.
+        InvalidProofError: the proof does not hold.
+        OSError: the file cannot be read.
+    """
+    try:
+        return _core.verify_joined(proof)
+    except ProofError as error:
+        raise _named(error, proof) from None
+
+
+def verify_any(proof: Proof) -> Proven:
+    """Check a proof of a batch or of a chain, whichever it is. See `verify` and `verify_joined`."""
+    if isinstance(proof, bytes):
+        head = proof[:9]
+    else:
+        with Path(proof).open("rb") as file:
+            head = file.read(9)
+    return verify_joined(proof) if head[8:] == bytes([CHAIN_MODE]) else verify(proof)
+
+
+def start_chain(start: Start, first: Proven) -> Chain:
     """A chain without a batch yet.
 
     Args:
         start: where it begins.
-        first: its first batch, which says where it begins if nothing else does.
+        first: its first batch or batches, which say where it begins if nothing else does.
     """
     match start:
         case None:
             return Chain.before(first)
-        case PublicValues():
+        case PublicValues() | ChainValues():
             return Chain.after(start)
         case bytes():
             return Chain.from_genesis(start)
     raise InputError(f"start must be a configuration's bytes, public values or None; received {type(start).__name__}")
 
 
-def verify_chain(proofs: Iterable[Proof], *, start: Start) -> list[PublicValues]:
+def verify_chain(proofs: Iterable[Proof], *, start: Start) -> list[Proven]:
     """Check proofs, and that each batch begins where the one before it ended.
 
     Args:
-        proofs: proof files in the order of their batches, as paths or bytes; at least one.
+        proofs: proof files in the order of their batches, as paths or bytes; at least one. Some may be of chains.
         start: what the first batch must follow. The encoded configuration of a market (88 bytes, ``market_config``):
-            its empty state, so that the chain is the whole history. The public values of a batch verified earlier:
-            that batch. `None`: whatever the first proof says, so that only what comes after it is shown.
+            its empty state, so that the chain is the whole history. What was verified earlier: that batch or chain.
+            `None`: whatever the first proof says, so that only what comes after it is shown.
 
     Returns:
-        What is proven of each batch.
+        What each proof proves.
 
     Raises:
         ChainError: a batch does not follow the one before it, or there is none.
@@ -86,9 +135,9 @@ def verify_chain(proofs: Iterable[Proof], *, start: Start) -> list[PublicValues]
         OSError: a file cannot be read.
     """
     chain: Chain | None = None
-    verified = []
+    verified: list[Proven] = []
     for proof in proofs:
-        values = verify(proof)
+        values = verify_any(proof)
         try:
             if chain is None:
                 chain = start_chain(start, values)

@@ -14,10 +14,22 @@ ROOT = Path(__file__).parents[2]
 
 
 @cache
+def _written() -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = json.loads((ROOT / "docs" / "commitment-vectors.json").read_text())
+    return found
+
+
 def markets() -> list[dict[str, Any]]:
-    """The examples that Rust wrote."""
-    found: list[dict[str, Any]] = json.loads((ROOT / "docs" / "commitment-vectors.json").read_text())["markets"]
+    """The markets that Rust wrote."""
+    found = _written()["markets"]
     assert len(found) >= 8
+    return found
+
+
+def chains() -> list[dict[str, Any]]:
+    """The chains of batches that Rust wrote."""
+    found = _written()["chains"]
+    assert len(found) >= 4
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from proofbook import spec
-from spec.examples import fullest, markets, states
+from spec.examples import chains, fullest, markets, states
 
 
 def test_orders_decode_to_what_was_encoded() -> None:
@@ -108,3 +108,19 @@ def test_public_values_refuse_what_they_do_not_know() -> None:
         replace(values, batch=2**64).encode()
     with pytest.raises(spec.LengthError):
         replace(values, events=b"").encode()
+
+
+def test_values_of_a_chain_refuse_what_they_do_not_know() -> None:
+    data = bytes.fromhex(chains()[2]["chain_values"])
+    with pytest.raises(spec.CodeError, match="version 1; received 2"):
+        spec.ChainValues.decode(b"\x02" + data[1:])
+    for word in (2, 12, 16, 22, 26, 30):
+        with pytest.raises(spec.DigestError):
+            spec.ChainValues.decode(data[: 8 * word] + b"\xff" * 8 + data[8 * word + 8 :])
+    with pytest.raises(spec.LengthError):
+        spec.ChainValues.decode(data + bytes(8))
+    values = spec.ChainValues.decode(data)
+    with pytest.raises(spec.RangeError, match="last batch of at least"):
+        replace(values, batch_last=values.batch_first - 1).encode()
+    with pytest.raises(spec.RangeError):
+        spec.ChainValues.decode(data[:56] + bytes(8) + data[64:])

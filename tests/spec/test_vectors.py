@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proofbook import spec
-from spec.examples import fullest, markets, states, tries
+from spec.examples import chains, fullest, markets, states, tries
 
 MAP_NAMES = ("bids", "asks", "buy stops", "sell stops", "ids", "expiries", "accounts")
 
@@ -60,3 +60,17 @@ def test_the_examples_have_something_of_everything() -> None:
     assert any(not state.orders for state in states()), "an empty market"
     assert any(not market["commands"] for market in markets()), "an empty batch"
     assert any(state.last_trade_price is None for state in states())
+
+
+@pytest.mark.parametrize("chain", chains(), ids=lambda chain: f"{len(chain['batches'])} batches")
+def test_chains_are_recomputed(chain: dict[str, Any]) -> None:
+    values = spec.ChainValues.decode(bytes.fromhex(chain["chain_values"]))
+    assert values.encode().hex() == chain["chain_values"]
+    batches = [spec.PublicValues.decode(bytes.fromhex(text)) for text in chain["batches"]]
+    programs = {"batch_program": values.batch_program, "chain_program": values.chain_program}
+    assert spec.chain_of(batches, **programs) == values
+    with pytest.raises(spec.InclusionError, match="at least one batch"):
+        spec.chain_of([], **programs)
+    for place in range(len(batches)):
+        with pytest.raises(spec.InclusionError, match="that follows batch"):
+            spec.chain_of([*batches[: place + 1], *batches[place:]], **programs)

@@ -19,7 +19,6 @@ pub mod maps;
 pub mod node;
 pub mod part;
 pub mod poseidon2;
-pub mod proof_file;
 pub mod public;
 pub mod sponge;
 pub mod state_proof;

@@ -61,6 +61,33 @@ impl<P: Permutation> ListHasher<P> {
         self.count += 1;
     }
 
+    /// The list with so many leaves and these [`tops`](ListHasher::tops), as its root says; `None` where no list of that length
+    /// has so many.
+    pub fn resume(count: u32, tops: &[Digest]) -> Option<Self> {
+        if count > LIST_MAX || tops.len() != count.count_ones() as usize {
+            return None;
+        }
+        let mut list = ListHasher {
+            count,
+            ..ListHasher::default()
+        };
+        for (height, &top) in list.heights().zip(tops) {
+            list.tops[height] = top;
+        }
+        Some(list)
+    }
+
+    /// The tops of its complete subtrees, smallest first: what it takes to go on with it.
+    pub fn tops(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.heights().map(|height| self.tops[height])
+    }
+
+    /// Heights of its complete subtrees.
+    fn heights(&self) -> impl Iterator<Item = usize> + 'static {
+        let count = self.count;
+        (0..=LIST_MAX.trailing_zeros() as usize).filter(move |height| count >> height & 1 == 1)
+    }
+
     /// Number of leaves.
     pub fn count(&self) -> u32 {
         self.count
@@ -68,9 +95,7 @@ impl<P: Permutation> ListHasher<P> {
 
     /// The root.
     pub fn root(&self) -> Digest {
-        let heights = (0..self.tops.len()).filter(|height| self.count >> height & 1 == 1);
-        let tops = heights.map(|height| self.tops[height]);
-        let top = tops.reduce(|right, left| node::<P>(left, right));
+        let top = self.tops().reduce(|right, left| node::<P>(left, right));
         root::<P>(self.count, top.unwrap_or(Digest::EMPTY))
     }
 }

@@ -3,6 +3,7 @@
 //! Each kind of node is a fixed number of words, [`blocks`](branch) of four words are absorbed one after another. The same
 //! functions serve the hasher that takes one node at a time and those that take many side by side.
 
+use crate::public::PUBLIC_WORDS;
 use crate::sponge::{pair, tops, Digest, Permutation, Sponge, Tag};
 
 /// A preimage: its tag, its parameter and its blocks.
@@ -115,6 +116,30 @@ pub fn command(words: &[u64; 9]) -> Preimage<3> {
                 0,
             ],
         ],
+    }
+}
+
+/// What was proven of a batch: its encoding.
+pub fn batch(words: &[u64; PUBLIC_WORDS]) -> Preimage<8> {
+    let mut blocks = [[0; 4]; 8];
+    let all = blocks.as_flattened_mut();
+    for (element, &word) in all.iter_mut().zip(words) {
+        *element = pair(word);
+    }
+    // Five groups of words, two elements to a word: the fifth group has one word.
+    let mut groups = words.chunks(7).map(|group| {
+        let mut seven = [0; 7];
+        seven[..group.len()].copy_from_slice(group);
+        tops(seven)
+    });
+    for element in &mut all[PUBLIC_WORDS..] {
+        let low = groups.next().unwrap_or(0);
+        *element = low | groups.next().unwrap_or(0) << 32;
+    }
+    Preimage {
+        tag: Tag::Batch,
+        parameter: 0,
+        blocks,
     }
 }
 

@@ -52,7 +52,8 @@ impl PublicValues {
         bytes
     }
 
-    fn words(&self) -> [u64; PUBLIC_WORDS] {
+    /// The words of the encoding.
+    pub fn words(&self) -> [u64; PUBLIC_WORDS] {
         let mut words = [0; PUBLIC_WORDS];
         words[0] = PUBLIC_VERSION;
         words[1] = self.market;
@@ -78,6 +79,11 @@ impl PublicValues {
         for (word, chunk) in words.iter_mut().zip(bytes.chunks_exact(8)) {
             *word = u64::from_le_bytes(chunk.try_into().ok()?);
         }
+        PublicValues::from_words(&words)
+    }
+
+    /// The values with exactly these words, or `None` where there are none.
+    pub fn from_words(words: &[u64; PUBLIC_WORDS]) -> Option<PublicValues> {
         let digest = |place: usize| {
             let digest = Digest([
                 words[place],

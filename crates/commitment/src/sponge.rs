@@ -100,6 +100,8 @@ pub enum Tag {
     ListNode = 11,
     /// A whole list; the parameter is its length.
     ListRoot = 12,
+    /// What was proven of a batch.
+    Batch = 13,
 }
 
 /// The permutation under the sponge, on two elements to a word. Every implementation gives the same result.

@@ -1,13 +1,14 @@
 //! Writes `docs/commitment-vectors.json`: `cargo run -p proofbook-ledger --example vectors > docs/commitment-vectors.json`.
 //!
 //! For each of some random markets the state before and after one batch, with the roots of its maps, and what a proof of that
-//! batch says. Everything follows from the seeds; a test compares the committed file with what is written here, so that the
+//! batch says; then chains of batches, and what a proof of each says. Everything follows from the seeds; a test compares the committed file with what is written here, so that the
 //! examples in it are always those of this code. Bytes are in hexadecimal, words are decimal strings.
 
 use std::fmt::Write as _;
 
 use proofbook_book::Reference;
-use proofbook_commitment::Portable;
+use proofbook_chain::{join, ChainInput};
+use proofbook_commitment::{Portable, PublicValues};
 use proofbook_ledger::Ledger;
 use proofbook_matching::MatchingEngine;
 use proofbook_testkit::flow::RandomFlow;
@@ -117,10 +118,45 @@ fn market(example: &Example) -> String {
     )
 }
 
+/// Lengths of the chains of the file.
+const CHAINS: [usize; 4] = [1, 2, 3, 7];
+
+/// A chain of so many batches. What stands for its programs' keys are digests of a configuration and of a state.
+fn chain(length: usize) -> String {
+    let mut flow = RandomFlow::new(length as u64);
+    let config = flow.market().config;
+    let mut ledger = Ledger::<Portable>::new(config);
+    let batch_program = ledger.header().config;
+    let chain_program = ledger.root();
+    let seal = |size| {
+        ledger
+            .seal(&flow.by_ref().take(size).collect::<Vec<_>>())
+            .values
+    };
+    let batches: Vec<PublicValues> = (1..=length).map(seal).collect();
+    let input = ChainInput {
+        batch_program,
+        chain_program,
+        earlier: None,
+        batches,
+    };
+    let values = join::<Portable>(&input.words(), &mut |_, _| {});
+    let batches = input
+        .batches
+        .iter()
+        .map(|values| quoted(hex(values.encode())));
+    format!(
+        " {{\n  \"batches\": {},\n  \"chain_values\": \"{}\"\n }}",
+        list(batches, ",\n   "),
+        hex(values.encode())
+    )
+}
+
 /// The whole file.
 pub fn vectors() -> String {
     let markets = list(EXAMPLES.iter().map(market), ",\n");
-    format!("{{\"version\": 1, \"markets\": {markets}}}\n")
+    let chains = list(CHAINS.map(chain), ",\n");
+    format!("{{\"version\": 1, \"markets\": {markets},\n\"chains\": {chains}}}\n")
 }
 
 #[allow(dead_code)] // a test takes the function above and leaves this

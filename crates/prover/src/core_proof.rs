@@ -8,8 +8,6 @@ use std::borrow::Borrow;
 use std::sync::Arc;
 
 use bincode::Options;
-use proofbook_commitment::PublicValues as BatchValues;
-use proofbook_ledger::Sealed;
 use sha2::{Digest, Sha256};
 use slop_algebra::PrimeField32;
 use sp1_core_executor::{SP1Context, SP1CoreOpts};
@@ -28,7 +26,6 @@ use sp1_prover::verify::{SP1Verifier, VerifierRecursionVks};
 use sp1_prover::SP1CoreProofData;
 use tokio::runtime::Runtime;
 
-use crate::executor::inputs;
 use crate::memory::MemoryLimit;
 use crate::proof::PROOF_BYTES_MAX;
 use crate::prover::VerifyingKey;
@@ -108,12 +105,10 @@ impl CoreProver {
         })
     }
 
-    /// A proof of a batch, in SP1's encoding, not verified yet.
-    pub fn prove(&self, batch: &Sealed) -> Result<Vec<u8>, ProverError> {
+    /// A proof of a run of the program with these inputs, in SP1's encoding, not verified yet.
+    pub fn prove(&self, inputs: &[Vec<u8>]) -> Result<Vec<u8>, ProverError> {
         let mut input = SP1Stdin::new();
-        for bytes in inputs(batch) {
-            input.write_slice(&bytes);
-        }
+        inputs.iter().for_each(|bytes| input.write_slice(bytes));
         let proof = prove_core(
             &self.prover,
             self.proving_key.clone(),
@@ -134,7 +129,7 @@ impl CoreProver {
     }
 
     /// Verifies a proof: that this program said these values and ended well.
-    pub fn verify(&self, proof: &[u8], values: &BatchValues) -> Result<(), ProverError> {
+    pub fn verify(&self, proof: &[u8], values: &[u8]) -> Result<(), ProverError> {
         let wrong = |why: &str| ProverError::Verification(why.into());
         let shards = proof
             .strip_prefix(&CORE_TAG)
@@ -153,7 +148,7 @@ impl CoreProver {
         }
         let committed = said.committed_value_digest.as_flattened().iter();
         let committed: Vec<u32> = committed.map(PrimeField32::as_canonical_u32).collect();
-        let expected = Sha256::digest(values.encode());
+        let expected = Sha256::digest(values);
         if !committed
             .into_iter()
             .eq(expected.iter().map(|&byte| u32::from(byte)))

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use proofbook_chain::ChainError;
 use proofbook_ledger::BatchFileError;
 
 use crate::proof::ProofFileError;
@@ -55,6 +56,8 @@ pub enum ProverError {
     BatchFile(BatchFileError),
     /// A proof file is none.
     ProofFile(ProofFileError),
+    /// Proofs that are to be joined do not follow each other.
+    Chain(ChainError),
     /// A file could not be read or written.
     Io {
         /// Which.
@@ -81,6 +84,7 @@ impl ProverError {
             ProverError::Verification(_) => "verification",
             ProverError::BatchFile(_) => "batch_file",
             ProverError::ProofFile(_) => "proof_file",
+            ProverError::Chain(_) => "chain",
             ProverError::Io { .. } => "io",
             ProverError::Request(_) => "request",
         }
@@ -124,6 +128,7 @@ impl fmt::Display for ProverError {
             ProverError::Verification(why) => write!(f, "the proof does not hold: {why}"),
             ProverError::BatchFile(error) => error.fmt(f),
             ProverError::ProofFile(error) => error.fmt(f),
+            ProverError::Chain(error) => write!(f, "the batches do not follow each other: {error}"),
             ProverError::Io { path, error } => write!(f, "{path}: {error}"),
             ProverError::Request(why) => write!(f, "{why}"),
         }

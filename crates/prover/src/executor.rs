@@ -123,12 +123,20 @@ pub fn inputs(batch: &Sealed) -> Vec<Vec<u8>> {
 /// # Errors
 /// Where the program refuses the batch, cannot be run on it, or says something else.
 pub fn execute(program: &ProvenProgram, batch: &Sealed) -> Result<Execution, ProverError> {
-    let execution = run(program, &inputs(batch), true)?;
+    execute_expecting(program, &inputs(batch), &batch.values.encode())
+}
+
+/// Runs a program on its inputs, and checks that it ends well and says what is expected.
+pub(crate) fn execute_expecting(
+    program: &ProvenProgram,
+    inputs: &[Vec<u8>],
+    expected: &[u8],
+) -> Result<Execution, ProverError> {
+    let execution = run(program, inputs, true)?;
     if execution.exit_code != 0 {
         let exit_code = execution.exit_code;
         return Err(ProverError::Guest { exit_code });
     }
-    let expected = batch.values.encode();
     if execution.public_values != expected {
         return Err(ProverError::Values {
             expected: expected.to_vec(),

@@ -4,10 +4,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use proofbook_chain::proof_file::ProofFile;
 use proofbook_prover::memory::MemoryLimit;
 use proofbook_prover::prover::{Progress, Prover};
 use proofbook_prover::worker::{self, Mode, Request};
-use proofbook_prover::{cycles, Local, Proof, ProvenProgram, ProverError};
+use proofbook_prover::{cycles, ChainProof, Local, Proof, ProofMode, ProvenProgram, ProverError};
 use serde_json::{json, Value};
 
 const HELP: &str = "\
@@ -15,6 +16,8 @@ proofbook-prover: runs, proves and verifies batches in SP1
 
   execute BATCH                 run a batch; cycles, gas and public values as JSON
   prove MODE BATCH PROOF        MODE is core, compressed or groth16; writes the proof file PROOF once it is verified
+  join OUTPUT PROOF…            join compressed proofs of batches that follow each other, or of a chain and the batches after it, into
+                                one proof of the chain; OUTPUT is the proof file, beside which their public values are written
   verify PROOF [--key HEX]      verify a proof file; HEX is the hash of the verifying key that the program must have
   modes                         what this program was built for, as JSON
   key [--write FILE]            the hash of the program's verifying key
@@ -131,7 +134,8 @@ fn request(mode: Mode, batch: &str, output: Option<&str>) -> Request {
     Request {
         id: Value::Null,
         mode,
-        batch: batch.into(),
+        batch: Some(batch.into()),
+        proofs: Vec::new(),
         output: output.map(Into::into),
     }
 }
@@ -167,8 +171,19 @@ fn verify(arguments: &Arguments, path: &str) -> Result<bool, ProverError> {
         path: path.into(),
         error,
     })?;
-    let proof = Proof::from_bytes(&file)?;
     let mut prover = arguments.prover()?;
+    if ProofFile::decode(&file).is_ok_and(|file| file.mode == ProofMode::Chain) {
+        let proof = ChainProof::from_bytes(&file)?;
+        prover.verify_chain(&proof, &mut ToStandardError)?;
+        print(&json!({
+            "mode": ProofMode::Chain.name(),
+            "market": proof.values.span.market,
+            "batches": proof.values.batches(),
+            "public_values": hex::encode(proof.values.encode()),
+        }));
+        return Ok(true);
+    }
+    let proof = Proof::from_bytes(&file)?;
     if let Some(expected) = &arguments.key {
         let received = hex::encode(prover.key(&mut ToStandardError)?.hash);
         if *expected != received {
@@ -274,6 +289,16 @@ fn run() -> Result<bool, ProverError> {
                 }
             };
             answer(&arguments, &request(mode, batch, Some(proof)))
+        }
+        ["join", output, ref proofs @ ..] => {
+            let request = Request {
+                id: Value::Null,
+                mode: Mode::Chain,
+                batch: None,
+                proofs: proofs.iter().map(PathBuf::from).collect(),
+                output: Some(output.into()),
+            };
+            answer(&arguments, &request)
         }
         ["verify", proof] => verify(&arguments, proof),
         ["key"] => key(&arguments),

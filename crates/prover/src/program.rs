@@ -1,4 +1,4 @@
-//! The proven program: its bytes, and what the executor makes of them.
+//! The proven programs: their bytes, and what the executor makes of them.
 
 use std::sync::Arc;
 
@@ -7,8 +7,10 @@ use sp1_core_executor::Program;
 
 use crate::ProverError;
 
-/// The program that this project proves, as `make guest` built it.
+/// The program that proves a batch, as `make guest` built it.
 pub const PROGRAM: &[u8] = include_bytes!("../../../guest/program.elf");
+/// The program that joins proofs of batches.
+pub const CHAIN_PROGRAM: &[u8] = include_bytes!("../../../guest/chain.elf");
 
 /// A program, ready to be run any number of times.
 #[derive(Clone)]
@@ -18,12 +20,20 @@ pub struct ProvenProgram {
 }
 
 impl ProvenProgram {
-    /// The committed one.
+    /// The committed one that proves a batch.
     ///
     /// # Panics
     /// Where it is none, which a test would have found.
     pub fn committed() -> Self {
         ProvenProgram::from_elf(PROGRAM.to_vec()).expect("the committed program is one")
+    }
+
+    /// The committed one that joins proofs.
+    ///
+    /// # Panics
+    /// Where it is none, which a test would have found.
+    pub fn committed_chain() -> Self {
+        ProvenProgram::from_elf(CHAIN_PROGRAM.to_vec()).expect("the committed program is one")
     }
 
     /// Any other.

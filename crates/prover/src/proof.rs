@@ -1,11 +1,11 @@
-//! Proofs, and their files: those of `proofbook_commitment::proof_file`, in which a proof is SP1's `SP1Proof` as bincode encodes it.
+//! Proofs, and their files: those of `proofbook_chain::proof_file`, in which a proof is SP1's `SP1Proof` as bincode encodes it.
 
 use std::fmt;
 
-use proofbook_commitment::proof_file::{FormatError, ProofFile};
-use proofbook_commitment::{PublicValues, PUBLIC_BYTES};
+use proofbook_chain::proof_file::{FormatError, ProofFile};
+use proofbook_commitment::PublicValues;
 
-pub use proofbook_commitment::proof_file::{Mode as ProofMode, PROOF_BYTES_MAX};
+pub use proofbook_chain::proof_file::{Mode as ProofMode, PROOF_BYTES_MAX};
 
 /// A proof of what a batch did.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl fmt::Display for ProofFileError {
             ProofFileError::PublicValues => {
                 write!(
                     f,
-                    "proof file: expected {PUBLIC_BYTES} bytes of canonical public values"
+                    "proof file: expected canonical public values of its kind"
                 )
             }
         }
@@ -68,7 +68,7 @@ impl Proof {
     /// The proof that a file holds, which may not hold itself.
     ///
     /// # Errors
-    /// Where the bytes are not exactly the file of some proof.
+    /// Where the bytes are not exactly the file of some proof of a batch.
     pub fn from_bytes(file: &[u8]) -> Result<Proof, ProofFileError> {
         let file = ProofFile::decode(file).map_err(ProofFileError::Format)?;
         let values = PublicValues::decode(file.public_values);

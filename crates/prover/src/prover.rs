@@ -16,7 +16,7 @@ use crate::proof::{Proof, ProofMode};
 use crate::without::CompressedProver;
 #[cfg(not(feature = "core"))]
 use crate::without::CoreProver;
-use crate::{ProvenProgram, ProverError};
+use crate::{ChainProof, ProvenProgram, ProverError, ToJoin};
 
 /// Is told when a part of the work begins and how long it took.
 pub trait Progress {
@@ -32,6 +32,15 @@ impl Progress for () {
     fn begin(&mut self, _phase: &'static str) {}
 
     fn end(&mut self, _phase: &'static str, _seconds: f64) {}
+}
+
+/// A verified proof of a chain, and the execution that it began with.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    /// What running the program that joins took.
+    pub execution: Execution,
+    /// The proof.
+    pub proof: ChainProof,
 }
 
 /// A verified proof, and the execution that it began with.
@@ -82,6 +91,32 @@ pub trait Prover {
         batch: &Sealed,
         progress: &mut dyn Progress,
     ) -> Result<Proven, ProverError>;
+
+    /// Runs the program that joins proofs, without a proof of that.
+    ///
+    /// # Errors
+    /// Where the program refuses what the proofs say.
+    fn execute_join(
+        &mut self,
+        parts: &ToJoin,
+        progress: &mut dyn Progress,
+    ) -> Result<Execution, ProverError>;
+
+    /// One proof of the chain that proofs make.
+    ///
+    /// # Errors
+    /// As [`execute_join`](Prover::execute_join), where one of the proofs does not hold, and where the prover fails.
+    fn join(&mut self, parts: &ToJoin, progress: &mut dyn Progress) -> Result<Joined, ProverError>;
+
+    /// Verifies a proof of a chain.
+    ///
+    /// # Errors
+    /// Where it does not hold.
+    fn verify_chain(
+        &mut self,
+        proof: &ChainProof,
+        progress: &mut dyn Progress,
+    ) -> Result<(), ProverError>;
 
     /// Verifies a proof and gives what it says.
     ///
@@ -166,15 +201,17 @@ impl Local {
     ) -> Result<Proven, ProverError> {
         // SP1's provers would prove a run that ends badly too.
         let execution = self.execute(batch, progress)?;
+        let inputs = executor::inputs(batch);
         let bytes = match mode {
             ProofMode::Core => {
                 let prover = self.start_core(progress)?;
-                timed(progress, "prove", || prover.prove(batch))?
+                timed(progress, "prove", || prover.prove(&inputs))?
             }
             ProofMode::Compressed => {
                 let prover = self.start_compressed(progress)?;
-                timed(progress, "prove", || prover.prove(batch))?
+                timed(progress, "prove", || prover.prove(&inputs))?
             }
+            ProofMode::Chain => return Err(not_of_a_batch()),
         };
         let values = batch.values;
         let proof = Proof {
@@ -185,6 +222,10 @@ impl Local {
         self.verify(&proof, progress)?;
         Ok(Proven { execution, proof })
     }
+}
+
+fn not_of_a_batch() -> ProverError {
+    ProverError::Request("expected a proof of a batch; received one of a chain".into())
 }
 
 /// The verifying key of a program.
@@ -233,12 +274,55 @@ impl Prover for Local {
         })
     }
 
+    fn execute_join(
+        &mut self,
+        parts: &ToJoin,
+        progress: &mut dyn Progress,
+    ) -> Result<Execution, ProverError> {
+        let program = ProvenProgram::committed_chain();
+        timed(progress, "execute", || parts.execute(&program))
+    }
+
+    fn join(&mut self, parts: &ToJoin, progress: &mut dyn Progress) -> Result<Joined, ProverError> {
+        let execution = self.execute_join(parts, progress)?;
+        let prover = self.start_compressed(progress)?;
+        // A proof that does not hold would only be found when the joined one is verified.
+        timed(progress, "verify parts", || {
+            let earlier = parts.earlier.iter();
+            earlier
+                .map(|chain| prover.verify_chain(&chain.bytes, &chain.values.encode()))
+                .chain(
+                    parts
+                        .proofs
+                        .iter()
+                        .map(|proof| prover.verify(&proof.bytes, &proof.values.encode())),
+                )
+                .collect::<Result<(), ProverError>>()
+        })?;
+        let bytes = timed(progress, "prove", || prover.join(parts))?;
+        let values = parts.values;
+        let proof = ChainProof { values, bytes };
+        self.verify_chain(&proof, progress)?;
+        Ok(Joined { execution, proof })
+    }
+
+    fn verify_chain(
+        &mut self,
+        proof: &ChainProof,
+        progress: &mut dyn Progress,
+    ) -> Result<(), ProverError> {
+        let prover = self.start_compressed(progress)?;
+        timed(progress, "verify", || {
+            prover.verify_chain(&proof.bytes, &proof.values.encode())
+        })
+    }
+
     fn verify(
         &mut self,
         proof: &Proof,
         progress: &mut dyn Progress,
     ) -> Result<PublicValues, ProverError> {
-        let (bytes, values) = (&proof.bytes, &proof.values);
+        let (bytes, values) = (&proof.bytes, &proof.values.encode());
         match proof.mode {
             ProofMode::Core => {
                 let prover = self.start_core(progress)?;
@@ -248,6 +332,7 @@ impl Prover for Local {
                 let prover = self.start_compressed(progress)?;
                 timed(progress, "verify", || prover.verify(bytes, values))?;
             }
+            ProofMode::Chain => return Err(not_of_a_batch()),
         }
         Ok(proof.values)
     }

@@ -4,12 +4,11 @@
 
 use std::convert::Infallible;
 
-use proofbook_commitment::PublicValues;
-use proofbook_ledger::Sealed;
-
 use crate::memory::MemoryLimit;
 #[cfg(not(feature = "core"))]
 use crate::prover::VerifyingKey;
+#[cfg(not(feature = "prove"))]
+use crate::ToJoin;
 use crate::{ProofMode, ProvenProgram, ProverError};
 
 /// A prover that was not built.
@@ -41,12 +40,24 @@ impl<const MODE: u8> Without<MODE> {
     }
 
     /// Never called.
-    pub fn prove(&self, _batch: &Sealed) -> Result<Vec<u8>, ProverError> {
+    pub fn prove(&self, _inputs: &[Vec<u8>]) -> Result<Vec<u8>, ProverError> {
         match self.0 {}
     }
 
     /// Never called.
-    pub fn verify(&self, _proof: &[u8], _values: &PublicValues) -> Result<(), ProverError> {
+    pub fn verify(&self, _proof: &[u8], _values: &[u8]) -> Result<(), ProverError> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    #[cfg(not(feature = "prove"))]
+    pub fn join(&self, _parts: &ToJoin) -> Result<Vec<u8>, ProverError> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    #[cfg(not(feature = "prove"))]
+    pub fn verify_chain(&self, _proof: &[u8], _values: &[u8]) -> Result<(), ProverError> {
         match self.0 {}
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! A request is `{"id": 7, "mode": "core", "batch": "PATH", "output": "PATH"}`: any `id`, which comes back in every answer; the mode is
 //! `execute`, `core`, `compressed` or `groth16`; `batch` names a batch file, `output` the proof file to write, which `execute`
-//! neither needs nor writes. Requests are answered in their order. Answers are
+//! neither needs nor writes. `{"id": 8, "mode": "chain", "proofs": ["PATH", …], "output": "PATH"}` joins proofs, and writes beside `output`
+//! the public values of their batches (`.batches`); without `output` it only runs the program that joins. Requests are answered in
+//! their order. Answers are
 //!
 //! - `{"type": "ready", …}`, once, with the SHA-256 of the program;
 //! - `{"id": 7, "type": "progress", "phase": "prove", "seconds": null}` when a part begins, with its seconds when it has ended;
@@ -21,9 +23,10 @@ use proofbook_ledger::Sealed;
 use serde::{Deserialize, Serialize};
 use serde_json::{json, Value};
 
+use crate::chain::batches_path;
 use crate::memory::peak_memory_bytes;
 use crate::prover::{Progress, Proven, Prover};
-use crate::{Execution, Proof, ProverError};
+use crate::{Execution, ProverError, ToJoin};
 
 /// Bytes that a request may have.
 pub const REQUEST_BYTES_MAX: u64 = 1 << 16;
@@ -40,6 +43,8 @@ pub enum Mode {
     Compressed,
     /// A proof for contracts.
     Groth16,
+    /// One proof of a chain, from proofs of its batches.
+    Chain,
 }
 
 /// A line that comes in.
@@ -50,8 +55,12 @@ pub struct Request {
     pub id: Value,
     /// What is wanted.
     pub mode: Mode,
-    /// The batch file.
-    pub batch: PathBuf,
+    /// The batch file; none where proofs are joined.
+    #[serde(default)]
+    pub batch: Option<PathBuf>,
+    /// The proofs to join; none otherwise.
+    #[serde(default)]
+    pub proofs: Vec<PathBuf>,
     /// The proof file to write.
     pub output: Option<PathBuf>,
 }
@@ -156,16 +165,43 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ProverError> {
 /// What a request gave.
 struct Work {
     execution: Execution,
-    proof: Option<Proof>,
+    /// Length of the proof, where there is one.
+    proof_bytes: Option<u64>,
 }
 
-impl From<Proven> for Work {
-    fn from(proven: Proven) -> Self {
-        Work {
-            execution: proven.execution,
-            proof: Some(proven.proof),
-        }
+/// Writes a proof file.
+fn write_proof(output: &Path, proven: Proven) -> Result<Work, ProverError> {
+    write_whole(output, &proven.proof.to_bytes())?;
+    Ok(Work {
+        execution: proven.execution,
+        proof_bytes: Some(proven.proof.bytes.len() as u64),
+    })
+}
+
+fn only_run(execution: Execution) -> Work {
+    let proof_bytes = None;
+    Work {
+        execution,
+        proof_bytes,
     }
+}
+
+fn join(
+    request: &Request,
+    prover: &mut dyn Prover,
+    progress: &mut dyn Progress,
+) -> Result<Work, ProverError> {
+    let parts = ToJoin::read(&request.proofs)?;
+    let Some(output) = &request.output else {
+        return prover.execute_join(&parts, progress).map(only_run);
+    };
+    let joined = prover.join(&parts, progress)?;
+    write_whole(&batches_path(output), &parts.batches_file())?;
+    write_whole(output, &joined.proof.to_bytes())?;
+    Ok(Work {
+        execution: joined.execution,
+        proof_bytes: Some(joined.proof.bytes.len() as u64),
+    })
 }
 
 fn work(
@@ -173,24 +209,24 @@ fn work(
     prover: &mut dyn Prover,
     progress: &mut dyn Progress,
 ) -> Result<Work, ProverError> {
-    if request.mode != Mode::Execute && request.output.is_none() {
-        let text = "expected `output`, the proof file to write";
-        return Err(ProverError::Request(text.into()));
+    if request.mode == Mode::Chain {
+        return join(request, prover, progress);
     }
-    let batch = read_batch(&request.batch)?;
-    let work: Work = match request.mode {
-        Mode::Execute => Work {
-            execution: prover.execute(&batch, progress)?,
-            proof: None,
-        },
-        Mode::Core => prover.core(&batch, progress)?.into(),
-        Mode::Compressed => prover.compressed(&batch, progress)?.into(),
-        Mode::Groth16 => prover.groth16(&batch, progress)?.into(),
+    let missing = |what: &str| ProverError::Request(format!("expected {what}"));
+    let batch = request.batch.as_ref();
+    let batch = batch.ok_or_else(|| missing("`batch`, the batch file"))?;
+    let output = request.output.as_ref();
+    let output = output.ok_or_else(|| missing("`output`, the proof file to write"));
+    if request.mode == Mode::Execute {
+        return prover.execute(&read_batch(batch)?, progress).map(only_run);
+    }
+    let (output, batch) = (output?, read_batch(batch)?);
+    let proven = match request.mode {
+        Mode::Core => prover.core(&batch, progress)?,
+        Mode::Groth16 => prover.groth16(&batch, progress)?,
+        _ => prover.compressed(&batch, progress)?,
     };
-    if let (Some(proof), Some(output)) = (&work.proof, &request.output) {
-        write_whole(output, &proof.to_bytes())?;
-    }
-    Ok(work)
+    write_proof(output, proven)
 }
 
 /// Answers one request.
@@ -203,7 +239,10 @@ pub fn answer(request: &Request, prover: &mut dyn Prover, output: &mut impl Writ
     let result = work(request, prover, &mut reporter);
     let seconds = reporter.seconds;
     match result {
-        Ok(Work { execution, proof }) => say(
+        Ok(Work {
+            execution,
+            proof_bytes,
+        }) => say(
             output,
             &ResultLine {
                 id: request.id.clone(),
@@ -213,7 +252,7 @@ pub fn answer(request: &Request, prover: &mut dyn Prover, output: &mut impl Writ
                 syscalls: execution.syscalls,
                 seconds,
                 memory_bytes_max: peak_memory_bytes(),
-                proof_bytes: proof.map(|proof| proof.bytes.len() as u64),
+                proof_bytes,
                 public_values: hex::encode(execution.public_values),
             },
         ),

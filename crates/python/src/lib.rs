@@ -46,7 +46,10 @@ mod _core {
     #[pymodule_export]
     use crate::order_flow::order_flow;
     #[pymodule_export]
-    use crate::proofs::{market_config, program_key, verify_proof, ChainView, PublicValuesView};
+    use crate::proofs::{
+        chain_program_key, market_config, program_key, verify_joined, verify_proof,
+        ChainValuesView, ChainView, PublicValuesView,
+    };
     #[pymodule_export]
     use crate::raw_market::RawMarket;
     #[pymodule_export]

@@ -8,8 +8,8 @@ use proofbook_engine::journal::{market, Directory};
 use proofbook_replay::{open_commands_with, Options};
 use proofbook_types::{MarketConfig, CONFIG_BYTES};
 use proofbook_verifier::{
-    verify, Chain, ChainError, Checkpoint, ProgramKey, Verified, VerifyError, HEAD_BYTES,
-    PROOF_BYTES_MAX,
+    verify, verify_chain, Chain, ChainError, Checkpoint, Mode, ProgramKey, Span, Verified,
+    VerifiedChain, VerifyError, PROOF_BYTES_MAX,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -22,6 +22,9 @@ fn refused(error: VerifyError) -> PyErr {
         VerifyError::Format(_)
         | VerifyError::Values(_)
         | VerifyError::CoreProof
+        | VerifyError::ChainProof
+        | VerifyError::BatchProof
+        | VerifyError::BatchesLength { .. }
         | VerifyError::TooLong { .. }
         | VerifyError::Undecodable { .. }
         | VerifyError::NotCanonical { .. }
@@ -159,36 +162,211 @@ impl PublicValuesView {
     }
 }
 
+/// What a proof proves of a chain of batches. Only `verify_joined` makes one.
+#[pyclass(name = "ChainValues", module = "proofbook", frozen)]
+pub struct ChainValuesView {
+    verified: VerifiedChain,
+}
+
+impl ChainValuesView {
+    fn span(&self) -> &Span {
+        &self.verified.values().span
+    }
+}
+
+#[pymethods]
+impl ChainValuesView {
+    /// Number of the market.
+    #[getter]
+    fn market(&self) -> u64 {
+        self.span().market
+    }
+
+    /// Hash of the market's configuration.
+    #[getter]
+    fn config(&self) -> String {
+        self.span().config.to_string()
+    }
+
+    /// Number of batches.
+    #[getter]
+    fn batches(&self) -> u64 {
+        self.verified.values().batches()
+    }
+
+    /// Number of the first batch.
+    #[getter]
+    fn first_batch(&self) -> u64 {
+        self.span().first_batch
+    }
+
+    /// Number of the last batch.
+    #[getter]
+    fn last_batch(&self) -> u64 {
+        self.span().last_batch
+    }
+
+    /// Sequence of the first command.
+    #[getter]
+    fn first_sequence(&self) -> u64 {
+        self.span().first_sequence
+    }
+
+    /// Sequence of the last command.
+    #[getter]
+    fn last_sequence(&self) -> u64 {
+        self.span().last_sequence
+    }
+
+    /// The clock before the first batch, nanoseconds.
+    #[getter]
+    fn clock_before(&self) -> u64 {
+        self.span().clock_before
+    }
+
+    /// The clock after the last batch, nanoseconds.
+    #[getter]
+    fn clock_after(&self) -> u64 {
+        self.span().clock_after
+    }
+
+    /// The state root before the first batch.
+    #[getter]
+    fn previous_root(&self) -> String {
+        self.span().previous_root.to_string()
+    }
+
+    /// The state root after the last batch.
+    #[getter]
+    fn new_root(&self) -> String {
+        self.span().new_root.to_string()
+    }
+
+    /// Number of commands.
+    #[getter]
+    fn commands(&self) -> u64 {
+        self.span().commands
+    }
+
+    /// Number of events.
+    #[getter]
+    fn events(&self) -> u64 {
+        self.verified.values().events
+    }
+
+    /// Root of the list of batches.
+    #[getter]
+    fn batch_root(&self) -> String {
+        self.verified.values().batch_root.to_string()
+    }
+
+    /// What is proven of each batch, from the public values of all of them, 232 bytes each.
+    fn open(&self, batches: &[u8]) -> PyResult<Vec<PublicValuesView>> {
+        let batches = self.verified.batches(batches).map_err(refused)?;
+        let view = |verified| PublicValuesView { verified };
+        Ok(batches.into_iter().map(view).collect())
+    }
+
+    /// Their 272 bytes, as `docs/COMMITMENT.md` has them.
+    fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.verified.values().encode())
+    }
+
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other
+            .cast::<ChainValuesView>()
+            .is_ok_and(|other| other.get().verified == self.verified)
+    }
+
+    fn __hash__(&self) -> u64 {
+        self.span().new_root.0[0]
+    }
+
+    fn __repr__(&self) -> String {
+        let span = self.span();
+        format!(
+            "ChainValues(market={}, batches={}..{}, commands={}, events={}, previous_root='{}', new_root='{}')",
+            span.market,
+            span.first_batch,
+            span.last_batch,
+            span.commands,
+            self.events(),
+            span.previous_root,
+            span.new_root
+        )
+    }
+}
+
+/// What was proven, of a batch or of a chain of them.
+#[derive(FromPyObject)]
+pub enum Proven<'py> {
+    /// Of a batch.
+    Batch(PyRef<'py, PublicValuesView>),
+    /// Of a chain.
+    Chain(PyRef<'py, ChainValuesView>),
+}
+
+impl Proven<'_> {
+    fn span(&self) -> Span {
+        match self {
+            Proven::Batch(values) => values.verified.values().into(),
+            Proven::Chain(values) => *values.span(),
+        }
+    }
+}
+
 /// Reads a file that may be a proof, and no more of it than a proof has.
 fn read_proof(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let most = HEAD_BYTES as u64 + PROOF_BYTES_MAX + 1;
+    let most = Mode::Chain.head_bytes() as u64 + PROOF_BYTES_MAX + 1;
     File::open(path)?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Checks a proof file, given as a path or as bytes.
-#[pyfunction]
-pub fn verify_proof(py: Python<'_>, proof: &Bound<'_, PyAny>) -> PyResult<PublicValuesView> {
-    let verified = match proof.cast::<PyBytes>() {
+/// Checks a proof file with `check`, given as a path or as bytes.
+fn checked<T: Send>(
+    proof: &Bound<'_, PyAny>,
+    check: impl Fn(&[u8]) -> Result<T, VerifyError> + Sync,
+) -> PyResult<T> {
+    let py = proof.py();
+    let outcome = match proof.cast::<PyBytes>() {
         Ok(bytes) => {
             let bytes = bytes.as_bytes();
-            py.detach(|| verify(bytes))
+            py.detach(|| check(bytes))
         }
         Err(_) => {
             let path: PathBuf = proof.extract()?;
             let bytes = py.detach(|| read_proof(&path))?;
-            py.detach(|| verify(&bytes))
+            py.detach(|| check(&bytes))
         }
     };
-    let verified = verified.map_err(refused)?;
+    outcome.map_err(refused)
+}
+
+/// Checks a proof file of a batch, given as a path or as bytes.
+#[pyfunction]
+pub fn verify_proof(proof: &Bound<'_, PyAny>) -> PyResult<PublicValuesView> {
+    let verified = checked(proof, verify)?;
     Ok(PublicValuesView { verified })
 }
 
-/// The key of the program whose proofs are accepted.
+/// Checks a proof file of a chain, given as a path or as bytes.
+#[pyfunction]
+pub fn verify_joined(proof: &Bound<'_, PyAny>) -> PyResult<ChainValuesView> {
+    let verified = checked(proof, verify_chain)?;
+    Ok(ChainValuesView { verified })
+}
+
+/// The key of the program whose proofs of batches are accepted.
 #[pyfunction]
 pub fn program_key() -> String {
     ProgramKey::PINNED.to_string()
+}
+
+/// The key of the program whose proofs of chains are accepted.
+#[pyfunction]
+pub fn chain_program_key() -> String {
+    ProgramKey::PINNED_CHAIN.to_string()
 }
 
 fn decode_config(bytes: &[u8]) -> PyResult<MarketConfig> {
@@ -239,22 +417,26 @@ impl ChainView {
 
     /// A chain without a batch yet, from the state before a batch, which is taken on trust.
     #[staticmethod]
-    fn before(values: &PublicValuesView) -> PyResult<Self> {
-        let start = Checkpoint::before(values.verified.values()).map_err(does_not_follow)?;
+    fn before(values: Proven<'_>) -> PyResult<Self> {
+        let start = Checkpoint::before(values.span()).map_err(does_not_follow)?;
         let chain = Chain::trusting(start);
         Ok(ChainView { chain })
     }
 
     /// A chain without a batch yet, from the state after a batch.
     #[staticmethod]
-    fn after(values: &PublicValuesView) -> Self {
-        let chain = Chain::trusting(Checkpoint::after(values.verified.values()));
+    fn after(values: Proven<'_>) -> Self {
+        let chain = Chain::trusting(Checkpoint::after(values.span()));
         ChainView { chain }
     }
 
-    /// Takes the next batch. After an error the chain is as before.
-    fn extend(&mut self, values: &PublicValuesView) -> PyResult<()> {
-        self.chain.extend(&values.verified).map_err(does_not_follow)
+    /// Takes the next batch, or the next batches of a chain. After an error the chain is as before.
+    fn extend(&mut self, values: Proven<'_>) -> PyResult<()> {
+        let followed = match values {
+            Proven::Batch(values) => self.chain.extend(&values.verified),
+            Proven::Chain(values) => self.chain.extend_by(&values.verified),
+        };
+        followed.map_err(does_not_follow)
     }
 
     /// Number of batches.

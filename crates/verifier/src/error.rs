@@ -3,21 +3,35 @@
 use std::error::Error;
 use std::fmt;
 
+use proofbook_chain::proof_file::FormatError;
+use proofbook_chain::{ChainValues, CHAIN_VERSION};
 use proofbook_commitment::poseidon2::ORDER;
-use proofbook_commitment::proof_file::FormatError;
 use proofbook_commitment::public::PUBLIC_VERSION;
 use proofbook_commitment::{PublicValues, PUBLIC_BYTES};
 
 use crate::key::ProgramKey;
 use crate::COMPRESSED_BYTES_MAX;
 
-/// The words of the public values that are digests, by the place of their first word.
+// Both encodings have one version; the messages say only one.
+const _: () = assert!(PUBLIC_VERSION == CHAIN_VERSION);
+
+/// The words of a batch's public values that are digests, by the place of their first word.
 const DIGESTS: [(usize, &str); 5] = [
     (2, "configuration"),
     (11, "previous root"),
     (15, "new root"),
     (20, "root of the commands"),
     (25, "root of the events"),
+];
+
+/// Those of a chain.
+const CHAIN_DIGESTS: [(usize, &str); 6] = [
+    (2, "configuration"),
+    (12, "previous root"),
+    (16, "new root"),
+    (22, "root of the batches"),
+    (26, "program of the batches"),
+    (30, "program of the chain"),
 ];
 
 /// Why bytes are no public values.
@@ -36,6 +50,8 @@ pub enum ValuesError {
         /// The element.
         received: u32,
     },
+    /// A chain whose last batch comes before its first one.
+    Reversed,
 }
 
 impl fmt::Display for ValuesError {
@@ -51,35 +67,44 @@ impl fmt::Display for ValuesError {
                 f,
                 "public values: {what}: expected elements below {ORDER}; received {received}"
             ),
+            ValuesError::Reversed => {
+                write!(
+                    f,
+                    "public values: expected the last batch not before the first one"
+                )
+            }
         }
     }
 }
 
 impl Error for ValuesError {}
 
-/// The public values with exactly this encoding.
-pub(crate) fn decode_values(bytes: &[u8; PUBLIC_BYTES]) -> Result<PublicValues, ValuesError> {
-    match PublicValues::decode(bytes) {
-        Some(values) => Ok(values),
-        None => Err(fault(bytes)),
-    }
+/// The public values of a batch with exactly this encoding.
+pub(crate) fn decode_values(bytes: &[u8]) -> Result<PublicValues, ValuesError> {
+    PublicValues::decode(bytes).ok_or_else(|| fault(bytes, &DIGESTS))
 }
 
-/// What is wrong with bytes that are no public values.
-fn fault(bytes: &[u8; PUBLIC_BYTES]) -> ValuesError {
+/// The public values of a chain with exactly this encoding.
+pub(crate) fn decode_chain_values(bytes: &[u8]) -> Result<ChainValues, ValuesError> {
+    ChainValues::decode(bytes).ok_or_else(|| fault(bytes, &CHAIN_DIGESTS))
+}
+
+/// What is wrong with bytes of the right length that are no public values.
+fn fault(bytes: &[u8], digests: &[(usize, &'static str)]) -> ValuesError {
     let element = |at: usize| {
         let mut element = [0; 4];
         element.copy_from_slice(&bytes[4 * at..][..4]);
         u32::from_le_bytes(element)
     };
-    for (word, what) in DIGESTS {
+    for &(word, what) in digests {
         let elements = (2 * word..2 * word + 8).map(element);
         if let Some(received) = elements.into_iter().find(|&element| element >= ORDER) {
             return ValuesError::Digest { what, received };
         }
     }
-    ValuesError::Version {
-        received: u64::from(element(0)) | u64::from(element(1)) << 32,
+    match u64::from(element(0)) | u64::from(element(1)) << 32 {
+        PUBLIC_VERSION => ValuesError::Reversed,
+        received => ValuesError::Version { received },
     }
 }
 
@@ -108,6 +133,26 @@ pub enum VerifyError {
         /// Where the two first differ.
         offset: u64,
     },
+    /// A proof of a chain where one of a batch is expected.
+    ChainProof,
+    /// A proof of a batch where one of a chain is expected.
+    BatchProof,
+    /// A chain of batches that were proven with another program.
+    OtherBatchProgram {
+        /// The program that is pinned.
+        expected: ProgramKey,
+        /// The program that the chain names.
+        received: ProgramKey,
+    },
+    /// Public values of more or fewer batches than the chain has.
+    BatchesLength {
+        /// Number of batches.
+        expected: u64,
+        /// Length of what was given.
+        received: u64,
+    },
+    /// Public values of other batches than the chain's.
+    OtherBatches,
     /// The bytes hold another kind of proof than the file says.
     OtherKind {
         /// The kind that they hold.
@@ -137,6 +182,24 @@ impl fmt::Display for VerifyError {
             VerifyError::CoreProof => write!(
                 f,
                 "expected a compressed proof (mode 2); received a core proof (mode 1), which only the prover can check"
+            ),
+            VerifyError::ChainProof => {
+                write!(f, "expected a proof of a batch (mode 2); received one of a chain (mode 3)")
+            }
+            VerifyError::BatchProof => {
+                write!(f, "expected a proof of a chain (mode 3); received one of a batch (mode 2)")
+            }
+            VerifyError::OtherBatchProgram { expected, received } => write!(
+                f,
+                "a chain of batches of another program: expected key {expected}; received {received}"
+            ),
+            VerifyError::BatchesLength { expected, received } => write!(
+                f,
+                "batches of a chain: expected {expected} times {PUBLIC_BYTES} bytes; received {received} bytes"
+            ),
+            VerifyError::OtherBatches => write!(
+                f,
+                "batches of a chain: expected those whose list the chain's proof binds; received others"
             ),
             VerifyError::TooLong { received } => write!(
                 f,

@@ -1,18 +1,23 @@
-//! The verifying key of the program whose runs are proven: a hash of the program and of the virtual machine under it.
+//! The verifying keys of the programs whose runs are proven: of each, a hash of the program and of the virtual machine under it.
 //!
-//! It is read from `guest/program.key` when this crate is compiled and from nowhere else. A key that is none fails the build.
+//! They are read from `guest/program.key` and `guest/chain.key` when this crate is compiled and from nowhere else. A key that is
+//! none fails the build.
 
 use std::fmt;
 
 use proofbook_commitment::poseidon2::ORDER;
+use proofbook_commitment::Digest;
 
 /// Hash of a program's verifying key: eight field elements.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ProgramKey([u32; 8]);
 
 impl ProgramKey {
-    /// The program of this version of proofbook.
+    /// The program that proves a batch, of this version of proofbook.
     pub const PINNED: ProgramKey = ProgramKey::parse(include_str!("../../../guest/program.key"));
+    /// The program that joins proofs of batches.
+    pub const PINNED_CHAIN: ProgramKey =
+        ProgramKey::parse(include_str!("../../../guest/chain.key"));
 
     /// The key that a line of 64 lower-case hexadecimal digits writes: its encoding, byte for byte.
     ///
@@ -51,6 +56,15 @@ impl ProgramKey {
     /// The key with these elements.
     pub(crate) const fn from_elements(elements: [u32; 8]) -> ProgramKey {
         ProgramKey(elements)
+    }
+
+    /// The key that a digest in public values is.
+    pub(crate) fn from_digest(digest: Digest) -> ProgramKey {
+        let mut words = [0; 8];
+        for (word, chunk) in words.iter_mut().zip(digest.encode().chunks_exact(4)) {
+            *word = u32::from_le_bytes(chunk.try_into().expect("chunks of four bytes"));
+        }
+        ProgramKey(words)
     }
 
     /// The only encoding: eight elements of four bytes each, little-endian.

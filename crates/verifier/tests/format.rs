@@ -99,7 +99,7 @@ fn every_field_of_the_head_is_checked() {
             received: *b"PROOFBK2"
         }
     );
-    for received in (0..=u8::MAX).filter(|mode| ![1, 2].contains(mode)) {
+    for received in (0..=u8::MAX).filter(|mode| ![1, 2, 3].contains(mode)) {
         assert_eq!(with(8, &[received]), FormatError::Mode { received });
     }
     for place in 0..7 {
@@ -107,9 +107,10 @@ fn every_field_of_the_head_is_checked() {
         received[place] = 1;
         assert_eq!(with(9, &received), FormatError::Reserved { received });
     }
-    for received in [0, 231, 233, u64::MAX] {
+    let expected = PUBLIC_BYTES as u64;
+    for received in [0, 231, 233, 272, u64::MAX] {
         let error = with(16, &received.to_le_bytes());
-        assert_eq!(error, FormatError::ValuesLength { received });
+        assert_eq!(error, FormatError::ValuesLength { expected, received });
     }
     for received in [PROOF_BYTES_MAX + 1, u64::MAX] {
         let error = with(256, &received.to_le_bytes());

@@ -24,6 +24,7 @@ Prices are in ticks, quantities in lots, times in nanoseconds, as integers.
 
 from __future__ import annotations
 
+from proofbook.spec.chain import ChainValues, batch_leaf, chain_of
 from proofbook.spec.codes import (
     Action,
     CancelReason,
@@ -81,6 +82,7 @@ __all__ = [
     "Action",
     "CancelReason",
     "CanonicalError",
+    "ChainValues",
     "CodeError",
     "Command",
     "Config",
@@ -117,6 +119,8 @@ __all__ = [
     "TrieStep",
     "account_key",
     "account_leaf",
+    "batch_leaf",
+    "chain_of",
     "check_empty",
     "check_first",
     "check_inclusion",

@@ -43,6 +43,7 @@ class Tag(enum.IntEnum):
     EVENTS = 10
     NODE = 11
     LIST = 12
+    BATCH = 13
 
 
 def elements_of(digest: Digest) -> tuple[int, ...]:

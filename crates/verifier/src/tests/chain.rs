@@ -7,8 +7,7 @@ use proofbook_ledger::Ledger;
 use proofbook_types::{Command, MarketConfig, Phase};
 use proofbook_workload::{generate, Parameters, Scenario};
 
-use crate::chain::Number;
-use crate::{Chain, ChainError, Checkpoint, Mode, Verified};
+use crate::{Chain, ChainError, Checkpoint, Mode, Number, Verified};
 
 const CONFIG: MarketConfig = MarketConfig {
     market: 7,

@@ -3,10 +3,10 @@
 //! | bytes | what |
 //! |---|---|
 //! | 8 | `PROOFBK1` |
-//! | 1 | mode: 1 core, 2 compressed |
+//! | 1 | mode: 1 core, 2 compressed, 3 chain |
 //! | 7 | zeros |
-//! | 8 | length of the public values: 232 |
-//! | 232 | the public values |
+//! | 8 | length of the public values: 232, of a chain 272 |
+//! | … | the public values |
 //! | 8 | length of the proof |
 //! | … | the proof |
 //!
@@ -18,14 +18,16 @@ use alloc::vec::Vec;
 use core::error::Error;
 use core::fmt;
 
-use crate::public::PUBLIC_BYTES;
+use proofbook_commitment::PUBLIC_BYTES;
+
+use crate::values::CHAIN_BYTES;
 
 /// The first bytes of every proof file.
 pub const PROOF_MAGIC: [u8; 8] = *b"PROOFBK1";
 /// No proof is longer.
 pub const PROOF_BYTES_MAX: u64 = 1 << 30;
-/// Bytes of a proof file before its proof.
-pub const HEAD_BYTES: usize = 8 + 8 + 8 + PUBLIC_BYTES + 8;
+/// Bytes of a proof file before its proof, of the kind that has fewest: of a batch.
+pub const HEAD_BYTES: usize = Mode::Core.head_bytes();
 
 /// Kinds of proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +37,8 @@ pub enum Mode {
     Core = 1,
     /// One proof of about the same length for every batch.
     Compressed = 2,
+    /// As compressed, of a chain of batches.
+    Chain = 3,
 }
 
 impl Mode {
@@ -43,7 +47,21 @@ impl Mode {
         match self {
             Mode::Core => "core",
             Mode::Compressed => "compressed",
+            Mode::Chain => "chain",
         }
+    }
+
+    /// Length of the public values of such a proof.
+    pub const fn values_bytes(self) -> usize {
+        match self {
+            Mode::Core | Mode::Compressed => PUBLIC_BYTES,
+            Mode::Chain => CHAIN_BYTES,
+        }
+    }
+
+    /// Bytes of a file of such a proof before the proof.
+    pub const fn head_bytes(self) -> usize {
+        8 + 8 + 8 + self.values_bytes() + 8
     }
 }
 
@@ -53,7 +71,7 @@ pub struct ProofFile<'a> {
     /// The kind of the proof.
     pub mode: Mode,
     /// The public values, encoded.
-    pub public_values: &'a [u8; PUBLIC_BYTES],
+    pub public_values: &'a [u8],
     /// The proof, encoded.
     pub proof: &'a [u8],
 }
@@ -84,6 +102,8 @@ pub enum FormatError {
     },
     /// Public values of another length.
     ValuesLength {
+        /// The length that its kind of proof has.
+        expected: u64,
         /// The length that the file states.
         received: u64,
     },
@@ -115,16 +135,16 @@ impl fmt::Display for FormatError {
                 received.escape_ascii().to_string()
             ),
             FormatError::Mode { received } => {
-                write!(f, "mode 1 (core) or 2 (compressed); received {received}")
+                write!(
+                    f,
+                    "mode 1 (core), 2 (compressed) or 3 (chain); received {received}"
+                )
             }
             FormatError::Reserved { received } => {
                 write!(f, "seven zeros after the mode; received {received:?}")
             }
-            FormatError::ValuesLength { received } => {
-                write!(
-                    f,
-                    "{PUBLIC_BYTES} bytes of public values; received {received}"
-                )
+            FormatError::ValuesLength { expected, received } => {
+                write!(f, "{expected} bytes of public values; received {received}")
             }
             FormatError::ProofLength { received } => {
                 write!(
@@ -141,13 +161,18 @@ impl fmt::Display for FormatError {
 
 impl Error for FormatError {}
 
-/// Takes the first `N` bytes off the front of a file that was checked to be long enough for its head.
-fn take<'a, const N: usize>(rest: &mut &'a [u8]) -> &'a [u8; N] {
-    let (head, tail) = rest
-        .split_first_chunk()
-        .expect("a file is at least as long as its head");
+/// Takes the first bytes off the front of a file; `None` where it has fewer.
+fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
+    let (head, tail) = rest.split_at_checked(length)?;
     *rest = tail;
-    head
+    Some(head)
+}
+
+/// Takes a number off the front of a file.
+fn number(rest: &mut &[u8]) -> Option<u64> {
+    let (head, tail) = rest.split_first_chunk()?;
+    *rest = tail;
+    Some(u64::from_le_bytes(*head))
 }
 
 impl<'a> ProofFile<'a> {
@@ -162,34 +187,36 @@ impl<'a> ProofFile<'a> {
                 return Err(FormatError::Magic { received: magic });
             }
         }
+        let too_short = FormatError::TooShort { received };
         if bytes.len() < HEAD_BYTES {
-            return Err(FormatError::TooShort { received });
+            return Err(too_short);
         }
         let mut rest = &bytes[PROOF_MAGIC.len()..];
-        let mode = match take::<1>(&mut rest)[0] {
+        let [mode, reserved @ ..] = number(&mut rest).ok_or(too_short)?.to_le_bytes();
+        let mode = match mode {
             1 => Mode::Core,
             2 => Mode::Compressed,
+            3 => Mode::Chain,
             received => return Err(FormatError::Mode { received }),
         };
-        let reserved = *take::<7>(&mut rest);
         if reserved != [0; 7] {
             return Err(FormatError::Reserved { received: reserved });
         }
-        let values_length = u64::from_le_bytes(*take(&mut rest));
-        if values_length != PUBLIC_BYTES as u64 {
-            return Err(FormatError::ValuesLength {
-                received: values_length,
-            });
+        let values_length = number(&mut rest).ok_or(too_short)?;
+        let expected = mode.values_bytes() as u64;
+        if values_length != expected {
+            let received = values_length;
+            return Err(FormatError::ValuesLength { expected, received });
         }
-        let public_values = take(&mut rest);
-        let proof_length = u64::from_le_bytes(*take(&mut rest));
+        let public_values = take(&mut rest, mode.values_bytes()).ok_or(too_short)?;
+        let proof_length = number(&mut rest).ok_or(too_short)?;
         if proof_length > PROOF_BYTES_MAX {
             return Err(FormatError::ProofLength {
                 received: proof_length,
             });
         }
         if proof_length != rest.len() as u64 {
-            let expected = HEAD_BYTES as u64 + proof_length;
+            let expected = mode.head_bytes() as u64 + proof_length;
             return Err(FormatError::Length { expected, received });
         }
         Ok(ProofFile {
@@ -201,10 +228,10 @@ impl<'a> ProofFile<'a> {
 
     /// The only encoding of these parts.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEAD_BYTES + self.proof.len());
+        let mut bytes = Vec::with_capacity(self.mode.head_bytes() + self.proof.len());
         bytes.extend(PROOF_MAGIC);
-        bytes.extend([self.mode as u8, 0, 0, 0, 0, 0, 0, 0]);
-        bytes.extend((PUBLIC_BYTES as u64).to_le_bytes());
+        bytes.extend(u64::from(self.mode as u8).to_le_bytes());
+        bytes.extend((self.public_values.len() as u64).to_le_bytes());
         bytes.extend(self.public_values);
         bytes.extend((self.proof.len() as u64).to_le_bytes());
         bytes.extend(self.proof);

@@ -2,10 +2,15 @@
 //!
 //! A system call of SP1 is `ecall` with its code in `t0` and its arguments in `a0`, `a1` and `a2`. The codes and conventions
 //! are those of SP1 6 (`crates/zkvm/entrypoint` in its source).
+#![no_std]
+
+extern crate alloc;
 
 use alloc::vec::Vec;
 use core::alloc::{GlobalAlloc, Layout};
 use core::arch::{asm, global_asm};
+
+use proofbook_commitment::{Digest, Permutation};
 
 const HALT: u64 = 0x00;
 const WRITE: u64 = 0x02;
@@ -69,11 +74,40 @@ pub fn input(room: usize) -> Vec<u64> {
     input
 }
 
-/// Permutes sixteen elements, two to a word.
-#[inline(always)]
-pub fn poseidon2(state: &mut [u64; 8]) {
-    // SAFETY: the call changes the eight words in place; words are aligned as it needs them.
-    unsafe { call(POSEIDON2, state.as_mut_ptr() as u64, 0) }
+/// Poseidon2 by the zkVM's precompile.
+pub struct Precompile;
+
+impl Permutation for Precompile {
+    #[inline(always)]
+    fn permute(state: &mut [u64; 8]) {
+        // SAFETY: the call changes the eight words in place; words are aligned as it needs them.
+        unsafe { call(POSEIDON2, state.as_mut_ptr() as u64, 0) }
+    }
+}
+
+/// Proofs that have to be there for the proof of this run to hold, as one digest.
+///
+/// SP1 verifies them outside of the program, which only says which they are: `hash_deferred_proof` of its source.
+#[derive(Default)]
+pub struct Required(Digest);
+
+impl Required {
+    /// One more: that the program with this verifying key's hash gave these public values.
+    pub fn require(&mut self, program: Digest, public_values: &[u8]) {
+        let mut state = [0; 8];
+        let mut absorb = |block: [u64; 4]| {
+            state[..4].copy_from_slice(&block);
+            Precompile::permute(&mut state);
+        };
+        absorb(self.0 .0);
+        absorb(program.0);
+        for pair in sha256(public_values).chunks_exact(2) {
+            // An element for each byte, the first of a word its highest.
+            let element = |index: usize| pair[index / 4] >> (24 - 8 * (index % 4)) & 0xff;
+            absorb([0, 2, 4, 6].map(|index| element(index) | element(index + 1) << 32));
+        }
+        self.0 .0.copy_from_slice(&state[..4]);
+    }
 }
 
 /// SHA-256 of whole words, by the zkVM's precompiles. One 32-bit word of the algorithm lies in each 64-bit word.
@@ -113,8 +147,13 @@ fn sha256(bytes: &[u8]) -> [u64; 8] {
     hash
 }
 
-/// Commits the public values and ends the program: proofs bind their SHA-256.
+/// Commits the public values and ends the program: proofs bind their SHA-256. No other proofs are required.
 pub fn commit(public_values: &[u8]) -> ! {
+    commit_requiring(public_values, &Required::default())
+}
+
+/// As [`commit`], where other proofs are required.
+pub fn commit_requiring(public_values: &[u8], required: &Required) -> ! {
     // SAFETY: the call reads the bytes.
     unsafe {
         asm!(
@@ -124,10 +163,16 @@ pub fn commit(public_values: &[u8]) -> ! {
     }
     for (index, word) in (0..).zip(sha256(public_values)) {
         let word = (word as u32).swap_bytes();
-        // SAFETY: both arguments are values. This program verifies no other proofs.
+        let pair = required.0 .0[index as usize / 2];
+        let element = if index % 2 == 0 {
+            pair as u32
+        } else {
+            (pair >> 32) as u32
+        };
+        // SAFETY: all arguments are values.
         unsafe {
             call(COMMIT, index, word.into());
-            call(COMMIT_DEFERRED_PROOFS, index, 0);
+            call(COMMIT_DEFERRED_PROOFS, index, element.into());
         }
     }
     halt(0)
