@@ -959,7 +959,7 @@ class PublicValues:
 
 @final
 class ChainValues:
-    """What a proof proves of a chain of batches. Only `verify_joined` makes one; digests are 64 lower-case hexadecimal digits."""
+    """What a proof proves of a chain of batches. Only `verify_joined` makes one; digests are 64 hexadecimal digits."""
 
     @property
     def market(self) -> int:

@@ -91,7 +91,7 @@ def verify(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
 ) -> None:
-    """Check proofs of batches, or of chains, and that each begins where the one before it ended; exit code 0 only if all holds."""
+    """Check proofs, and that each begins where the one before it ended; exit code 0 only if all of it holds."""
     from proofbook._core import market_config
 
     config = None if from_genesis is None else market_config(from_genesis)

@@ -97,3 +97,30 @@ def test_a_batch_with_another_command_does_not_run(tmp_path: Path) -> None:
         with pytest.raises(ProverError, match=r"changed\.batch"):
             prover.work(proving.Mode.EXECUTE, tmp_path / "changed.batch", None, lambda _phase: None)
         prover.work(proving.Mode.EXECUTE, tmp_path / "honest.batch", None, lambda _phase: None)
+
+
+def unproven(values: dict[str, object], path: Path) -> Path:
+    """A proof file that says this of a batch and holds no proof: enough to run the program that joins."""
+    said = bytes.fromhex(str(values["public_values"]))
+    path.write_bytes(b"PROOFBK1\x02" + bytes(7) + len(said).to_bytes(8, "little") + said + bytes(8))
+    return path
+
+
+@needs_prover
+def test_what_batches_say_is_joined(tmp_path: Path) -> None:
+    chain = batches(_core.Sealer.sample(10, 70), 20)
+    files = [unproven(values, tmp_path / f"{place}.proof") for place, values in enumerate(chain)]
+    expected = [spec.PublicValues.decode(bytes.fromhex(str(values["public_values"]))) for values in chain]
+    programs = [bytes.fromhex(key) for key in (_core.program_key(), _core.chain_program_key())]
+    with proving.ProverProcess() as prover:
+        for count in (1, 2, len(files)):
+            report = prover.join(files[:count], None, lambda _phase: None)
+            joined = spec.chain_of(expected[:count], batch_program=programs[0], chain_program=programs[1])
+            assert report["public_values"] == joined.encode().hex()
+            assert report["proof_bytes"] is None and report["cycles"] > 0
+        with pytest.raises(ProverError, match=r"do not follow each other: batch: expected 2; received 3"):
+            prover.join([files[0], files[2]], None, lambda _phase: None)
+        with pytest.raises(ProverError, match="at least one batch"):
+            prover.join([], None, lambda _phase: None)
+        with pytest.raises(ProverError, match=r"missing\.proof"):
+            prover.join([tmp_path / "missing.proof"], None, lambda _phase: None)

@@ -46,7 +46,14 @@ WRONG = {
     "nothing": (b"", "expected at least 264 bytes; received 0"),
     "another file": (b"PK\x03\x04 and so on", r"expected it to begin with"),
     "a core proof": (proof_file(b"x", mode=1), r"expected a compressed proof \(mode 2\); received a core proof"),
-    "an unknown mode": (proof_file(b"x", mode=3), r"expected mode 1 \(core\) or 2 \(compressed\); received 3"),
+    "an unknown mode": (
+        proof_file(b"x", mode=4),
+        r"expected mode 1 \(core\), 2 \(compressed\) or 3 \(chain\); received 4",
+    ),
+    "values of a batch in a chain's file": (
+        proof_file(b"x" * 50, mode=3),
+        "expected 272 bytes of public values; received 232",
+    ),
     "short values": (proof_file(b"x" * 9, values=VALUES[:-8]), "expected 232 bytes of public values; received 224"),
     "another version": (proof_file(b"x", values=b"\x02" + VALUES[1:]), "expected version 1; received 2"),
     "no digest": (proof_file(b"x", values=VALUES[:16] + b"\xff" * 4 + VALUES[20:]), "configuration: expected elements"),

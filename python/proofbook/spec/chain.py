@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from proofbook.spec.errors import CodeError, InclusionError, RangeError
 from proofbook.spec.hash import Digest, Tag, elements_of, hash_words
@@ -133,7 +134,7 @@ def chain_of(batches: Sequence[PublicValues], *, batch_program: Digest, chain_pr
     """
     if not batches:
         raise InclusionError("expected at least one batch; received none")
-    for before, after in zip(batches, batches[1:], strict=False):
+    for before, after in pairwise(batches):
         ended = (before.market, before.config, before.batch + 1, before.sequence_last + 1, before.clock_after)
         begins = (after.market, after.config, after.batch, after.sequence_first, after.clock_before)
         if (*ended, before.state_after) != (*begins, after.state_before):
