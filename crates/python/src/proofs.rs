@@ -18,19 +18,10 @@ use crate::errors::{self, unreadable, InputError, JournalError};
 
 fn refused(error: VerifyError) -> PyErr {
     let message = error.to_string();
-    match error {
-        VerifyError::Format(_)
-        | VerifyError::Values(_)
-        | VerifyError::CoreProof
-        | VerifyError::ChainProof
-        | VerifyError::BatchProof
-        | VerifyError::BatchesLength { .. }
-        | VerifyError::TooLong { .. }
-        | VerifyError::Undecodable { .. }
-        | VerifyError::NotCanonical { .. }
-        | VerifyError::OtherKind { .. } => errors::ProofFormatError::new_err(message),
-        // What is added to the list of reasons is a proof that does not hold until it is sorted in here.
-        _ => errors::InvalidProofError::new_err(message),
+    if error.is_about_format() {
+        errors::ProofFormatError::new_err(message)
+    } else {
+        errors::InvalidProofError::new_err(message)
     }
 }
 

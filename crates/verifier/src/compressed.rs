@@ -35,7 +35,7 @@ pub(crate) fn check(
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         check_decoded(key, public_values, &decode(proof)?)
     }));
-    outcome.unwrap_or_else(|stopped| Err(rejected(&panic_text(&*stopped))))
+    outcome.unwrap_or_else(|stopped| Err(VerifyError::stopped(panic_text(&*stopped))))
 }
 
 fn rejected(reason: &str) -> VerifyError {
@@ -44,12 +44,11 @@ fn rejected(reason: &str) -> VerifyError {
     }
 }
 
-fn panic_text(stopped: &(dyn Any + Send)) -> String {
-    let text = stopped
+fn panic_text(stopped: &(dyn Any + Send)) -> Option<&str> {
+    stopped
         .downcast_ref::<String>()
         .map(String::as_str)
-        .or_else(|| stopped.downcast_ref::<&str>().copied());
-    format!("its check stopped: {}", text.unwrap_or("no reason given"))
+        .or_else(|| stopped.downcast_ref::<&str>().copied())
 }
 
 /// The proof that encodes to exactly these bytes.

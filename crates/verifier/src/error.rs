@@ -174,6 +174,38 @@ pub enum VerifyError {
     },
 }
 
+impl VerifyError {
+    /// A check that stopped, with the reason that it gave. Where a stop cannot be caught, as in WebAssembly, whoever sees it
+    /// says so in the same words.
+    pub fn stopped(reason: Option<&str>) -> Self {
+        let reason = reason.unwrap_or("no reason given");
+        VerifyError::Rejected {
+            reason: format!("its check stopped: {reason}"),
+        }
+    }
+
+    /// Whether the file is none that is checked here. Otherwise it is, and its proof does not hold.
+    pub fn is_about_format(&self) -> bool {
+        match self {
+            VerifyError::Format(_)
+            | VerifyError::Values(_)
+            | VerifyError::CoreProof
+            | VerifyError::ChainProof
+            | VerifyError::BatchProof
+            | VerifyError::BatchesLength { .. }
+            | VerifyError::TooLong { .. }
+            | VerifyError::Undecodable { .. }
+            | VerifyError::NotCanonical { .. }
+            | VerifyError::OtherKind { .. } => true,
+            VerifyError::OtherProgram { .. }
+            | VerifyError::OtherBatchProgram { .. }
+            | VerifyError::OtherBatches
+            | VerifyError::OtherValues
+            | VerifyError::Rejected { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

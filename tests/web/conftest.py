@@ -1,0 +1,54 @@
+"""Builds of the verifier for web pages: what is shipped, and one of an earlier program, whose proofs are at hand."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EARLIER = ROOT / "crates/verifier/src/tests/earlier"
+
+PLANTED_AT = "pub(crate) fn verify(file: &[u8]) -> Answer {\n"
+PLANTED = '    assert!(file != b"stop", "planted");\n'
+"""In the build of the earlier program, a file of these four bytes stops the verifier. No file is known that does."""
+
+
+def build(root: Path, folder: Path) -> Path:
+    """What a checkout's script makes, or a skip with the script's reason."""
+    script = [root / "tools/make_wasm.sh", folder]
+    environment = {"CARGO_TARGET_DIR": str(Path.home() / ".cache/proofbook/target")} | os.environ
+    done = subprocess.run(script, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    if not (folder / "verifier.wasm").exists():
+        pytest.skip(done.stderr.strip())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that is shipped."""
+    return build(ROOT, tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="session")
+def earlier_site(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As what is shipped, of a copy of the project with the earlier program's key."""
+    assert site.exists()
+    copy = tmp_path_factory.mktemp("earlier")
+    for name in ("Cargo.toml", "Cargo.lock"):
+        shutil.copy(ROOT / name, copy)
+    for name in ("crates", "tools", "web"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("target", "__pycache__"))
+    (copy / "guest").mkdir()
+    shutil.copy(EARLIER / "program.key", copy / "guest")
+    calls = copy / "crates/verifier-wasm/src/calls.rs"
+    text = calls.read_text()
+    assert text.count(PLANTED_AT) == 1
+    calls.write_text(text.replace(PLANTED_AT, PLANTED_AT + PLANTED))
+    folder = build(copy, tmp_path_factory.mktemp("earlier-site"))
+    shutil.rmtree(copy)
+    return folder

@@ -1,0 +1,237 @@
+"""The verifier as WebAssembly in Node says what the native one says: the same values, the same refusals in the same words.
+
+Proofs of an earlier program, which are part of the project, are refused by what is shipped; a build of a copy with their key takes them. Proofs
+in `examples/proof` are of the pinned program: with them everything is compared with the native verifier.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, TypedDict
+
+import pytest
+
+import proofbook
+from proofbook import spec
+
+from .conftest import EARLIER, ROOT
+
+HERE = Path(__file__).parent
+EARLIER_PROOFS = sorted(EARLIER.glob("*.proof"))
+EXAMPLES = sorted(ROOT.glob("examples/proof/*.proof"))
+CHANGES = 200
+SEED = int(os.environ.get("PROOFBOOK_SEED", "1"))
+HEAD_BYTES = 264
+
+NAMES = {
+    "firstSequence": "first_sequence",
+    "lastSequence": "last_sequence",
+    "clockBefore": "clock_before",
+    "clockAfter": "clock_after",
+    "previousRoot": "previous_root",
+    "newRoot": "new_root",
+    "commandRoot": "command_root",
+    "eventRoot": "event_root",
+} | {name: name for name in ("market", "config", "batch", "commands", "events")}
+"""Fields of the public values: there, and in Python."""
+
+
+class Request(TypedDict, total=False):
+    """What `drive.mjs` is asked."""
+
+    files: list[bytes]
+    start: bytes | int | None
+
+
+def node() -> str:
+    """Node 20 or newer, or a skip."""
+    found = shutil.which("node")
+    if found is None:
+        pytest.skip("there is no node (20 or newer) to run WebAssembly with")
+    version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
+    if int(version.lstrip("v").split(".")[0]) < 20:
+        pytest.skip(f"these tests need node 20 or newer: this is {version.strip()}")
+    return found
+
+
+def ask(site: Path, *requests: Request) -> list[dict[str, Any]]:
+    """The answers of the verifier in a folder."""
+
+    def text(value: bytes | int | None) -> str | int | None:
+        return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+    given = [
+        {"files": [text(file) for file in request["files"]]}
+        | ({"start": text(request["start"])} if "start" in request else {})
+        for request in requests
+    ]
+    command = [node(), str(HERE / "drive.mjs"), str(site)]
+    done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    answers: list[dict[str, Any]] = json.loads(done.stdout)["answers"]
+    return answers
+
+
+def verify(site: Path, *files: bytes) -> list[dict[str, Any]]:
+    """What the verifier in a folder says of each file by itself."""
+    outcomes: list[dict[str, Any]] = ask(site, {"files": list(files)})[0]["files"]
+    return outcomes
+
+
+def width_of_a_word(message: str) -> str:
+    """A message without the bound of lengths, which is that of the machine's words: 32 bits there, 64 here."""
+    return re.sub(r"usize \(0 to \d+\)", "usize", message)
+
+
+def native(file: bytes) -> dict[str, Any]:
+    """What the native verifier says, in the same form."""
+    try:
+        values = proofbook.verify(file)
+    except proofbook.ProofError as error:
+        return {"error": type(error).__name__, "message": str(error), "values": None}
+    fields = {there: str(getattr(values, here)) for there, here in NAMES.items()}
+    return {"values": fields, "encoded": values.encode().hex()}
+
+
+def assert_equal_to_native(site: Path, files: list[bytes]) -> None:
+    for index, (file, said) in enumerate(zip(files, verify(site, *files), strict=True)):
+        expected = native(file)
+        for outcome in (said, expected):
+            if "message" in outcome:
+                outcome["message"] = width_of_a_word(outcome["message"])
+        assert said == expected, f"file {index}, seed {SEED}"
+
+
+def flipped(file: bytes, random_source: random.Random) -> bytes:
+    """The file with one random bit of it changed."""
+    changed = bytearray(file)
+    changed[random_source.randrange(len(file))] ^= 1 << random_source.randrange(8)
+    return bytes(changed)
+
+
+def malformed(file: bytes) -> list[bytes]:
+    """What is no file with a compressed proof, and a little more than one."""
+    head, proof = file[:HEAD_BYTES], file[HEAD_BYTES:]
+    longer = file[: HEAD_BYTES - 8] + (len(proof) + 1).to_bytes(8, "little") + proof + b"\0"
+    core = file[:8] + b"\1" + file[9:]
+    empty = head[:-8] + bytes(8)
+    return [b"", b"PROOFBK1", file[:-1], file + b"\0", longer, core, empty, bytes(len(file)), file[1:]]
+
+
+def test_interface(site: Path, earlier_site: Path) -> None:
+    environment = os.environ | {"SITE": str(site), "EARLIER_SITE": str(earlier_site), "PROOFS": str(EARLIER)}
+    command = [node(), "--test", str(HERE / "interface.test.mjs")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stdout
+    assert int(re.findall(r"^# pass (\d+)", done.stdout, re.MULTILINE)[0]) >= 10
+
+
+def test_the_pinned_program(site: Path) -> None:
+    command = [node(), str(HERE / "drive.mjs"), str(site)]
+    done = subprocess.run(command, input="[]", capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["programKey"] == proofbook.program_key()
+
+
+def test_proofs_of_an_earlier_program_are_refused(site: Path) -> None:
+    key = (EARLIER / "program.key").read_text().strip()
+    message = f"a proof of another program: expected key {proofbook.program_key()}; received {key}"
+    for said in verify(site, *(path.read_bytes() for path in EARLIER_PROOFS)):
+        assert (said["error"], said["message"]) == ("InvalidProofError", message)
+
+
+def test_refusals_are_the_native_ones(site: Path) -> None:
+    source = random.Random(SEED)
+    file = EARLIER_PROOFS[0].read_bytes()
+    heads = [flipped(file[:HEAD_BYTES], source) + file[HEAD_BYTES:] for _ in range(60)]
+    whole = [flipped(file, source) for _ in range(60)]
+    assert_equal_to_native(site, [*malformed(file), *heads, *whole])
+
+
+def test_proofs_hold_in_the_build_of_their_program(earlier_site: Path) -> None:
+    files = [path.read_bytes() for path in EARLIER_PROOFS]
+    config = (EARLIER / "market.config").read_bytes()
+    by_itself, chain = ask(earlier_site, {"files": files}, {"files": files, "start": config})
+    for file, said in zip(files, by_itself["files"], strict=True):
+        # The specification in Python reads the same bytes.
+        values = spec.PublicValues.decode(file[24:256])
+        assert said["encoded"] == file[24:256].hex()
+        assert said["values"] == {
+            "market": str(values.market),
+            "config": values.config.hex(),
+            "batch": str(values.batch),
+            "firstSequence": str(values.sequence_first),
+            "lastSequence": str(values.sequence_last),
+            "clockBefore": str(values.clock_before),
+            "clockAfter": str(values.clock_after),
+            "previousRoot": values.state_before.hex(),
+            "newRoot": values.state_after.hex(),
+            "commands": str(values.command_count),
+            "commandRoot": values.commands.hex(),
+            "events": str(values.event_count),
+            "eventRoot": values.events.hex(),
+        }
+    last = by_itself["files"][-1]["values"]
+    assert chain["chain"]["root"] == last["newRoot"] and chain["chain"]["batches"] == str(len(files))
+    assert chain["chain"]["isFromGenesis"] is True
+
+
+def test_no_altered_proof_holds(earlier_site: Path) -> None:
+    source = random.Random(SEED)
+    file = EARLIER_PROOFS[0].read_bytes()
+    changed = [flipped(file, source) for _ in range(CHANGES)]
+    swapped = file[:HEAD_BYTES] + EARLIER_PROOFS[1].read_bytes()[HEAD_BYTES:]
+    for index, said in enumerate(verify(earlier_site, *changed, *malformed(file), swapped)):
+        assert said.get("error") in ("ProofFormatError", "InvalidProofError"), f"file {index}, seed {SEED}"
+        assert said["values"] is None
+
+
+def test_gaps_replays_and_other_markets_break_a_chain(earlier_site: Path) -> None:
+    first, second = (path.read_bytes() for path in EARLIER_PROOFS)
+    config = (EARLIER / "market.config").read_bytes()
+    other = config[:8] + (9).to_bytes(8, "little") + config[16:]
+    gap, replay, trusted, foreign, after = ask(
+        earlier_site,
+        {"files": [second], "start": config},
+        {"files": [first, first], "start": config},
+        {"files": [second, first], "start": None},
+        {"files": [first], "start": other},
+        {"files": [first, second], "start": 0},
+    )
+    assert gap["files"][0]["message"] == "batch: expected 1; received 2 (batches between them are missing)"
+    assert replay["files"][1]["message"] == "batch: expected 2; received 1 (a replay or a fork)"
+    assert "error" not in trusted["files"][0] and trusted["files"][1]["error"] == "ChainError"
+    assert re.match(r"market: expected 9; received", foreign["files"][0]["message"])
+    assert after["files"][0]["error"] == "ChainError" and "error" not in after["files"][1]
+    # What is proven stays known where a batch does not follow.
+    assert gap["files"][0]["values"]["batch"] == "2"
+
+
+@pytest.mark.skipif(not EXAMPLES, reason="there are no proofs in examples/proof")
+class TestExamples:
+    """Real proofs of the pinned program, natively and there."""
+
+    def test_what_they_prove_is_the_same(self, site: Path) -> None:
+        assert_equal_to_native(site, [path.read_bytes() for path in EXAMPLES])
+
+    def test_they_are_a_chain_from_the_market_s_beginning(self, site: Path) -> None:
+        files = [path.read_bytes() for path in EXAMPLES]
+        config = (EXAMPLES[0].parent / "market.config").read_bytes()
+        whole, gap = ask(site, {"files": files, "start": config}, {"files": files[1:], "start": config})
+        values = proofbook.verify_chain(EXAMPLES, start=config)
+        assert [said["encoded"] for said in whole["files"]] == [value.encode().hex() for value in values]
+        assert (whole["chain"]["root"], whole["chain"]["batches"]) == (values[-1].new_root, str(len(files)))
+        assert all(said["error"] == "ChainError" for said in gap["files"])
+
+    def test_altered_ones_are_refused_in_the_same_words(self, site: Path) -> None:
+        source = random.Random(SEED)
+        file = EXAMPLES[0].read_bytes()
+        changed = [flipped(file, source) for _ in range(CHANGES)]
+        assert all("error" in native(wrong) for wrong in changed), f"seed {SEED}"
+        assert_equal_to_native(site, [*changed, *malformed(file)])
