@@ -3,7 +3,7 @@
 # which proves a batch, and proofbook-guest-chain, which joins proofs of batches.
 #
 #   build.sh           the programs
-#   build.sh profile   with marks for the executor's counter of cycles; it is never proven
+#   build.sh symbols   the same code with the names of its functions beside it, for `proofbook-prover profile`
 #   build.sh clippy    nothing: lints it
 #
 # It needs Debian's rustc-web, rust-web-src, cargo-web and lld: they bring the source of `core` and `alloc`, which have to be
@@ -17,9 +17,9 @@ command=(build)
 lints=()
 case $task in
 program) ;;
-profile)
-    target+=-profile
-    command+=(--features profile)
+symbols)
+    target+=-symbols
+    command+=(--config profile.release.debug=1 --config 'profile.release.strip="none"')
     ;;
 clippy)
     target+=-clippy
@@ -27,7 +27,7 @@ clippy)
     lints=(-- -D warnings)
     ;;
 *)
-    echo "build.sh: expected nothing, profile or clippy; received $task" >&2
+    echo "build.sh: expected nothing, symbols or clippy; received $task" >&2
     exit 2
     ;;
 esac

@@ -3,7 +3,7 @@
 # The prover has a workspace and a target folder of its own, which holds all of SP1; RUSTFLAGS are part of what a build is, so
 # that they are the same everywhere here, or all would be built twice. The field arithmetic uses AVX only with the target set.
 
-.PHONY: guest check-guest guest-key prover prover-executor prove test-prover test-proofs cycles
+.PHONY: guest check-guest guest-key prover prover-executor prove test-prover test-proofs cycles bench-proof profiler
 
 prover_cargo = RUSTFLAGS="-C target-cpu=native" CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/prover" cargo
 prover_cargo_options := --release --locked --quiet --manifest-path crates/prover/Cargo.toml
@@ -38,8 +38,9 @@ prove: $(VENV)/.stamp-native prover ## Build everything, then seal a sample (or 
 	@$(BIN)/proofbook prove $(if $(DATA),"$(DATA)") --mode $(or $(MODE),core) --out "$(OUT)/proofs"
 
 test-prover: $(VENV)/.stamp-tools ## Run the proven program in the zkVM's executor: what it says, and what it refuses
-	$(prover_cargo) clippy $(prover_cargo_options) --all-targets -- -D warnings
-	$(prover_cargo) test $(prover_cargo_options)
+	$(prover_cargo) clippy $(prover_cargo_options) --features profile --all-targets -- -D warnings
+	symbols=$$(tools/guest_symbols.sh) || exit 1; \
+		PROOFBOOK_SYMBOLS="$$symbols" $(prover_cargo) test $(prover_cargo_options) --features profile
 
 test-proofs: prover ## Make a core and a compressed proof, verify them, refuse altered ones (a quarter of an hour, 18 GiB)
 	$(prover_cargo) test $(prover_cargo_options) --features prove --test proofs -- --nocapture
@@ -47,3 +48,13 @@ test-proofs: prover ## Make a core and a compressed proof, verify them, refuse a
 cycles: $(VENV)/.stamp-executor ## Cycles and gas of commands by size of book and batch, as JSON in out/cycles.json
 	@mkdir -p "$(OUT)"
 	$(BIN)/proofbook-prover cycles --json >"$(OUT)/cycles.json"
+
+profiler: $(VENV)/.stamp-tools ## Build the prover's executor with what tells the program's functions apart, as .venv/bin/proofbook-profiler
+	$(prover_cargo) build $(prover_cargo_options) --features profile
+	install $(prover) $(BIN)/proofbook-profiler
+
+# Where there is no compiler for the program, its parts are not told apart, and the report says so.
+bench-proof: $(VENV)/.stamp-native profiler ## Figures of the proof: cycles, profile, proofs, committed state; report in out/bench-proof [QUICK=1 without proofs, RUNS=5]
+	@symbols=$$(tools/guest_symbols.sh) || exit 1; \
+	$(BIN)/python -m proofbook.bench_proof --profiler $(BIN)/proofbook-profiler $${symbols:+--symbols "$$symbols"} \
+		$(if $(QUICK),--quick) $(if $(RUNS),--runs $(RUNS)) --out "$(OUT)/bench-proof"

@@ -21,8 +21,6 @@ pub struct Execution {
     pub exit_code: u64,
     /// System calls by name, where gas was asked for.
     pub syscalls: BTreeMap<String, u64>,
-    /// Cycles by part of the program: of a program with marks, by the executor that counts them.
-    pub parts: BTreeMap<String, u64>,
     /// What the program said.
     pub public_values: Vec<u8>,
     /// How long it took.
@@ -97,20 +95,9 @@ fn run_unguarded(
         syscalls: syscalls
             .map(|(code, &count)| (format!("{code:?}"), count))
             .collect(),
-        parts: parts(&mut executor),
         public_values,
         seconds: start.elapsed().as_secs_f64(),
     })
-}
-
-#[cfg(feature = "profile")]
-fn parts(executor: &mut MinimalExecutorEnum) -> BTreeMap<String, u64> {
-    executor.take_cycle_tracker_totals().into_iter().collect()
-}
-
-#[cfg(not(feature = "profile"))]
-fn parts(_executor: &mut MinimalExecutorEnum) -> BTreeMap<String, u64> {
-    BTreeMap::new()
 }
 
 /// The program's inputs for a batch.

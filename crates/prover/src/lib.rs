@@ -16,7 +16,10 @@ mod core_proof;
 pub mod cycles;
 mod error;
 pub mod executor;
+pub mod market;
 pub mod memory;
+#[cfg(feature = "profile")]
+pub mod profile;
 pub mod program;
 pub mod proof;
 pub mod prover;

@@ -5,7 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use proofbook_chain::proof_file::ProofFile;
+use proofbook_ledger::Sealed;
+use proofbook_prover::cycles::Parts;
+use proofbook_prover::market::{Kind, Market};
 use proofbook_prover::memory::MemoryLimit;
+#[cfg(feature = "profile")]
+use proofbook_prover::profile::Profiler;
 use proofbook_prover::prover::{Progress, Prover};
 use proofbook_prover::worker::{self, Mode, Request};
 use proofbook_prover::{cycles, ChainProof, Local, Proof, ProofMode, ProvenProgram, ProverError};
@@ -22,13 +27,15 @@ proofbook-prover: runs, proves and verifies batches in SP1
   modes                         what this program was built for, as JSON
   key [--write FILE]            the hash of the program's verifying key
   worker                        take requests as lines of JSON on standard input
-  cycles [--json] [--books N,…] [--batches N,…]
-                                cycles and gas of commands by size of book and batch
+  cycles [--json] [--flows NAME,…] [--books N,…] [--batches N,…] [--symbols ELF]
+                                cycles and gas of commands by flow and by size of book and batch, with symbols by part too
+  profile BATCH --symbols ELF   where the cycles of a batch go, by part and function, as JSON; ELF is a build with symbols
   sample COMMANDS ORDERS BATCH  write a batch of COMMANDS commands to a book of ORDERS orders
   check-batch BATCH             whether a file is a batch file
 
 Options of all: --program ELF (another program than the committed one), --memory-gib N (of the machine's memory, use so much),
---seed N.
+--seed N. Flows are spread (at random over a book; the default) and the benchmarks' scenarios: static, normal, swing-25, swing-40,
+flash-crash.
 ";
 
 /// What the command line says.
@@ -37,8 +44,10 @@ struct Arguments {
     program: Option<PathBuf>,
     memory: MemoryLimit,
     seed: u64,
+    symbols: Option<PathBuf>,
     key: Option<String>,
     write: Option<PathBuf>,
+    flows: Vec<Kind>,
     books: Vec<u64>,
     batches: Vec<u64>,
     is_json: bool,
@@ -60,6 +69,17 @@ fn numbers(option: &str, text: &str) -> Result<Vec<u64>, ProverError> {
     text.split(',').map(|part| number(option, part)).collect()
 }
 
+fn flows(text: &str) -> Result<Vec<Kind>, ProverError> {
+    let named = |name| {
+        Kind::from_name(name).ok_or_else(|| {
+            wrong(format!(
+                "--flows: expected spread or a scenario; received {name:?}"
+            ))
+        })
+    };
+    text.split(',').map(named).collect()
+}
+
 impl Arguments {
     fn parse(mut raw: impl Iterator<Item = String>) -> Result<Self, ProverError> {
         let mut parsed = Arguments {
@@ -67,8 +87,10 @@ impl Arguments {
             program: None,
             memory: MemoryLimit::default(),
             seed: 1,
+            symbols: None,
             key: None,
             write: None,
+            flows: vec![Kind::Spread],
             books: vec![100, 1_000, 10_000, 100_000, 1_000_000],
             batches: vec![1, 10, 100, 1_000, 10_000],
             is_json: false,
@@ -82,8 +104,10 @@ impl Arguments {
                 "--program" => parsed.program = Some(value()?.into()),
                 "--memory-gib" => parsed.memory.gib = Some(number(&word, &value()?)?),
                 "--seed" => parsed.seed = number(&word, &value()?)?,
+                "--symbols" => parsed.symbols = Some(value()?.into()),
                 "--key" => parsed.key = Some(value()?),
                 "--write" => parsed.write = Some(value()?.into()),
+                "--flows" => parsed.flows = flows(&value()?)?,
                 "--books" => parsed.books = numbers(&word, &value()?)?,
                 "--batches" => parsed.batches = numbers(&word, &value()?)?,
                 "--json" => parsed.is_json = true,
@@ -216,24 +240,30 @@ fn cycles(arguments: &Arguments) -> Result<bool, ProverError> {
     let mut rows = Vec::new();
     if !arguments.is_json {
         println!(
-            "     book     batch   cycles/command   gas/command   permutations   witness words"
+            "       flow      book     batch   cycles/command   gas/command   permutations   witness words"
         );
     }
-    for &book in &arguments.books {
-        for row in cycles::measure(&program, book, &arguments.batches, arguments.seed)? {
-            if arguments.is_json {
-                rows.push(row);
-                continue;
+    let mut splitter = Splitter::new(arguments, &program)?;
+    for &flow in &arguments.flows {
+        for &book in &arguments.books {
+            let market = Market::new(flow, book, arguments.seed)?;
+            let split = |batch: &Sealed| splitter.parts(batch);
+            for row in cycles::measure(&program, &market, &arguments.batches, split)? {
+                if arguments.is_json {
+                    rows.push(row);
+                    continue;
+                }
+                println!(
+                    "{:>11} {:>9} {:>9} {:>16.0} {:>13.0} {:>14.1} {:>15}",
+                    row.start.flow,
+                    row.start.book_orders,
+                    row.commands,
+                    row.cycles_per_command,
+                    row.gas_per_command,
+                    row.permutations_per_command,
+                    row.witness_words
+                );
             }
-            println!(
-                "{:>9} {:>9} {:>16.0} {:>13.0} {:>14.1} {:>15}",
-                row.book_orders,
-                row.commands,
-                row.cycles_per_command,
-                row.gas_per_command,
-                row.permutations_per_command,
-                row.witness_words
-            );
         }
     }
     if arguments.is_json {
@@ -254,9 +284,74 @@ fn sample(
     path: &str,
 ) -> Result<bool, ProverError> {
     let orders = number("ORDERS", orders)?;
-    let mut market = cycles::Market::new(orders, arguments.seed);
-    let batch = market.seal(number("COMMANDS", commands)?);
+    let commands = number("COMMANDS", commands)?;
+    let [flow] = arguments.flows[..] else {
+        return Err(wrong("sample: expected one flow; received several"));
+    };
+    let batch = Market::new(flow, orders, arguments.seed)?.seal(commands)?;
     worker::write_whole(Path::new(path), &batch.to_bytes())?;
+    Ok(true)
+}
+
+/// Tells the parts of the program apart, where its symbols are given.
+struct Splitter {
+    #[cfg(feature = "profile")]
+    profiler: Option<Profiler>,
+}
+
+#[cfg(feature = "profile")]
+impl Splitter {
+    fn new(arguments: &Arguments, program: &ProvenProgram) -> Result<Self, ProverError> {
+        let symbols = arguments.symbols.as_deref();
+        let profiler = symbols
+            .map(|path| Profiler::new(program, path))
+            .transpose()?;
+        Ok(Splitter { profiler })
+    }
+
+    fn parts(&mut self, batch: &Sealed) -> Result<Parts, ProverError> {
+        let Some(profiler) = &mut self.profiler else {
+            return Ok(Parts::new());
+        };
+        Ok(profiler.profile(batch)?.parts)
+    }
+
+    fn profile(&mut self, batch: &Sealed) -> Result<Value, ProverError> {
+        let profiler = self.profiler.as_mut();
+        let profiler = profiler.ok_or_else(|| wrong("profile: expected --symbols ELF"))?;
+        Ok(json!(profiler.profile(batch)?))
+    }
+}
+
+#[cfg(not(feature = "profile"))]
+impl Splitter {
+    fn new(arguments: &Arguments, _program: &ProvenProgram) -> Result<Self, ProverError> {
+        if arguments.symbols.is_some() {
+            return Err(no_profile());
+        }
+        Ok(Splitter {})
+    }
+
+    fn parts(&mut self, _batch: &Sealed) -> Result<Parts, ProverError> {
+        Ok(Parts::new())
+    }
+
+    fn profile(&mut self, _batch: &Sealed) -> Result<Value, ProverError> {
+        Err(no_profile())
+    }
+}
+
+#[cfg(not(feature = "profile"))]
+fn no_profile() -> ProverError {
+    ProverError::NotBuilt {
+        mode: "profile",
+        feature: "profile",
+    }
+}
+
+fn profile(arguments: &Arguments, path: &str) -> Result<bool, ProverError> {
+    let mut splitter = Splitter::new(arguments, &arguments.program()?)?;
+    print(&splitter.profile(&worker::read_batch(Path::new(path))?)?);
     Ok(true)
 }
 
@@ -315,6 +410,7 @@ fn run() -> Result<bool, ProverError> {
         }
         ["cycles"] => cycles(&arguments),
         ["sample", commands, orders, path] => sample(&arguments, commands, orders, path),
+        ["profile", batch] => profile(&arguments, batch),
         ["check-batch", batch] => worker::read_batch(Path::new(batch)).map(|_| true),
         _ => {
             eprint!("{HELP}");
