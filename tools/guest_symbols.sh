@@ -4,10 +4,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tools/riscv.sh
+source tools/programs.sh
 
 what="Build of the program with symbols"
 riscv_compiler "$what"
 compiler=$($riscv_rustc --version | cut -d' ' -f2)
 grep -qaF "rustc version $compiler " guest/program.elf ||
     riscv_skip "$what" "$riscv_rustc is version $compiler, and guest/program.elf was built with another"
-guest/build.sh symbols
+built=$(guest/build.sh symbols)
+echo "$built/${binaries[program]}"
