@@ -126,6 +126,15 @@ pub trait Book {
     /// The order that expires first; of several, the one with the lowest priority number.
     fn first_to_expire(&self) -> Option<(Timestamp, Self::Slot)>;
 
+    /// The order that expires first, if its time is over at `now`.
+    #[inline]
+    fn first_due(&self, now: Timestamp) -> Option<Self::Slot> {
+        match self.first_to_expire() {
+            Some((expiry, slot)) if expiry <= now => Some(slot),
+            _ => None,
+        }
+    }
+
     /// Appends the ids of an account's live orders, in any order.
     fn account_orders(&self, account: AccountId, ids: &mut Vec<OrderId>);
 

@@ -1,9 +1,10 @@
 //! The nodes of a market's tries, in one vector of words, complete or not.
 //!
-//! A **link** is five words: a reference and the digest of what it leads to. The reference's lower half is the place of the
-//! node among the words, or 0 where nobody has looked yet. In its upper half, bits 32 to 47 repeat the lowest bits of the node's own
-//! word, so that a walk need not look there; of a node that nobody has looked at, bits 32 to 62 tell a [`Source`]
-//! outside of a proof where to find it. The highest bit says that the digest is out of date. A link to nothing is five zero words.
+//! A **link** is five words: a reference and the digest of what it leads to. The reference's upper half is the place of the
+//! node among the words; of a node that nobody has looked at, it tells a [`Source`] outside of a proof where to find it. In its
+//! lower half, two bits say whether it leads to a branch, to a leaf, or to what nobody has looked at yet; a third one says that
+//! the digest is out of date; and the lowest seven are the position of a branch's bit, so that a walk need not look into it. A
+//! link to nothing is five zero words.
 //!
 //! A **node** begins with a word of its own: its kind in the lowest byte, the parameter of its hash above it (bits 8 to
 //! 39), and in the highest bit, for orders and levels, whether every link that leads to it is out of date.
@@ -52,9 +53,22 @@ pub const LINK_WORDS: usize = 5;
 /// words of its encoding, place of its level. An expiry: own word, expiry, priority, id. An account: own word, account, id.
 const NODE_WORDS: [usize; 7] = [0, 11, 5, 10, 13, 4, 3];
 
-/// Highest bit of a reference and of an own word: the digest is out of date.
+/// Highest bit of an own word: the digest is out of date.
 pub const STALE: u64 = 1 << 63;
-const PLACE: u64 = u32::MAX as u64;
+
+/// Parts of a reference.
+pub mod reference {
+    /// The position of a branch's bit.
+    pub const POSITION: u64 = 0x7f;
+    /// It leads to a branch.
+    pub const BRANCH: u64 = 1 << 7;
+    /// It leads to any other node.
+    pub const LEAF: u64 = 1 << 8;
+    /// The digest is out of date.
+    pub const STALE: u64 = 1 << 9;
+    /// How far up the place is.
+    pub const PLACE_SHIFT: u32 = 32;
+}
 
 /// The own word of a node.
 pub const fn own_word(kind: u64, parameter: u32) -> u64 {
@@ -75,12 +89,12 @@ pub const fn orders_link(level: Node) -> Link {
 
 /// Where the nodes behind digests come from.
 pub trait Source {
-    /// Appends the node whose digest is `digest` to `words`, or finds it there; gives its place. `hint` is what the link's
-    /// reference says.
+    /// Appends the node whose digest is `digest` to `words`, or finds it there; gives the reference to it. `hint` is what the
+    /// link's reference says.
     ///
     /// # Panics
     /// Where there is no such node: a proof that depends on it must not come to an end.
-    fn fetch<P: Permutation>(&mut self, words: &mut Vec<u64>, digest: Digest, hint: u32) -> Node;
+    fn fetch<P: Permutation>(&mut self, words: &mut Vec<u64>, digest: Digest, hint: u32) -> u64;
 }
 
 /// The nodes of a market's tries.
@@ -148,41 +162,45 @@ impl<P: Permutation, S: Source> Store<P, S> {
     /// Whether a link leads nowhere.
     #[inline(always)]
     pub fn is_empty(&self, link: Link) -> bool {
-        self.word(link.0, 0) & PLACE == 0 && self.digest(link) == Digest::EMPTY
+        self.opened(link).is_none() && self.digest(link) == Digest::EMPTY
     }
 
     /// Whether a link's digest is out of date.
     #[inline(always)]
     pub fn is_stale(&self, link: Link) -> bool {
-        self.word(link.0, 0) & STALE != 0
+        self.word(link.0, 0) & reference::STALE != 0
     }
 
     /// The node behind a link, if nobody has to be asked for it.
     #[inline(always)]
     pub fn opened(&self, link: Link) -> Option<Node> {
-        match self.word(link.0, 0) as u32 {
-            0 => None,
-            place => Some(Node(place as usize)),
-        }
+        let reference = self.word(link.0, 0);
+        is_open(reference).then(|| node_of(reference))
     }
 
     /// Asks the source for the node behind a link; `None` where it leads nowhere.
     #[inline(never)]
-    pub(crate) fn fetch(&mut self, link: Link) -> Option<Node> {
+    pub(crate) fn fetch(&mut self, link: Link) -> Option<()> {
         let digest = self.digest(link);
         if digest == Digest::EMPTY {
             return None;
         }
-        let hint = (self.word(link.0, 0) >> 32) as u32;
-        let node = self.source.fetch::<P>(&mut self.words, digest, hint);
-        self.words[link.0] = reference(&self.words, node);
-        Some(node)
+        let hint = (self.word(link.0, 0) >> reference::PLACE_SHIFT) as u32;
+        let reference = self.source.fetch::<P>(&mut self.words, digest, hint);
+        self.words[link.0] = reference;
+        Some(())
     }
 
-    /// Lets a link lead to a new node.
+    /// Lets a link lead to a new leaf.
     #[inline(always)]
-    pub fn lead(&mut self, link: Link, node: Node) {
-        self.words[link.0] = reference(&self.words, node) | STALE;
+    pub(crate) fn lead_to_leaf(&mut self, link: Link, leaf: Node) {
+        self.words[link.0] = leaf_reference(leaf) | reference::STALE;
+    }
+
+    /// Lets a link lead to a new branch.
+    #[inline(always)]
+    pub(crate) fn lead_to_branch(&mut self, link: Link, branch: Node, position: u32) {
+        self.words[link.0] = branch_reference(branch, position) | reference::STALE;
     }
 
     /// Lets a link lead to what another one leads to, with its digest.
@@ -231,7 +249,7 @@ impl<P: Permutation, S: Source> Store<P, S> {
     pub fn renew(&mut self, link: Link, node: Node, digest: Digest) {
         self.words[node.0] &= !STALE;
         let link = chunk_mut::<5>(&mut self.words, Node(link.0));
-        link[0] &= !STALE;
+        link[0] &= !reference::STALE;
         link[1..].copy_from_slice(&digest.0);
     }
 
@@ -246,14 +264,14 @@ impl<P: Permutation, S: Source> Store<P, S> {
 
 /// Hashes what is out of date under a link that is.
 fn rehash<P: Permutation>(words: &mut [u64], link: Link) {
-    let reference = words[link.0] & !STALE;
-    let node = Node(reference as u32 as usize);
-    assert!(node.0 != 0, "only what is there can be out of date");
+    let reference = words[link.0] & !reference::STALE;
+    assert!(is_open(reference), "only what is there can be out of date");
+    let node = node_of(reference);
     let own = words[node.0];
     let digest = if own & 0xff == kind::BRANCH {
         for bit in [0, 1] {
             let child = child(node, bit);
-            if words[child.0] & STALE != 0 {
+            if words[child.0] & reference::STALE != 0 {
                 rehash::<P>(words, child);
             }
         }
@@ -261,7 +279,7 @@ fn rehash<P: Permutation>(words: &mut [u64], link: Link) {
     } else {
         if own & 0xff == kind::LEVEL {
             let orders = orders_link(node);
-            if words[orders.0] & STALE != 0 {
+            if words[orders.0] & reference::STALE != 0 {
                 rehash::<P>(words, orders);
             }
         }
@@ -278,10 +296,38 @@ fn rehash<P: Permutation>(words: &mut [u64], link: Link) {
     ];
 }
 
-/// The reference of a link to a node.
+/// The node that an open reference leads to.
 #[inline(always)]
-fn reference(words: &[u64], node: Node) -> u64 {
-    node.0 as u64 | (words[node.0] & 0xffff) << 32
+pub(crate) const fn node_of(reference: u64) -> Node {
+    Node((reference >> reference::PLACE_SHIFT) as usize)
+}
+
+/// Whether somebody has looked at what a reference leads to.
+#[inline(always)]
+const fn is_open(reference: u64) -> bool {
+    reference & (reference::BRANCH | reference::LEAF) != 0
+}
+
+#[inline(always)]
+const fn leaf_reference(leaf: Node) -> u64 {
+    (leaf.0 as u64) << reference::PLACE_SHIFT | reference::LEAF
+}
+
+#[inline(always)]
+const fn branch_reference(branch: Node, position: u32) -> u64 {
+    let position = position as u64 & reference::POSITION;
+    (branch.0 as u64) << reference::PLACE_SHIFT | reference::BRANCH | position
+}
+
+/// The reference to a node.
+#[inline(always)]
+fn reference_to(words: &[u64], node: Node) -> u64 {
+    let own = words[node.0];
+    if own & 0xff == kind::BRANCH {
+        branch_reference(node, (own >> 8) as u32)
+    } else {
+        leaf_reference(node)
+    }
 }
 
 /// The words of a node, all at once, so that their bounds are checked once.
@@ -414,32 +460,42 @@ impl Witness {
     pub fn is_used_up(&self) -> bool {
         self.next == self.end
     }
+
+    #[inline(never)]
+    fn fetch_leaf<P: Permutation>(&mut self, words: &mut [u64], digest: Digest) -> u64 {
+        let node = Node(self.next);
+        let length = clear_unbound(words, node);
+        self.pass(length, node_digest::<P>(words, node) == digest, digest);
+        leaf_reference(node)
+    }
+
+    /// Goes on behind a node, which has to be one of the witness and the one with the digest.
+    #[inline(always)]
+    fn pass(&mut self, length: usize, is_right: bool, digest: Digest) {
+        self.next += length;
+        assert!(
+            self.next <= self.end && is_right,
+            "the witness does not have the node {digest} where it is needed"
+        );
+    }
 }
 
 impl Source for Witness {
     #[inline(always)]
-    fn fetch<P: Permutation>(&mut self, words: &mut Vec<u64>, digest: Digest, _hint: u32) -> Node {
-        assert!(self.next < self.end, "the witness lacks the node {digest}");
+    fn fetch<P: Permutation>(&mut self, words: &mut Vec<u64>, digest: Digest, _hint: u32) -> u64 {
         let node = Node(self.next);
-        let is_branch = words[node.0] & 0xff == kind::BRANCH;
-        let (length, found) = if is_branch {
-            // Most nodes are branches: theirs is the short way.
-            let branch = chunk_mut::<11>(words, node);
-            let own = own_word(kind::BRANCH, (branch[0] >> 8) as u32);
-            branch[0] = own;
-            branch[1] = 0;
-            branch[6] = 0;
-            (11, branch_of(own, branch).digest::<P>())
-        } else {
-            let length = clear_unbound(words, node);
-            (length, node_digest::<P>(words, node))
-        };
-        self.next += length;
-        assert!(
-            self.next <= self.end && found == digest,
-            "the witness does not have the node {digest} where it is needed"
-        );
-        node
+        if words[node.0] & 0xff != kind::BRANCH {
+            return self.fetch_leaf::<P>(words, digest);
+        }
+        // Most nodes are branches: theirs is the short way.
+        let branch = chunk_mut::<11>(words, node);
+        let own = own_word(kind::BRANCH, (branch[0] >> 8) as u32);
+        branch[0] = own;
+        branch[1] = 0;
+        branch[6] = 0;
+        let found = branch_of(own, branch).digest::<P>();
+        self.pass(11, found == digest, digest);
+        branch_reference(node, (own >> 8) as u32)
     }
 }
 
@@ -448,7 +504,7 @@ impl Source for Witness {
 pub struct Complete;
 
 impl Source for Complete {
-    fn fetch<P: Permutation>(&mut self, _words: &mut Vec<u64>, digest: Digest, _hint: u32) -> Node {
+    fn fetch<P: Permutation>(&mut self, _words: &mut Vec<u64>, digest: Digest, _hint: u32) -> u64 {
         panic!("a complete store lacks the node {digest}")
     }
 }
@@ -475,15 +531,19 @@ impl<'a, P: Permutation> Recorder<'a, P> {
     }
 }
 
+/// A reference into a complete store as a [`Recorder`] wants it.
+const fn closed(reference: u64) -> u64 {
+    reference >> reference::PLACE_SHIFT << reference::PLACE_SHIFT
+}
+
 /// A link into a complete store as a [`Recorder`] wants it: it says where the node is.
 pub fn closed_link<P: Permutation>(complete: &Store<P, Complete>, link: Link) -> [u64; 5] {
-    let place = complete.word(link.0, 0) & PLACE;
     let Digest([a, b, c, d]) = complete.digest(link);
-    [place << 32, a, b, c, d]
+    [closed(complete.word(link.0, 0)), a, b, c, d]
 }
 
 impl<P: Permutation> Source for Recorder<'_, P> {
-    fn fetch<Q: Permutation>(&mut self, words: &mut Vec<u64>, _digest: Digest, hint: u32) -> Node {
+    fn fetch<Q: Permutation>(&mut self, words: &mut Vec<u64>, _digest: Digest, hint: u32) -> u64 {
         let kind = self.complete.kind(Node(hint as usize));
         let length = NODE_WORDS[kind as usize];
         let original = &self.complete.words[hint as usize..][..length];
@@ -497,8 +557,8 @@ impl<P: Permutation> Source for Recorder<'_, P> {
             _ => &[],
         };
         for &link in links {
-            words[node.0 + link] = (original[link] & PLACE) << 32;
+            words[node.0 + link] = closed(original[link]);
         }
-        node
+        reference_to(words, node)
     }
 }

@@ -9,11 +9,12 @@
 //! paid for, and nearly all of them are here.
 
 use crate::sponge::Permutation;
-use crate::store::{child, kind, own_word, Link, Node, Source, Store, STALE};
+use crate::store::reference::{BRANCH, LEAF, POSITION, STALE};
+use crate::store::{child, kind, node_of, own_word, Link, Node, Source, Store};
 
 /// A key of fixed width, most significant bit first.
 pub trait Key: Copy + Eq + Ord {
-    /// The bit at a position, 0 or 1. Only the lowest byte of the position counts.
+    /// The bit at a position, 0 or 1. Only the lowest seven bits of the position count; of a key of 64 bits, six.
     fn bit(self, position: u64) -> usize;
 
     /// The first position at which two different keys differ.
@@ -35,7 +36,7 @@ impl Key for u64 {
 impl Key for (u64, u64) {
     #[inline(always)]
     fn bit(self, position: u64) -> usize {
-        let half = if position & 0xff < 64 { self.0 } else { self.1 };
+        let half = if position & 64 == 0 { self.0 } else { self.1 };
         half.bit(position)
     }
 
@@ -58,49 +59,47 @@ pub trait Leaf {
     fn key<P: Permutation, S: Source>(store: &Store<P, S>, leaf: Node) -> Self::Key;
 }
 
-/// What a link's reference says of the node that it leads to.
-enum Step {
-    /// Nobody has looked at it yet.
-    Closed,
-    /// A branch.
-    Branch(Node),
-    /// A leaf.
-    Leaf(Node),
+/// The words from the first one that a link can begin at, and the place of a link among them: a child is as far behind that of
+/// its branch as its bit says, with nothing to be added.
+#[inline(always)]
+fn from_first_link(words: &mut [u64]) -> &mut [u64] {
+    words.get_mut(1..).unwrap_or_default()
 }
 
+/// The place of a link as [`from_first_link`] counts.
 #[inline(always)]
-fn step(reference: u64) -> Step {
-    let node = Node(reference as u32 as usize);
-    if node.0 == 0 {
-        Step::Closed
-    } else if reference >> 32 & 0xff == kind::BRANCH {
-        Step::Branch(node)
-    } else {
-        Step::Leaf(node)
-    }
+fn place(link: Link) -> usize {
+    link.0.wrapping_sub(1)
 }
 
-/// The position of the bit that a branch tests, in the lowest byte, from the reference to it.
+/// The link at a place as [`from_first_link`] counts.
 #[inline(always)]
-fn position(reference: u64) -> u64 {
-    reference >> 40
+fn link_at(place: usize) -> Link {
+    Link(place.wrapping_add(1))
+}
+
+/// The place of the link to a branch's subtree, from the reference to the branch.
+#[inline(always)]
+fn child_place(reference: u64, bit: usize) -> usize {
+    place(child(node_of(reference), bit))
 }
 
 impl<P: Permutation, S: Source> Store<P, S> {
     /// The leaf that the path of some bits leads to, whose beginning is a link.
     #[inline(always)]
-    fn descend(&mut self, mut link: Link, bit: impl Fn(u64) -> usize) -> Option<Node> {
+    fn descend(&mut self, link: Link, bit: impl Fn(u64) -> usize) -> Option<Node> {
+        let mut at = place(link);
         loop {
-            let words = self.words.as_slice();
-            loop {
-                let reference = words[link.0];
-                match step(reference) {
-                    Step::Closed => break,
-                    Step::Branch(node) => link = child(node, bit(position(reference))),
-                    Step::Leaf(node) => return Some(node),
-                }
+            let words = from_first_link(&mut self.words);
+            let mut reference = words[at];
+            while reference & BRANCH != 0 {
+                at = child_place(reference, bit(reference));
+                reference = words[at];
             }
-            self.fetch(link)?;
+            if reference & LEAF != 0 {
+                return Some(node_of(reference));
+            }
+            self.fetch(link_at(at))?;
         }
     }
 
@@ -142,17 +141,14 @@ impl<P: Permutation, S: Source> Store<P, S> {
         let mut right_of_path = None;
         loop {
             let reference = self.word(link.0, 0);
-            let Step::Branch(node) = step(reference) else {
-                break;
-            };
-            if (position(reference) & 0xff) as u32 >= end {
+            if reference & BRANCH == 0 || (reference & POSITION) as u32 >= end {
                 break;
             }
-            let bit = key.bit(position(reference));
+            let bit = key.bit(reference);
             if bit == 0 {
-                right_of_path = Some(child(node, 1));
+                right_of_path = Some(child(node_of(reference), 1));
             }
-            link = child(node, bit);
+            link = child(node_of(reference), bit);
         }
         if closest > key {
             self.first(link)
@@ -165,28 +161,29 @@ impl<P: Permutation, S: Source> Store<P, S> {
     #[inline]
     pub fn insert<L: Leaf>(&mut self, root: Link, leaf: Node, key: L::Key, closest: Option<Node>) {
         let Some(closest) = closest else {
-            self.lead(root, leaf);
+            self.lead_to_leaf(root, leaf);
             return;
         };
         let difference = L::key(self, closest).first_difference(key);
-        let mut link = root;
-        let words = self.words.as_mut_slice();
+        let mut at = place(root);
+        let words = from_first_link(&mut self.words);
         loop {
-            let reference = words[link.0];
-            match step(reference) {
-                Step::Branch(node) if ((position(reference) & 0xff) as u32) < difference => {
-                    words[link.0] = reference | STALE;
-                    link = child(node, key.bit(position(reference)));
-                }
-                _ => break,
+            let reference = words[at];
+            // What is no branch lies above every position.
+            let position = reference & (BRANCH | POSITION) ^ BRANCH;
+            if position >= difference.into() {
+                break;
             }
+            words[at] = reference | STALE;
+            at = child_place(reference, key.bit(reference));
         }
+        let link = link_at(at);
         let (branch, words) = self.make::<11>(kind::BRANCH);
         words[0] = own_word(kind::BRANCH, difference);
         let bit = key.bit(difference.into());
         self.copy_link(child(branch, 1 - bit), link);
-        self.lead(child(branch, bit), leaf);
-        self.lead(link, branch);
+        self.lead_to_leaf(child(branch, bit), leaf);
+        self.lead_to_branch(link, branch, difference);
     }
 
     /// Takes the leaf with a key out, which is there, and gives it.
@@ -195,29 +192,27 @@ impl<P: Permutation, S: Source> Store<P, S> {
     /// Where it is not there.
     #[inline]
     pub fn take<L: Leaf>(&mut self, root: Link, key: L::Key) -> Node {
-        let mut above = root;
-        let mut link = root;
-        let leaf = 'leaf: loop {
-            let words = self.words.as_mut_slice();
-            loop {
-                let reference = words[link.0];
-                match step(reference) {
-                    Step::Closed => break,
-                    Step::Branch(node) => {
-                        words[link.0] = reference | STALE;
-                        above = link;
-                        link = child(node, key.bit(position(reference)));
-                    }
-                    Step::Leaf(node) => break 'leaf node,
-                }
+        let mut above = place(root);
+        let mut at = above;
+        let leaf = loop {
+            let words = from_first_link(&mut self.words);
+            let mut reference = words[at];
+            while reference & BRANCH != 0 {
+                words[at] = reference | STALE;
+                above = at;
+                at = child_place(reference, key.bit(reference));
+                reference = words[at];
             }
-            self.fetch(link).expect("the leaf is there");
+            if reference & LEAF != 0 {
+                break node_of(reference);
+            }
+            self.fetch(link_at(at)).expect("the leaf is there");
         };
         assert!(L::key(self, leaf) == key, "the leaf is there");
-        match self.opened(above) {
-            Some(branch) if link != root => {
-                let sibling = if link == child(branch, 0) { 1 } else { 0 };
-                self.copy_link(above, child(branch, sibling));
+        match self.opened(link_at(above)) {
+            Some(branch) if above != at => {
+                let bit = usize::from(link_at(at) == child(branch, 0));
+                self.copy_link(link_at(above), child(branch, bit));
                 self.release(branch);
             }
             _ => self.clear_link(root),
@@ -228,15 +223,15 @@ impl<P: Permutation, S: Source> Store<P, S> {
     /// Says that the leaf with a key, which is there and opened, has changed.
     #[inline]
     pub fn touch<L: Leaf>(&mut self, root: Link, key: L::Key) {
-        let mut link = root;
-        let words = self.words.as_mut_slice();
+        let mut at = place(root);
+        let words = from_first_link(&mut self.words);
         loop {
-            let reference = words[link.0];
-            words[link.0] = reference | STALE;
-            let Step::Branch(node) = step(reference) else {
+            let reference = words[at];
+            words[at] = reference | STALE;
+            if reference & BRANCH == 0 {
                 return;
-            };
-            link = child(node, key.bit(position(reference)));
+            }
+            at = child_place(reference, key.bit(reference));
         }
     }
 }

@@ -164,13 +164,16 @@ impl<B: Book> MatchingEngine<B> {
     /// only that kind's code is left.
     #[inline(always)]
     pub fn apply(&mut self, command: &Command, events: &mut impl EventSink) {
+        let before = (self.last_trade, self.phase);
         if let Err(reason) = self.take(command, events) {
             events.event(Event::Rejected {
                 order_id: subject(&command.action),
                 reason,
             });
         }
-        if self.phase == Phase::Continuous && self.first_reached().is_some() {
+        // While the market trades, an order whose trigger is reached does not wait: none can be there unless this changed.
+        let has_moved = (self.last_trade, self.phase) != before;
+        if has_moved && self.phase == Phase::Continuous && self.first_reached().is_some() {
             self.trigger_stops(events);
         }
     }
@@ -209,22 +212,14 @@ impl<B: Book> MatchingEngine<B> {
     /// Takes out every order whose time is over.
     #[inline(always)]
     fn expire(&mut self, events: &mut impl EventSink) {
-        if self.first_due().is_some() {
+        if self.book.first_due(self.clock).is_some() {
             self.expire_due(events);
-        }
-    }
-
-    #[inline(always)]
-    fn first_due(&self) -> Option<B::Slot> {
-        match self.book.first_to_expire() {
-            Some((expiry, slot)) if expiry <= self.clock => Some(slot),
-            _ => None,
         }
     }
 
     #[cold]
     fn expire_due(&mut self, events: &mut impl EventSink) {
-        while let Some(slot) = self.first_due() {
+        while let Some(slot) = self.book.first_due(self.clock) {
             let order = self.take_out(slot);
             events.event(Event::Expired {
                 order_id: order.id,

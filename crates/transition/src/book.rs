@@ -17,8 +17,8 @@ use proofbook_types::{AccountId, Order, OrderId, Price, Quantity, Queue, Timesta
 pub struct TrieBook<P, S> {
     maps: RefCell<Maps<P, S>>,
     orders: usize,
-    /// The order that expires first, where it is known.
-    first_to_expire: Cell<Option<Option<(Timestamp, Node)>>>,
+    /// No order expires before this.
+    quiet_until: Cell<Timestamp>,
 }
 
 impl<P: Permutation> TrieBook<P, Complete> {
@@ -35,7 +35,7 @@ impl<P: Permutation, S: Source> TrieBook<P, S> {
         TrieBook {
             maps: RefCell::new(maps),
             orders,
-            first_to_expire: Cell::new(None),
+            quiet_until: Cell::new(Timestamp(0)),
         }
     }
 
@@ -47,6 +47,17 @@ impl<P: Permutation, S: Source> TrieBook<P, S> {
     /// Gives the maps back.
     pub fn into_maps(self) -> Maps<P, S> {
         self.maps.into_inner()
+    }
+
+    /// The order that expires first, if its time is over.
+    #[inline(never)]
+    fn look_for_due(&self, now: Timestamp) -> Option<Node> {
+        let mut maps = self.maps.borrow_mut();
+        let first = maps.first_to_expire();
+        self.quiet_until
+            .set(Timestamp(first.map_or(u64::MAX, |(expiry, _)| expiry)));
+        let (_, id) = first.filter(|&(expiry, _)| expiry <= now.0)?;
+        Some(maps.find(id).expect("an order that expires is live"))
     }
 }
 
@@ -121,17 +132,13 @@ impl<P: Permutation, S: Source> Book for TrieBook<P, S> {
         let [words @ .., _] = order.words();
         self.maps.get_mut().insert(&words);
         self.orders += 1;
-        if order.time_in_force.expiry().is_some() {
-            self.first_to_expire.set(None);
+        if let Some(expiry) = order.time_in_force.expiry() {
+            let quiet_until = self.quiet_until.get_mut();
+            *quiet_until = expiry.min(*quiet_until);
         }
     }
 
     fn remove(&mut self, slot: Node) {
-        if let Some(Some((_, first))) = self.first_to_expire.get() {
-            if first == slot {
-                self.first_to_expire.set(None);
-            }
-        }
         self.maps.get_mut().remove(slot);
         self.orders -= 1;
     }
@@ -186,15 +193,18 @@ impl<P: Permutation, S: Source> Book for TrieBook<P, S> {
     }
 
     fn first_to_expire(&self) -> Option<(Timestamp, Node)> {
-        self.first_to_expire.get().unwrap_or_else(|| {
-            let mut maps = self.maps.borrow_mut();
-            let first = maps.first_to_expire().map(|(expiry, id)| {
-                let order = maps.find(id).expect("an order that expires is live");
-                (Timestamp(expiry), order)
-            });
-            self.first_to_expire.set(Some(first));
-            first
-        })
+        let mut maps = self.maps.borrow_mut();
+        let (expiry, id) = maps.first_to_expire()?;
+        let order = maps.find(id).expect("an order that expires is live");
+        Some((Timestamp(expiry), order))
+    }
+
+    #[inline]
+    fn first_due(&self, now: Timestamp) -> Option<Node> {
+        if now < self.quiet_until.get() {
+            return None;
+        }
+        self.look_for_due(now)
     }
 
     fn account_orders(&self, account: AccountId, ids: &mut Vec<OrderId>) {

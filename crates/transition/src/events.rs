@@ -47,7 +47,7 @@ impl<P: Permutation> EventHasher<P> {
 }
 
 impl<P: Permutation> EventSink for EventHasher<P> {
-    #[inline]
+    #[inline(always)]
     fn event(&mut self, event: Event) {
         for block in seven(&event.words()) {
             self.leaf.block(block);

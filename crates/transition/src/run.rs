@@ -77,6 +77,21 @@ pub fn run<P: Permutation>(batch: &[u64], mut witness: Vec<u64>) -> PublicValues
     values
 }
 
+/// Hashes a command's events and passes them on.
+struct Told<'a, P, O> {
+    command: &'a Command,
+    events: &'a mut EventHasher<P>,
+    observer: &'a mut O,
+}
+
+impl<P: Permutation, O: Observer> EventSink for Told<'_, P, O> {
+    #[inline(always)]
+    fn event(&mut self, event: Event) {
+        self.events.event(event);
+        self.observer.event(self.command, event);
+    }
+}
+
 /// Applies a batch's commands to a market whose nodes are in `store`; tells `observer`.
 ///
 /// # Panics
@@ -97,12 +112,17 @@ pub fn apply<P: Permutation, S: Source>(
     let mut list = ListHasher::<P>::default();
     for words in commands {
         list.push(node::command(words).digest::<P>());
-        let command = Command::from_words(words).expect("a canonical command");
-        observer.command(&command);
-        engine.apply(&command, &mut |event| {
-            events.event(event);
-            observer.event(&command, event);
-        });
+        let decoded = Command::from_words(words);
+        let command = decoded.as_ref().expect("a canonical command");
+        observer.command(command);
+        engine.apply(
+            command,
+            &mut Told {
+                command,
+                events: &mut events,
+                observer,
+            },
+        );
         events.end_command();
     }
     let counters = engine.counters();

@@ -313,6 +313,9 @@ impl Command {
     }
 
     /// The command's only encoding, as words.
+    ///
+    /// It is always inlined: where the kind of command is known, only that kind's words are left.
+    #[inline(always)]
     pub fn words(&self) -> [u64; COMMAND_WORDS] {
         let mut raw = Raw {
             time: self.time.0,
@@ -392,37 +395,44 @@ impl Command {
     pub fn from_words(words: &[u64; COMMAND_WORDS]) -> Result<Command, DecodeError> {
         let raw = Raw::of_words(words);
         let order_id = OrderId(raw.order_id);
-        let action = match raw.action {
-            1 => Action::New(raw.new_order()?),
-            2 => Action::Cancel { order_id },
-            3 => Action::MassCancel {
-                account: AccountId(raw.account),
-            },
-            4 => Action::Reduce {
-                order_id,
-                quantity: Quantity(raw.quantity),
-            },
-            5 => Action::Replace {
-                order_id,
-                price: (raw.flags & FLAG_PRICE != 0).then_some(Price(raw.price)),
-                quantity: (raw.flags & FLAG_QUANTITY != 0).then_some(Quantity(raw.quantity)),
-                stop_price: (raw.flags & FLAG_STOP_PRICE != 0).then_some(Price(raw.stop_price)),
-            },
-            6 => Action::Sweep,
-            7 => Action::Halt,
-            8 => Action::Resume,
-            9 => Action::OpenAuction,
-            10 => Action::Uncross,
-            found => return Err(DecodeError::tag("action", found)),
-        };
-        let command = Command {
-            time: Timestamp(raw.time),
-            action,
-        };
-        if same_words(&command.words(), words) {
-            Ok(command)
-        } else {
-            Err(DecodeError::NotCanonical { what: "command" })
+        match raw.action {
+            1 => canonical(words, Action::New(raw.new_order()?)),
+            2 => canonical(words, Action::Cancel { order_id }),
+            3 => {
+                let account = AccountId(raw.account);
+                canonical(words, Action::MassCancel { account })
+            }
+            4 => {
+                let quantity = Quantity(raw.quantity);
+                canonical(words, Action::Reduce { order_id, quantity })
+            }
+            5 => canonical(
+                words,
+                Action::Replace {
+                    order_id,
+                    price: (raw.flags & FLAG_PRICE != 0).then_some(Price(raw.price)),
+                    quantity: (raw.flags & FLAG_QUANTITY != 0).then_some(Quantity(raw.quantity)),
+                    stop_price: (raw.flags & FLAG_STOP_PRICE != 0).then_some(Price(raw.stop_price)),
+                },
+            ),
+            6 => canonical(words, Action::Sweep),
+            7 => canonical(words, Action::Halt),
+            8 => canonical(words, Action::Resume),
+            9 => canonical(words, Action::OpenAuction),
+            10 => canonical(words, Action::Uncross),
+            found => Err(DecodeError::tag("action", found)),
         }
+    }
+}
+
+/// The command with this action and the time of `words`, which must be what it encodes to.
+#[inline(always)]
+fn canonical(words: &[u64; COMMAND_WORDS], action: Action) -> Result<Command, DecodeError> {
+    let time = Timestamp(words[1]);
+    let command = Command { time, action };
+    if same_words(&command.words(), words) {
+        Ok(command)
+    } else {
+        Err(DecodeError::NotCanonical { what: "command" })
     }
 }

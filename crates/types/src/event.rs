@@ -338,6 +338,9 @@ impl Event {
     }
 
     /// The event's only encoding, as words.
+    ///
+    /// It is always inlined: where the kind of event is known, only that kind's words are left.
+    #[inline(always)]
     pub fn words(&self) -> [u64; EVENT_WORDS] {
         let raw = self.raw();
         let tags = [raw.tag, raw.side, raw.reason, raw.flags, 0, 0, 0, 0];
@@ -352,6 +355,7 @@ impl Event {
         ]
     }
 
+    #[inline(always)]
     fn raw(&self) -> Raw {
         match *self {
             Event::Accepted {
