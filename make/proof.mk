@@ -1,4 +1,4 @@
-# The program that is proven, and the prover. `docs/PROVING.md` says what each takes.
+# The programs that are proven, and the prover. `docs/PROVING.md` says what each takes.
 #
 # The prover has a workspace and a target folder of its own, which holds all of SP1; RUSTFLAGS are part of what a build is, so
 # that they are the same everywhere here, or all would be built twice. The field arithmetic uses AVX only with the target set.
@@ -9,14 +9,17 @@ prover_cargo = RUSTFLAGS="-C target-cpu=native" CARGO_TARGET_DIR="$(CARGO_TARGET
 prover_cargo_options := --release --locked --quiet --manifest-path crates/prover/Cargo.toml
 prover := $(CARGO_TARGET_DIR)/prover/release/proofbook-prover
 
-guest: ## Build the proven program into guest/program.elf, with its SHA-256 and the hash of its verifying key
+guest: ## Build the proven programs into guest/program.elf and guest/chain.elf, with their SHA-256 and the hashes of their verifying keys
 	tools/make_guest.sh
-	@test -e guest/program.key || $(MAKE) guest-key
+	@test -e guest/program.key -a -e guest/chain.key || $(MAKE) guest-key
 
-guest-key: prover ## Write the hash of the proven program's verifying key to guest/program.key
-	$(prover) key --write guest/program.key
+# The keys are compiled into the prover too, which only compares them: it can be built from any, and is not up to date after this.
+guest-key: ## Write the hashes of the proven programs' verifying keys to guest/program.key and guest/chain.key
+	@for name in program chain; do test -e guest/$$name.key || echo >guest/$$name.key; done
+	$(prover_cargo) build $(prover_cargo_options) --features core
+	for name in program chain; do $(prover) key --program guest/$$name.elf --write guest/$$name.key; done
 
-check-guest: ## Check that guest/program.elf is what guest/ gives, byte for byte
+check-guest: ## Check that the committed programs are what guest/ gives, byte for byte
 	tools/check_guest.sh
 
 prover: $(VENV)/.stamp-tools ## Build the prover, all modes (half an hour the first time), as .venv/bin/proofbook-prover
