@@ -120,8 +120,8 @@ def test_a_chain_from_the_market_s_beginning(earlier_site: Path, open_page: Open
     reader.choose("Proof files", *reversed(PROOFS))
     assert "taken on trust" in reader.wait_for(f"All {len(PROOFS)} proofs hold")
     reader.choose("Market configuration", CONFIG)
-    assert CONFIG.name in reader.page.get_by_role("main").inner_text()
     said = reader.wait_for("its whole history")
+    assert CONFIG.name in reader.page.get_by_role("main").inner_text()
     roots = [path.read_bytes()[24 + 8 * 15 :][:32].hex() for path in PROOFS]
     assert said.endswith(f"State root now: {roots[-1]}")
     for path, root, text in zip(PROOFS, roots, reader.articles(), strict=True):
