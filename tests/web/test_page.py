@@ -157,9 +157,7 @@ def test_what_is_no_configuration_is_said(earlier_site: Path, open_page: OpenPag
     assert "taken on trust" in reader.wait_for("The proof holds")
 
 
-def test_the_page_asks_for_its_own_parts_and_works_without_a_network(
-    earlier_site: Path, open_page: OpenPage
-) -> None:
+def test_the_page_asks_for_its_own_parts_and_works_without_a_network(earlier_site: Path, open_page: OpenPage) -> None:
     reader = open_page(earlier_site)
     assert {url.removeprefix(reader.address) for url in reader.asked} == PARTS
     reader.page.context.set_offline(True)
