@@ -48,12 +48,13 @@ $(VENV)/.stamp-native: $(VENV)/.stamp-python $(rust_sources)
 run: $(VENV)/.stamp-native $(VENV)/.stamp-executor ## Replay order flow through the engine and report: a sample, or DATA=path
 	@$(BIN)/proofbook run $(if $(DATA),"$(DATA)") --out "$(OUT)"
 
-test: test-rust test-prover test-python lint ## Run every test and every check
+test: test-rust test-prover wasm test-python lint ## Run every test and every check
 
 test-rust: $(VENV)/.stamp-tools ## Run the Rust tests
 	cargo test --workspace --quiet
 
-test-python: $(VENV)/.stamp-native $(VENV)/.stamp-executor ## Run the Python tests
+test-python: $(VENV)/.stamp-native $(VENV)/.stamp-executor ## Run the Python tests, and with them those of the verifier's page
+	tools/install_chromium.sh
 	$(BIN)/python -m pytest -q
 
 wheel: $(VENV)/.stamp-python ## Build a wheel, install it into a clean environment, and run the Python tests there
@@ -72,3 +73,4 @@ include make/harness.mk
 include make/lint.mk
 include make/proof.mk
 include make/soak.mk
+include make/wasm.mk

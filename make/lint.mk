@@ -17,7 +17,7 @@ lint-rust: $(VENV)/.stamp-tools ## rustfmt and clippy, warnings are errors
 lint-python: $(VENV)/.stamp-native ## ruff, mypy and the stubs against the binary
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
-	$(BIN)/mypy --strict python scripts tools bench/harness tests/checks tests/spec tests/python/user_program.py
+	$(BIN)/mypy --strict python scripts tools bench/harness tests/checks tests/spec tests/web tests/python/user_program.py
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --ignore-disjoint-bases proofbook._core
 
 lint-riscv: ## Build the ring for a bare RISC-V target

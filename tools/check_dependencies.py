@@ -28,7 +28,7 @@ RING = frozenset({"types", "book", "matching", "books", "commitment", "chain", "
 MARKET = frozenset({"types", "book", "matching", "books"})
 """The part of the ring that is a market: rules and books, without the proof."""
 
-EDGES = frozenset({"capi", "harness", "prover", "python"})
+EDGES = frozenset({"capi", "harness", "prover", "python", "verifier-wasm"})
 """Crates that face the outside. Nothing imports them."""
 
 ALLOWED: Mapping[str, frozenset[str]] = {
@@ -42,6 +42,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "poseidon2-simd": frozenset({"commitment"}),
     "ledger": frozenset({"types", "book", "matching", "commitment", "transition", "poseidon2-simd"}),
     "verifier": frozenset({"types", "commitment", "chain"}),
+    "verifier-wasm": frozenset({"types", "verifier"}),
     "workload": frozenset({"types"}),
     "journal": frozenset({"types"}),
     "engine": frozenset({"types", "book", "matching", "journal"}),

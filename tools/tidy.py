@@ -39,7 +39,7 @@ RING = tuple(f"crates/{crate}/src/" for crate in ("types", "book", "matching", "
 UNEQUAL = re.compile(r"\b(f32|f64|HashMap|HashSet|Instant|SystemTime|thread)\b")
 """What could make two runs of the ring differ."""
 
-CODE = frozenset({".rs", ".py", ".pyi", ".sh", ".c", ".h", ".mk", ".js", ".html", ".css"})
+CODE = frozenset({".rs", ".py", ".pyi", ".sh", ".c", ".h", ".mk", ".js", ".mjs", ".html", ".css"})
 TEXT = CODE | {".md", ".toml", ".yml", ".yaml", ".json", ".txt", ""}
 
 # Put together from pieces, so that this file does not hold what it forbids.
@@ -143,7 +143,7 @@ def check_texts(path: str, text: str) -> Iterator[Complaint]:
 
 def check_head(path: str, text: str) -> Iterator[Complaint]:
     """Source files begin with what they are."""
-    starts = {".rs": ("//!",), ".py": ('"""', 'r"""', "#!"), ".sh": ("#!",)}.get(Path(path).suffix)
+    starts = {".rs": ("//!",), ".py": ('"""', 'r"""', "#!"), ".sh": ("#!",), ".mjs": ("// ",)}.get(Path(path).suffix)
     if starts is not None and text.strip() and not text.startswith(starts):
         yield Complaint(path, 1, f"expected the file to start with {starts[0]} and what it is")
 

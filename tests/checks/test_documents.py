@@ -50,6 +50,31 @@ def test_the_table_of_crates_is_the_one_that_is_enforced() -> None:
         assert named == set(check.ALLOWED[name]), name
 
 
+def named_tests(text: str) -> list[tuple[str, str]]:
+    """Tests that a text links to, as name and path."""
+    return re.findall(r"\[`(\w+)`\]\(((?:crates|tests)/[\w./-]+)\)", text)
+
+
+def test_the_tests_against_attacks_exist() -> None:
+    text = (ROOT / "SECURITY.md").read_text()
+    rows = re.findall(r"^\| (\d+) \|.*\| ([^|]*) \|$", text, re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 21))
+    for number, cell in rows:
+        named = named_tests(cell)
+        assert named or cell == "none", number
+        for name, path in named:
+            source = (ROOT / path).read_text()
+            is_rust = path.endswith(".rs")
+            start = rf"#\[test\]\s+fn {name}\(" if is_rust else rf"^ *def {name}\("
+            assert re.search(start, source, re.MULTILINE), f"{path} has no test {name}"
+
+
+def test_every_test_against_an_attack_is_listed() -> None:
+    listed = {name for name, _ in named_tests((ROOT / "SECURITY.md").read_text())}
+    source = (ROOT / "crates/prover/tests/attacks.rs").read_text()
+    assert set(re.findall(r"fn (attack_\d+_\w+)\(", source)) == {name for name in listed if name.startswith("attack_")}
+
+
 def test_make_targets_exist() -> None:
     makefiles = [ROOT / "Makefile", *sorted((ROOT / "make").glob("*.mk"))]
     targets = {name for file in makefiles for name in re.findall(r"^([\w-]+):", file.read_text(), re.MULTILINE)}

@@ -1,7 +1,7 @@
-"""The verifier as WebAssembly in Node says what the native one says: the same values, the same refusals in the same words.
+"""The verifier as WebAssembly in Node says what the native one says: equal values, equal refusals, in the same words.
 
-Proofs of an earlier program, which are part of the project, are refused by what is shipped; a build of a copy with their key takes them. Proofs
-in `examples/proof` are of the pinned program: with them everything is compared with the native verifier.
+What is shipped refuses proofs of an earlier program, which are part of the project; a build of a copy with their key
+takes them. Proofs in `examples/proof` are of the pinned program: with them all is compared with the native verifier.
 """
 
 from __future__ import annotations

@@ -120,8 +120,8 @@ def test_a_chain_from_the_market_s_beginning(earlier_site: Path, open_page: Open
     reader.choose("Proof files", *reversed(PROOFS))
     assert "taken on trust" in reader.wait_for(f"All {len(PROOFS)} proofs hold")
     reader.choose("Market configuration", CONFIG)
-    assert CONFIG.name in reader.page.get_by_role("main").inner_text()
     said = reader.wait_for("its whole history")
+    assert CONFIG.name in reader.page.get_by_role("main").inner_text()
     roots = [path.read_bytes()[24 + 8 * 15 :][:32].hex() for path in PROOFS]
     assert said.endswith(f"State root now: {roots[-1]}")
     for path, root, text in zip(PROOFS, roots, reader.articles(), strict=True):
@@ -157,9 +157,7 @@ def test_what_is_no_configuration_is_said(earlier_site: Path, open_page: OpenPag
     assert "taken on trust" in reader.wait_for("The proof holds")
 
 
-def test_the_page_asks_for_its_own_parts_and_works_without_a_network(
-    earlier_site: Path, open_page: OpenPage
-) -> None:
+def test_the_page_asks_for_its_own_parts_and_works_without_a_network(earlier_site: Path, open_page: OpenPage) -> None:
     reader = open_page(earlier_site)
     assert {url.removeprefix(reader.address) for url in reader.asked} == PARTS
     reader.page.context.set_offline(True)

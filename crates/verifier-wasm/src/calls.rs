@@ -92,8 +92,7 @@ fn unconnected(values: &PublicValues, reason: impl ToString) -> Answer {
 
 pub(crate) fn extend(input: &[u8]) -> Answer {
     let parts = input.split_first_chunk::<PLACE_BYTES>();
-    let Some((end, file)) =
-        parts.and_then(|(place, file)| Some((place::decode(place)?, file)))
+    let Some((end, file)) = parts.and_then(|(place, file)| Some((place::decode(place)?, file)))
     else {
         return wrong("expected the place where a chain ends; received other bytes");
     };
