@@ -146,7 +146,7 @@ def measure(plan: Plan, profiler: Path, folder: Path, progress: Progress = lambd
         ``cycles``, ``profiles``, ``proofs`` and ``commitment``, with the program's SHA-256 and the machine.
 
     Raises:
-        ProverError: A batch cannot be run or proven.
+        ProverError: A batch cannot be run or proven, or another program is proven than measured.
         BrokenInvariantError: The committed state comes to another root than it should.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -162,6 +162,10 @@ def measure(plan: Plan, profiler: Path, folder: Path, progress: Progress = lambd
     progress("the committed state")
     result["commitment"] = commitment(plan.commitment_runs)
     result["proofs"] = _proofs(plan, tool, folder, progress)
+    for row in result["proofs"]["rows"]:
+        if row["program_sha256"] != result["program_sha256"]:
+            expected, received = result["program_sha256"], row["program_sha256"]
+            raise ProverError(f"proofs: expected the program {expected}; received {received}: build both provers anew")
     return result
 
 
@@ -233,8 +237,9 @@ def prove(prover: Path, mode: Mode, batch: Path, memory_gib: int | None = None) 
     proof = None if mode is Mode.EXECUTE else batch.with_name(f"{mode.value}.proof")
     with proving.ProverProcess(prover, memory_gib=memory_gib) as process:
         answer = process.work(mode, batch, proof, lambda _phase: None)
+        program = process.ready["program_sha256"]
     verifications = _verifications(proof) if mode is Mode.COMPRESSED and proof else []
-    return figures(mode, answer, verifications)
+    return {"program_sha256": program} | figures(mode, answer, verifications)
 
 
 def figures(mode: Mode, answer: Mapping[str, object], verifications: Sequence[float]) -> Result:

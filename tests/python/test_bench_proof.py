@@ -188,6 +188,23 @@ def has_prover() -> bool:
     return True
 
 
+def test_another_program_than_the_measured_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The profiler measures one program, the prover proves another."""
+    measured = {"program_sha256": "cd", "sp1": "6.10.0", "rows": []}
+    program = tmp_path / "profiler"
+    program.write_text(f"#!/bin/sh\necho '{json.dumps(measured)}'\n")
+    program.chmod(0o755)
+    prover = worker(tmp_path, CORE_ANSWER)
+    text = prover.read_text().replace(
+        "print(", "import sys\nif sys.argv[1] == 'modes': sys.exit(print('[\"core\"]'))\nprint(", 1
+    )
+    prover.write_text(text)
+    monkeypatch.setenv(proving.PROVER_VARIABLE, str(prover))
+    plan = Plan(flows=(Flow("spread", 1, (10,)),), modes=(Mode.CORE,), commitment_runs=0)
+    with pytest.raises(ProverError, match="expected the program cd; received ab"):
+        bench_proof.measure(plan, program, tmp_path / "files")
+
+
 @pytest.mark.skipif(not has_prover(), reason="proofbook-prover is not built: make prover-executor")
 def test_a_small_measurement_from_end_to_end(tmp_path: Path) -> None:
     plan = Plan(
