@@ -186,6 +186,7 @@ def _proof_section(result: Result) -> list[str]:
     lines = ["## Proofs", ""]
     if proofs["left_out"]:
         lines += [f"Not measured: {proofs['left_out']}.", ""]
+    lines += [text for mode, reason in proofs["failed"].items() for text in (f"**No {mode} proof**: {reason}.", "")]
     if not proofs["rows"]:
         return lines[:-1]
     first = proofs["rows"][0]

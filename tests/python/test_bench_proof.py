@@ -79,6 +79,7 @@ def result() -> dict[str, Any]:
         "commitment": [{"batch": 1000, "runs": 5, "flows": {"normal": state, "resting": state}}],
         "proofs": {
             "left_out": None,
+            "failed": {},
             "rows": [
                 {"flow": "static", "commands": 1000, "book_orders": 10_000}
                 | bench_proof.figures(Mode.CORE, CORE_ANSWER, []),
@@ -125,7 +126,11 @@ def test_what_is_missed_is_called_missed(result: dict[str, Any]) -> None:
 def test_what_was_not_measured_is_named(result: dict[str, Any]) -> None:
     for row in result["cycles"]:
         del row["parts"]
-    bare = result | {"profiles": [], "commitment": [], "proofs": {"rows": [], "left_out": "left out by QUICK=1"}}
+    bare = result | {
+        "profiles": [],
+        "commitment": [],
+        "proofs": {"rows": [], "failed": {}, "left_out": "left out by QUICK=1"},
+    }
     bare["cycles"] = [row for row in result["cycles"] if row["flow"] == "spread"]
     text = bench_proof_report.markdown(bare)
     assert "Its batch was not measured." in text
@@ -201,8 +206,11 @@ def test_another_program_than_the_measured_one_is_refused(tmp_path: Path, monkey
     prover.write_text(text)
     monkeypatch.setenv(proving.PROVER_VARIABLE, str(prover))
     plan = Plan(flows=(Flow("spread", 1, (10,)),), modes=(Mode.CORE,), commitment_runs=0)
-    with pytest.raises(ProverError, match="expected the program cd; received ab"):
-        bench_proof.measure(plan, program, tmp_path / "files")
+    result = bench_proof.measure(plan, program, tmp_path / "files")
+    assert result["proofs"]["rows"] == []
+    assert result["proofs"]["failed"] == {"core": "expected the program cd; received ab: `make prover`"}
+    # What was measured before is not lost; it is in the report, and so is what failed.
+    assert "**No core proof**: expected the program cd; received ab" in bench_proof_report.markdown(result)
 
 
 @pytest.mark.skipif(not has_prover(), reason="proofbook-prover is not built: make prover-executor")
