@@ -57,7 +57,7 @@ profiler: $(VENV)/.stamp-tools ## Build the prover's executor with what tells th
 	install $(prover) $(BIN)/proofbook-profiler
 
 # Where there is no compiler for the program, its parts are not told apart, and the report says so.
-bench-proof: $(VENV)/.stamp-native profiler ## Figures of the proof: cycles, profile, proofs, committed state; report in out/bench-proof [QUICK=1 without proofs, RUNS=5]
+bench-proof: $(VENV)/.stamp-native profiler ## Figures of the proof: cycles, profile, proofs, committed state; report in out/bench-proof [QUICK=1 without proofs, RUNS=5, MEMORY_GIB=]
 	@symbols=$$(tools/guest_symbols.sh) || exit 1; \
 	$(BIN)/python -m proofbook.bench_proof --profiler $(BIN)/proofbook-profiler $${symbols:+--symbols "$$symbols"} \
-		$(if $(QUICK),--quick) $(if $(RUNS),--runs $(RUNS)) --out "$(OUT)/bench-proof"
+		$(if $(QUICK),--quick) $(if $(MEMORY_GIB),--memory-gib $(MEMORY_GIB)) --runs $(RUNS) --out "$(OUT)/bench-proof"

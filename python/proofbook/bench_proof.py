@@ -22,7 +22,7 @@ from pathlib import Path
 
 from proofbook import bench, bench_proof_report, proving, verifying
 from proofbook.bench import Result
-from proofbook.errors import BrokenInvariantError, ProverError
+from proofbook.errors import BrokenInvariantError, ProofError, ProverError
 from proofbook.proving import Mode
 
 Progress = Callable[[str], None]
@@ -146,7 +146,7 @@ def measure(plan: Plan, profiler: Path, folder: Path, progress: Progress = lambd
         ``cycles``, ``profiles``, ``proofs`` and ``commitment``, with the program's SHA-256 and the machine.
 
     Raises:
-        ProverError: A batch cannot be run or proven.
+        ProverError: A batch cannot be run. A proof that fails is in ``proofs`` instead.
         BrokenInvariantError: The committed state comes to another root than it should.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -161,7 +161,7 @@ def measure(plan: Plan, profiler: Path, folder: Path, progress: Progress = lambd
     result["profiles"] = [_profile(tool, batch, folder, progress) for batch in plan.profiled if plan.symbols]
     progress("the committed state")
     result["commitment"] = commitment(plan.commitment_runs)
-    result["proofs"] = _proofs(plan, tool, folder, progress)
+    result["proofs"] = _proofs(plan, tool, folder, result["program_sha256"], progress)
     return result
 
 
@@ -196,25 +196,33 @@ def commitment(runs: int) -> list[Result]:
     return rows
 
 
-def _proofs(plan: Plan, tool: Profiler, folder: Path, progress: Progress) -> Result:
-    """Proofs of the goal's batch, in every mode that the prover was built for."""
+def _proofs(plan: Plan, tool: Profiler, folder: Path, program: str, progress: Progress) -> Result:
+    """Proofs of the goal's batch, in every mode that the prover was built for; one that fails loses nothing else."""
     if not plan.modes:
-        return {"rows": [], "left_out": "left out by QUICK=1"}
+        return {"rows": [], "failed": {}, "left_out": "left out by QUICK=1"}
     try:
         prover = proving.find_prover()
     except ProverError as error:
-        return {"rows": [], "left_out": str(error)}
+        return {"rows": [], "failed": {}, "left_out": str(error)}
     built = json.loads(subprocess.run([prover, "modes"], capture_output=True, text=True, check=True).stdout)
     missing = [mode.value for mode in plan.modes if mode.value not in built]
     path = folder / "proven.batch"
     tool.sample(GOAL, path)
-    rows = []
+    rows: list[Result] = []
+    failed: dict[str, str] = {}
     for mode in plan.modes:
-        if mode.value in built:
-            progress(f"{mode.value} proof of {GOAL.commands:,} commands (minutes)")
-            rows.append(_terms(GOAL) | prove(prover, mode, path, plan.memory_gib))
+        if mode.value not in built:
+            continue
+        progress(f"{mode.value} proof of {GOAL.commands:,} commands (minutes)")
+        try:
+            row = prove(prover, mode, path, plan.memory_gib)
+            if row["program_sha256"] != program:
+                raise ProverError(f"expected the program {program}; received {row['program_sha256']}: `make prover`")
+            rows.append(_terms(GOAL) | row)
+        except (ProverError, ProofError) as error:
+            failed[mode.value] = str(error)
     left_out = f"this prover was not built for {', '.join(missing)}: `make prover`" if missing else None
-    return {"rows": rows, "left_out": left_out}
+    return {"rows": rows, "failed": failed, "left_out": left_out}
 
 
 def prove(prover: Path, mode: Mode, batch: Path, memory_gib: int | None = None) -> Result:
@@ -233,8 +241,9 @@ def prove(prover: Path, mode: Mode, batch: Path, memory_gib: int | None = None) 
     proof = None if mode is Mode.EXECUTE else batch.with_name(f"{mode.value}.proof")
     with proving.ProverProcess(prover, memory_gib=memory_gib) as process:
         answer = process.work(mode, batch, proof, lambda _phase: None)
+        program = process.ready["program_sha256"]
     verifications = _verifications(proof) if mode is Mode.COMPRESSED and proof else []
-    return figures(mode, answer, verifications)
+    return {"program_sha256": program} | figures(mode, answer, verifications)
 
 
 def figures(mode: Mode, answer: Mapping[str, object], verifications: Sequence[float]) -> Result:
@@ -292,6 +301,9 @@ def main(words: Sequence[str]) -> None:
     print(paths[0].read_text())
     for path in paths:
         print(f"wrote {path}")
+    for mode, reason in result["proofs"]["failed"].items():
+        print(f"no {mode} proof: {reason}", file=sys.stderr)
+    sys.exit(1 if result["proofs"]["failed"] else 0)
 
 
 if __name__ == "__main__":

@@ -96,8 +96,10 @@ def _cycles_section(result: Result) -> list[str]:
     lines = [
         "## Cycles and gas for each command",
         "",
-        "Every batch begins on a book of exactly this many orders, the same for all batches of a row. Each cell: "
-        "cycles, then gas (SP1's estimate of proving).",
+        "Every batch begins on a book of exactly this many orders, the same for all batches of a row: a scenario's day "
+        "runs until its book first holds so many (the days have one, two or four million new orders: the first that "
+        "fills the book); the other flow places them. Each cell: cycles, then gas (SP1's estimate of proving). A batch "
+        "of 1 is one command, whichever comes next, with all that a batch costs once.",
     ]
     batches = result["batches"]
     for flow in _flows(result):
@@ -107,6 +109,7 @@ def _cycles_section(result: Result) -> list[str]:
         rows = [
             [
                 f"{book:,}",
+                f"{cells[book, batches[0]]['warm_up_commands']:,}",
                 *(
                     f"{cells[book, batch]['cycles_per_command']:,.0f} / {cells[book, batch]['gas_per_command']:,.0f}"
                     for batch in batches
@@ -114,7 +117,7 @@ def _cycles_section(result: Result) -> list[str]:
             ]
             for book in books
         ]
-        header = ["orders", *(f"batch of {batch:,}" for batch in batches)]
+        header = ["orders", "after commands", *(f"batch of {batch:,}" for batch in batches)]
         lines += ["", f"**{flow}**, seed {seed}: {FLOW_TEXTS.get(flow, 'a scenario of the benchmarks')}", ""]
         lines += [_table(header, rows), "", _growth(cells, books, batches)]
     return [*lines, "", "![cycles for each command by size of book](cycles.png)"]
@@ -186,6 +189,7 @@ def _proof_section(result: Result) -> list[str]:
     lines = ["## Proofs", ""]
     if proofs["left_out"]:
         lines += [f"Not measured: {proofs['left_out']}.", ""]
+    lines += [text for mode, reason in proofs["failed"].items() for text in (f"**No {mode} proof**: {reason}.", "")]
     if not proofs["rows"]:
         return lines[:-1]
     first = proofs["rows"][0]
@@ -250,7 +254,8 @@ def _commitment_section(result: Result) -> list[str]:
         "",
         _table(["flow", *kernels], rows),
         "",
-        f"The goal is {COMMITMENT_MIN:,} a second on one core: **{best:,.0f}**, "
+        f"The goal is {COMMITMENT_MIN:,} a second on one core; `normal`, best size of batch and instruction set: "
+        f"**{best:,.0f}**, "
         f"{'met' if best >= COMMITMENT_MIN else 'missed'}.",
     ]
 

@@ -79,6 +79,7 @@ def result() -> dict[str, Any]:
         "commitment": [{"batch": 1000, "runs": 5, "flows": {"normal": state, "resting": state}}],
         "proofs": {
             "left_out": None,
+            "failed": {},
             "rows": [
                 {"flow": "static", "commands": 1000, "book_orders": 10_000}
                 | bench_proof.figures(Mode.CORE, CORE_ANSWER, []),
@@ -99,7 +100,7 @@ def test_the_report_says_what_was_measured(result: dict[str, Any]) -> None:
     # 2,400 cycles for each command, and 7 gas more.
     assert "**2,400**, met (-4.0%)" in text
     assert "453,210 commands of a day with 1,000,000 new orders" in text
-    assert text.count("| 10,000 | 2,400 / 2,407 | 2,400 / 2,407 |") == 2
+    assert text.count("| 10,000 | 453,210 | 2,400 / 2,407 | 2,400 / 2,407 |") == 2
     assert text.count("| 100 | 100 / 350 / 1,510 / 400 / 40 | 100 / 350 / 1,510 / 400 / 40 |") == 2
     assert line(text, "| matching: book |") == "| matching: book | 1,400 |"
     assert line(text, "| all |") == "| all | 2,400 |"
@@ -125,7 +126,11 @@ def test_what_is_missed_is_called_missed(result: dict[str, Any]) -> None:
 def test_what_was_not_measured_is_named(result: dict[str, Any]) -> None:
     for row in result["cycles"]:
         del row["parts"]
-    bare = result | {"profiles": [], "commitment": [], "proofs": {"rows": [], "left_out": "left out by QUICK=1"}}
+    bare = result | {
+        "profiles": [],
+        "commitment": [],
+        "proofs": {"rows": [], "failed": {}, "left_out": "left out by QUICK=1"},
+    }
     bare["cycles"] = [row for row in result["cycles"] if row["flow"] == "spread"]
     text = bench_proof_report.markdown(bare)
     assert "Its batch was not measured." in text
@@ -186,6 +191,26 @@ def has_prover() -> bool:
     except ProverError:
         return False
     return True
+
+
+def test_another_program_than_the_measured_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The profiler measures one program, the prover proves another."""
+    measured = {"program_sha256": "cd", "sp1": "6.10.0", "rows": []}
+    program = tmp_path / "profiler"
+    program.write_text(f"#!/bin/sh\necho '{json.dumps(measured)}'\n")
+    program.chmod(0o755)
+    prover = worker(tmp_path, CORE_ANSWER)
+    text = prover.read_text().replace(
+        "print(", "import sys\nif sys.argv[1] == 'modes': sys.exit(print('[\"core\"]'))\nprint(", 1
+    )
+    prover.write_text(text)
+    monkeypatch.setenv(proving.PROVER_VARIABLE, str(prover))
+    plan = Plan(flows=(Flow("spread", 1, (10,)),), modes=(Mode.CORE,), commitment_runs=0)
+    result = bench_proof.measure(plan, program, tmp_path / "files")
+    assert result["proofs"]["rows"] == []
+    assert result["proofs"]["failed"] == {"core": "expected the program cd; received ab: `make prover`"}
+    # What was measured before is not lost; it is in the report, and so is what failed.
+    assert "**No core proof**: expected the program cd; received ab" in bench_proof_report.markdown(result)
 
 
 @pytest.mark.skipif(not has_prover(), reason="proofbook-prover is not built: make prover-executor")
