@@ -2,8 +2,8 @@
 
 use proofbook_commitment::part::Cursor;
 use proofbook_commitment::{Digest, Permutation};
-use proofbook_types::config::ORDERS_MAX;
-use proofbook_types::{Price, Side};
+
+use proofbook_types::{Price, Side, ORDERS_MAX};
 
 use crate::error::LightError;
 use crate::hash;

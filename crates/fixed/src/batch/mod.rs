@@ -54,6 +54,7 @@ fn same_length(expected: usize, received: usize) -> Result<(), FixedError> {
     }
 }
 
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
 /// Elements that are looked at together: a block whose numbers are small goes the quick way, any other the general one.
 const BLOCK: usize = 64;
 
