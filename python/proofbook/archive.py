@@ -102,11 +102,13 @@ def _read_json(path: Path, form: str) -> dict[str, Any]:
 
 
 def _entries(path: Path, value: dict[str, Any]) -> tuple[Entry, ...]:
-    entries = []
     files = value.get("files")
-    for file in files if isinstance(files, list) else [None]:
+    if not isinstance(files, list):
+        raise ProofFormatError(f"{path}: expected a list of files; received {files!r}")
+    entries = []
+    for file in files:
         match file:
-            case {"path": str(name), "size": int(size), "blake3": str(digest)} if len(file) == 3:
+            case {"path": str(name), "size": int(size), "blake3": str(digest), **rest} if not rest:
                 entries.append(Entry(name, size, digest))
             case _:
                 raise ProofFormatError(f"{path}: expected files with path, size and blake3; received {file!r}")
@@ -144,8 +146,8 @@ class Archive:
         """
         if not folder.is_dir():
             raise InputError(f"expected a folder; received {folder}")
-        found = {path.relative_to(folder).as_posix() for each in patterns for path in folder.glob(each) if path.is_file()}
-        names = sorted(found - {MANIFEST})
+        paths = [path for each in patterns for path in folder.glob(each) if path.is_file()]
+        names = sorted({path.relative_to(folder).as_posix() for path in paths} - {MANIFEST})
         if not names:
             raise InputError(f"{folder}: there is no file for an archive")
         return cls(tuple(Entry.of_file(folder, name) for name in names))
@@ -252,5 +254,6 @@ class Inclusion:
             count = len(self.proof.positions)
             raise ProofFormatError(f"expected the {count} files of the proof; received {len(self.entries)}")
         self.proof.check(root, [entry.leaf() for entry in self.entries])
-        for entry in self.entries if folder is not None else ():
-            entry.check(folder)
+        if folder is not None:
+            for entry in self.entries:
+                entry.check(folder)

@@ -1,7 +1,7 @@
 """What a light client holds of a market, and how it is checked: ``CompressedOrderBook`` and ``CircuitOptimizedState``.
 
-``proofbook prove`` writes two small files for each batch: the public header of the state that it led to, and a proof of the
-best 128 levels of both sides. With the batch's public values, which ``proofbook.verify`` gives, both are checked:
+``proofbook prove`` writes two small files for each batch: the public header of the state that it led to, and a proof of
+the best 128 levels of both sides. With the batch's public values, which ``proofbook.verify`` gives, both are checked:
 
 >>> from proofbook import light
 >>> from proofbook._core import Sealer
