@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import random
 import struct
 from pathlib import Path
@@ -14,6 +15,9 @@ from proofbook._core import Sealer
 from proofbook.errors import InputError, InvalidProofError, ProofError, ProofFormatError
 from proofbook.proving import seal_batches
 from proofbook.spec.field import permute
+
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def sealed(commands: int = 3000, batch: int = 1000) -> Sealer:
@@ -174,3 +178,10 @@ def test_what_cannot_be_used_is_refused() -> None:
     with pytest.raises(InvalidProofError, match="version: expected 1; received 0"):
         light.CompressedOrderBook.decode(bytes(336))
     assert isinstance(InvalidProofError(), proofbook.ProofError)
+
+
+def test_the_documents_examples_run() -> None:
+    document = ROOT / "docs" / "STRUCTURES.md"
+    if document.exists():
+        failures, examples = doctest.testfile(str(document), module_relative=False)
+        assert (failures, examples > 10) == (0, True)
