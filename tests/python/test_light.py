@@ -16,7 +16,6 @@ from proofbook.errors import InputError, InvalidProofError, ProofError, ProofFor
 from proofbook.proving import seal_batches
 from proofbook.spec.field import permute
 
-
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -66,8 +65,9 @@ def test_headers_and_paths_are_what_the_formats_say() -> None:
     state_root, top = header[:32], header[32:64]
     sequence, bids, asks, *bitmap = struct.unpack("<7Q", header[64:])
     assert state_root.hex() == sealer.root
-    elements = spec.elements_of(state_root) + spec.elements_of(top) + spec.pack([sequence, bids, asks]) + [0]
-    assert hashed(35, 1, elements + spec.pack(bitmap)).hex() == view.header.root
+    digests = [*spec.elements_of(state_root), *spec.elements_of(top)]
+    elements = [*digests, *spec.pack([sequence, bids, asks]), 0, *spec.pack(bitmap)]
+    assert hashed(35, 1, elements).hex() == view.header.root
     counts = [sum(word.bit_count() for word in words) for words in (bitmap[:2], bitmap[2:])]
     assert counts == [len(view.levels("buy")), len(view.levels("sell"))] == [view.header.bids, view.header.asks]
     for side, rank in (("buy", 0), ("buy", 1), ("sell", 0), ("sell", 127)):

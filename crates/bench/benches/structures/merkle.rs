@@ -187,11 +187,7 @@ fn give(positions: &[u32], leaves: &[Digest]) {
             peer_tree.proof(&indices).proof_hashes().len() as u64
         }),
         Contender::new("made", || {
-            uncached
-                .prove(&positions)
-                .expect("a proof")
-                .siblings()
-                .len() as u64
+            uncached.prove(positions).expect("a proof").siblings().len() as u64
         }),
         Contender::new("from the cache", || {
             cached.prove(positions).expect("a proof").siblings().len() as u64
