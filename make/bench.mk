@@ -1,7 +1,7 @@
 # Benchmarks: both books and the peers of bench/peers on the five scenarios; the ladder's design beside its alternatives; the
-# committed state.
+# committed state; the proof structures beside their peers.
 
-.PHONY: bench bench-alternatives bench-commitment
+.PHONY: bench bench-alternatives bench-commitment bench-structures
 
 bench: $(VENV)/.stamp-native ## Check and time both books and their peers (RUNS=5), report in out/bench
 	@$(BIN)/proofbook bench --runs $(RUNS) --peers bench/peers --out "$(OUT)/bench"
@@ -14,3 +14,7 @@ bench-commitment: $(VENV)/.stamp-tools ## Check and time the committed state by 
 	@for orders in 1000 10000 100000; do for batch in 100 1000 10000; do \
 		cargo run --quiet --release -p proofbook-bench -- commitment 2 $$orders $$batch $(RUNS) || exit 1; \
 	done; done > "$(OUT)/bench/commitment.jsonl" && cat "$(OUT)/bench/commitment.jsonl"
+
+bench-structures: $(VENV)/.stamp-tools ## Check and time fixed point, Merkle trees and light clients' views: out/bench/structures.jsonl
+	@mkdir -p "$(OUT)/bench"
+	@cargo bench --quiet -p proofbook-bench --bench structures > "$(OUT)/bench/structures.jsonl" && cat "$(OUT)/bench/structures.jsonl"

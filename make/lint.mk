@@ -20,7 +20,7 @@ lint-python: $(VENV)/.stamp-native ## ruff, mypy and the stubs against the binar
 	$(BIN)/mypy --strict python scripts tools bench/harness tests/checks tests/spec tests/web tests/python/user_program.py
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --ignore-disjoint-bases proofbook._core
 
-lint-riscv: ## Build the ring for a bare RISC-V target
+lint-riscv: ## Build the ring and the light client's checks for a bare RISC-V target
 	tools/check_riscv.sh
 
 format: $(VENV)/.stamp-python ## Format Rust and Python

@@ -1,11 +1,11 @@
 # Long runs of the tests that draw their cases at random. Each prints its seed; none belongs to `make test`.
 
-.PHONY: soak soak-matching soak-journal soak-faults soak-prover soak-proofs
+.PHONY: soak soak-matching soak-journal soak-faults soak-prover soak-proofs soak-merkle
 
 COMMANDS ?= 10000000
 SEED ?= 1
 
-soak: soak-matching soak-journal soak-faults soak-prover soak-proofs ## Long random runs: COMMANDS=10000000 compared, 100,000 crashes, every planted fault, altered proofs
+soak: soak-matching soak-journal soak-faults soak-prover soak-proofs soak-merkle ## Long random runs: COMMANDS=10000000 compared, 100,000 crashes, every planted fault, altered proofs
 
 soak-matching: $(VENV)/.stamp-native ## Oracle, Reference and Ladder, compared after every command: [COMMANDS= SEED=]
 	$(BIN)/python tests/soak.py --commands $(COMMANDS) --seed $(SEED)
@@ -21,3 +21,6 @@ soak-prover: $(VENV)/.stamp-tools ## The zkVM's executor on 100,000 commands, an
 
 soak-proofs: $(VENV)/.stamp-tools ## Every byte of the public values and 10,000 changes of proofs, all refused
 	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-verifier
+
+soak-merkle: $(VENV)/.stamp-tools ## A million altered Merkle proofs, all refused
+	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-merkle

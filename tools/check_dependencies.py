@@ -43,18 +43,22 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "ledger": frozenset({"types", "book", "matching", "commitment", "transition", "poseidon2-simd"}),
     "verifier": frozenset({"types", "commitment", "chain"}),
     "verifier-wasm": frozenset({"types", "verifier"}),
+    "fixed": frozenset(),
+    "merkle": frozenset({"commitment", "poseidon2-simd"}),
+    "light": frozenset({"types", "commitment", "fixed"}),
     "workload": frozenset({"types"}),
     "journal": frozenset({"types"}),
     "engine": frozenset({"types", "book", "matching", "journal"}),
     "replay": MARKET | {"engine", "workload"},
     "testkit": frozenset({"types", "book", "matching", "workload"}),
-    "run": frozenset({"types", "book", "matching", "replay", "workload"}),
-    "bench": RING | {"engine", "ledger", "poseidon2-simd", "workload"},
+    "run": frozenset({"types", "book", "matching", "fixed", "replay", "workload"}),
+    "bench": RING | {"engine", "fixed", "ledger", "light", "merkle", "poseidon2-simd", "workload"},
     "capi": MARKET | {"engine", "journal"},
     "harness": MARKET,
     "prover": frozenset({"types", "book", "matching", "commitment", "chain", "ledger", "workload"}),
     "python": RING
-    | {"bench", "engine", "journal", "ledger", "poseidon2-simd", "replay", "run", "verifier", "workload"},
+    | {"bench", "engine", "fixed", "journal", "ledger", "light", "merkle", "poseidon2-simd", "replay", "run"}
+    | {"verifier", "workload"},
 }
 """Which crates of the workspace each may import."""
 

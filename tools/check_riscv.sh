@@ -1,11 +1,12 @@
 #!/bin/bash
-# Build the ring (types, book, matching, books, commitment, transition) for a bare 64-bit RISC-V machine without atomics or an operating system:
-# what a proof's virtual machine is. It finds any use of the standard library, of threads or of wide atomics.
+# Build the ring (types, book, matching, books, commitment, chain, transition), and what a light client checks (fixed, light), for a bare 64-bit RISC-V machine
+# without atomics or an operating system: what a proof's virtual machine is. It finds any use of the standard library, of threads or of wide atomics.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tools/riscv.sh
 
-crates=(proofbook-types proofbook-book proofbook-matching proofbook-books proofbook-commitment proofbook-transition)
+crates=(proofbook-types proofbook-book proofbook-matching proofbook-books proofbook-commitment proofbook-chain proofbook-transition
+    proofbook-fixed proofbook-light)
 
 riscv_compiler "RISC-V build of the ring"
 selected=()
@@ -18,4 +19,4 @@ target_dir=${CARGO_TARGET_DIR:-target}/riscv
 env -u RUSTUP_TOOLCHAIN -u RUSTFLAGS \
     RUSTC_BOOTSTRAP=1 RUSTC=$riscv_rustc CARGO_TARGET_DIR="$target_dir" \
     $riscv_cargo build --quiet --locked --release -Zbuild-std=core,alloc --target $riscv_target "${selected[@]}"
-echo "ring built for $riscv_target with $($riscv_rustc --version)"
+echo "ring and light client built for $riscv_target with $($riscv_rustc --version)"

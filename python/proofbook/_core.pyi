@@ -27,18 +27,24 @@ from proofbook.types import (
 
 __all__ = [
     "Accepted",
+    "AggregatedProof",
+    "BatchOptimizedMerkleTree",
     "Book",
     "Cancelled",
     "Chain",
     "ChainValues",
+    "CircuitOptimizedState",
+    "CompressedOrderBook",
     "Depth",
     "Event",
     "Events",
     "Expired",
+    "Fill",
     "Level",
     "Order",
     "PhaseChanged",
     "Placed",
+    "ProvenLevel",
     "PublicValues",
     "QueuePlace",
     "RawMarket",
@@ -52,9 +58,13 @@ __all__ = [
     "Trade",
     "Triggered",
     "Uncrossed",
+    "ViewHeader",
+    "ViewLevel",
     "bench_command",
     "chain_program_key",
+    "check_all",
     "convert",
+    "file_digest",
     "generate",
     "journal",
     "market_config",
@@ -903,8 +913,334 @@ class Sealer:
             InputError: as `seal`.
         """
     @property
+    def header(self) -> CompressedOrderBook:
+        """The public header of the state after the last batch."""
+    def prove_levels(self) -> bytes:
+        """A proof of the best 128 levels of bids and asks in that state, for `CircuitOptimizedState.from_proof`."""
+    @property
     def root(self) -> str:
         """The state root after the last batch, in hexadecimal."""
+
+@final
+class CompressedOrderBook:
+    """The public header of a state: its roots and counters, and which state it is. See `proofbook.light`."""
+
+    @staticmethod
+    def decode(data: bytes) -> CompressedOrderBook:
+        """The header that encodes to exactly these 336 bytes. It is worth what its state root is worth.
+
+        Raises:
+            ProofFormatError: bytes that are none.
+            InvalidProofError: one of another version.
+        """
+    def encode(self) -> bytes:
+        """Its 336 bytes."""
+    def check(self, values: PublicValues) -> None:
+        """Check that this is the state that a proven batch led to.
+
+        Raises:
+            InvalidProofError: it is not; the message says in what they differ.
+        """
+    @property
+    def market(self) -> int:
+        """Number of the market."""
+    @property
+    def batch(self) -> int:
+        """Number of the batch that led to the state; 0 before the first."""
+    @property
+    def config(self) -> str:
+        """Hash of the market's configuration, 64 hexadecimal digits."""
+    @property
+    def state_root(self) -> str:
+        """The state root that all of it hashes to, 64 hexadecimal digits."""
+    @property
+    def roots(self) -> dict[str, str]:
+        """Roots of the maps by name: bids, asks, buy_stops, sell_stops, ids, expiries, accounts."""
+    @property
+    def sequence(self) -> int:
+        """Commands taken."""
+    @property
+    def clock(self) -> int:
+        """Time of the last command, nanoseconds."""
+    @property
+    def phase(self) -> str:
+        """The phase."""
+    @property
+    def last_trade_ticks(self) -> int | None:
+        """Price of the last trade, in ticks."""
+    @property
+    def open_buy_lots(self) -> int:
+        """Open quantity of all buys, in lots."""
+    @property
+    def open_sell_lots(self) -> int:
+        """Open quantity of all sells, in lots."""
+    @property
+    def orders(self) -> int:
+        """Number of live orders."""
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class ViewLevel:
+    """One level of a view."""
+
+    @property
+    def price_ticks(self) -> int:
+        """Its price, in ticks."""
+    @property
+    def displayed_lots(self) -> int:
+        """What its orders show, in lots."""
+    @property
+    def hidden_lots(self) -> int:
+        """What they hide, in lots."""
+    @property
+    def orders(self) -> int:
+        """How many they are."""
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class ProvenLevel:
+    """What a path showed of a leaf."""
+
+    @property
+    def side(self) -> Literal["buy", "sell"]:
+        """The side."""
+    @property
+    def rank(self) -> int:
+        """How many levels are better."""
+    @property
+    def level(self) -> ViewLevel | None:
+        """The level; `None` where the side has only as many as the rank."""
+    @property
+    def displayed_before_lots(self) -> int:
+        """What the better levels show in sum, in lots."""
+    @property
+    def displayed_through_lots(self) -> int:
+        """What this level and the better ones show in sum, in lots."""
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class Fill:
+    """What a market order would find. Only what is shown counts."""
+
+    @property
+    def lots(self) -> int:
+        """Lots that are there, at most as many as asked for."""
+    @property
+    def notional(self) -> int:
+        """Their price in sum, in ticks times lots."""
+    @property
+    def worst_ticks(self) -> int | None:
+        """The worst price of them, in ticks, where there are any."""
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class ViewHeader:
+    """The header of a view: with it, paths are checked."""
+
+    @staticmethod
+    def decode(data: bytes, root: str) -> ViewHeader:
+        """The header that encodes to exactly these 120 bytes and has the root that you trust.
+
+        Raises:
+            InputError: a root that is no digest.
+            ProofFormatError: bytes that are no header.
+            InvalidProofError: it has another root.
+        """
+    def encode(self) -> bytes:
+        """Its 120 bytes."""
+    @property
+    def root(self) -> str:
+        """The view's root, 64 hexadecimal digits."""
+    @property
+    def state_root(self) -> str:
+        """Root of the state whose best levels these are."""
+    @property
+    def sequence(self) -> int:
+        """Commands that the market had taken."""
+    @property
+    def bids(self) -> int:
+        """Levels of bids, up to 128."""
+    @property
+    def asks(self) -> int:
+        """Levels of asks, up to 128."""
+    @property
+    def displayed_bid_lots(self) -> int:
+        """What these bids show in sum, in lots."""
+    @property
+    def displayed_ask_lots(self) -> int:
+        """What these asks show in sum, in lots."""
+    def check_level(self, path: bytes) -> ProvenLevel:
+        """Check a path, 322 or 350 bytes, and give what it shows.
+
+        Raises:
+            ProofFormatError: bytes that are no path.
+            InvalidProofError: it leads elsewhere.
+        """
+    def check_best(self, side: Literal["buy", "sell"], path: bytes) -> ViewLevel | None:
+        """Check a path to the best level of a side and give that level; `None` where the side is empty.
+
+        Raises:
+            InputError: an unknown side.
+            ProofFormatError, InvalidProofError: as `check_level`; also a path to another leaf.
+        """
+    def check_depth(self, side: Literal["buy", "sell"], price_ticks: int, proof: bytes) -> int:
+        """Check a proof of what is shown at a price and better, and give that, in lots.
+
+        Raises:
+            InputError: an unknown side.
+            ProofFormatError, InvalidProofError: as `check_level`; also paths that do not enclose the price.
+        """
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class CircuitOptimizedState:
+    """The best 128 levels of both sides, proven. Prices are in ticks, quantities in lots."""
+
+    @staticmethod
+    def from_proof(proof: bytes, state_root: str) -> CircuitOptimizedState:
+        """The view of the state with a root that you trust, from a proof about it.
+
+        Raises:
+            InputError: a root that is no digest.
+            ProofFormatError: bytes that are no proof.
+            InvalidProofError: it is about another state, or does not show all of the levels.
+        """
+    @staticmethod
+    def decode(data: bytes, root: str) -> CircuitOptimizedState:
+        """The view that encodes to exactly these bytes and has the root, of a view, that you trust.
+
+        Raises:
+            InputError: a root that is no digest.
+            ProofFormatError: bytes that are no view.
+            InvalidProofError: it has another root.
+        """
+    def encode(self) -> bytes:
+        """The header, 120 bytes, and 28 for each level."""
+    def update(self, proof: bytes, state_root: str) -> tuple[int, int]:
+        """Bring the view up to a later state; after an error it is as before.
+
+        Returns:
+            How many leaves changed, and how many nodes above them were hashed.
+
+        Raises:
+            InputError, ProofFormatError, InvalidProofError: as `from_proof`; also an earlier state.
+        """
+    @property
+    def header(self) -> ViewHeader:
+        """Its header."""
+    @property
+    def best_bid(self) -> ViewLevel | None:
+        """The best bid, if there is one."""
+    @property
+    def best_ask(self) -> ViewLevel | None:
+        """The best ask, if there is one."""
+    def levels(self, side: Literal["buy", "sell"]) -> list[ViewLevel]:
+        """The levels of a side, best first."""
+    def is_whole(self, side: Literal["buy", "sell"]) -> bool:
+        """Whether a side's levels are all that the market has; with 128 there may be more."""
+    def depth_through(self, side: Literal["buy", "sell"], price_ticks: int) -> int:
+        """What is shown at a price and better, in lots.
+
+        Raises:
+            InputError: an unknown side.
+            InvalidProofError: the price lies beyond the last of 128 levels: it is not shown.
+        """
+    def fill(self, side: Literal["buy", "sell"], lots: int) -> Fill:
+        """What an order that takes up to so many lots from a side would find.
+
+        Raises:
+            InputError: an unknown side.
+            InvalidProofError: 128 levels are not enough for it.
+        """
+    def level_path(self, side: Literal["buy", "sell"], rank: int) -> bytes:
+        """The path to the leaf of a side, for `ViewHeader.check_level`; ranks go from 0, the best, to 127."""
+    def best_path(self, side: Literal["buy", "sell"]) -> bytes:
+        """The path to the best level of a side, for `ViewHeader.check_best`."""
+    def depth_proof(self, side: Literal["buy", "sell"], price_ticks: int) -> bytes:
+        """The proof of what is shown at a price and better, for `ViewHeader.check_depth`.
+
+        Raises:
+            InputError, InvalidProofError: as `depth_through`.
+        """
+
+@final
+class AggregatedProof:
+    """A proof of the leaves at some positions of a Merkle tree. See `proofbook.merkle`."""
+
+    @staticmethod
+    def decode(data: bytes) -> AggregatedProof:
+        """The proof that encodes to exactly these bytes.
+
+        Raises:
+            ProofFormatError: bytes that are none.
+        """
+    def encode(self) -> bytes:
+        """Its bytes: 8, 4 for each position, 32 for each sibling."""
+    @property
+    def leaves(self) -> int:
+        """How many leaves the tree has."""
+    @property
+    def positions(self) -> list[int]:
+        """The positions, which go up."""
+    def check(self, root: str, leaves: Sequence[bytes]) -> None:
+        """Check that the tree with this root has these leaves at the positions.
+
+        Raises:
+            InputError: a root that is none, or not one leaf for each position.
+            InvalidProofError: it has not.
+        """
+    def __eq__(self, other: object, /) -> bool: ...
+
+def check_all(root: str, proofs: Sequence[tuple[AggregatedProof, Sequence[bytes]]]) -> None:
+    """Check many proofs, each with its leaves, about one root; what they share is hashed once.
+
+    Raises:
+        InputError: a root that is none.
+        InvalidProofError: some do not hold; the message says which.
+    """
+
+def file_digest(path: str | Path) -> tuple[int, str]:
+    """Length of a file, bytes, and its BLAKE3, 64 hexadecimal digits.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+
+@final
+class BatchOptimizedMerkleTree:
+    """A Merkle tree of BLAKE3 whose leaves change many at a time. Root and proofs are those of the last commit."""
+
+    def __new__(cls, leaves: Sequence[bytes] = ...) -> BatchOptimizedMerkleTree: ...
+    def __len__(self) -> int: ...
+    @property
+    def root(self) -> str:
+        """The root, 64 hexadecimal digits."""
+    @property
+    def pending(self) -> int:
+        """Leaves that wait for the next commit."""
+    @property
+    def cache_hits_misses(self) -> tuple[int, int]:
+        """Proofs that were there already, and proofs that had to be made."""
+    def update(self, position: int, leaf: bytes) -> None:
+        """Set a leaf, from the next commit on.
+
+        Raises:
+            InputError: there is none at this position.
+        """
+    def append(self, leaf: bytes) -> int:
+        """Append a leaf, from the next commit on; return its position.
+
+        Raises:
+            InputError: the tree has 2^24 leaves.
+        """
+    def commit(self) -> int:
+        """Take the updates into the tree; return how many nodes were hashed."""
+    def prove(self, positions: Sequence[int]) -> AggregatedProof:
+        """The proof of the leaves at positions that go up.
+
+        Raises:
+            InputError: positions that do not go up, or lie beyond the tree.
+        """
 
 @final
 class PublicValues:

@@ -13,6 +13,7 @@ import typer
 
 import proofbook
 from proofbook import _core, console
+from proofbook.archive_commands import register as register_archive
 from proofbook.bench import register as register_bench
 from proofbook.console import EXIT_CHECK_FAILED, EXIT_DEFECT, EXIT_INPUT, EXIT_INTERRUPTED
 from proofbook.errors import BrokenInvariantError, ProofbookError
@@ -221,6 +222,7 @@ def info(as_json: Json = False) -> None:
             print(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
 
 
+register_archive(app)
 register_bench(app)
 register_proofs(app)
 register_verify(app)

@@ -46,6 +46,7 @@ def prove(
 ) -> None:
     """Seal order flow into batches and run or prove each in the zkVM; what was proven before is not proven again."""
     from proofbook._core import Sealer
+    from proofbook.archive import MANIFEST, Archive
     from proofbook.proving import prove as prove_batches
 
     if not source:
@@ -65,10 +66,13 @@ def prove(
             memory_gib=memory_gib,
             notify=lambda number, phase: bar.update(number - 1, batches or number, f"batch {number}: {phase}"),
         )
+    archive = Archive.read(out / MANIFEST).root if reports else None
     if as_json:
-        console.print_json({"mode": mode.value, "batches": reports})
+        console.print_json({"mode": mode.value, "batches": reports, "archive_root": archive})
     else:
         console.out.print(_table(reports))
+        if archive is not None:
+            console.out.print(f"Archive root {archive} over the files in {out}", markup=False, soft_wrap=True)
         if mode is Mode.EXECUTE:
             console.out.print("The program was run, nothing was proven: --mode core or compressed proves.", style="dim")
 

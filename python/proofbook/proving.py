@@ -24,11 +24,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from proofbook import light
 from proofbook._core import Sealer
+from proofbook.archive import MANIFEST, Archive
 from proofbook.errors import ProverError
 
 PROVER_VARIABLE = "PROOFBOOK_PROVER"
 """Names the program to use instead of the one beside Python or on the path."""
+
+ARCHIVED = ("*.proof", "batches/*.batch", "light/*.header", "light/*.levels")
+"""The files over which the archive's root goes: all that is published."""
 
 Values = dict[str, Any]
 Notify = Callable[[str], None]
@@ -188,12 +193,16 @@ class Store:
 
 
 def seal_batches(sealer: Sealer, folder: Path, *, size: int, batches: int | None) -> Iterator[tuple[Path, Values]]:
-    """Seal batches of up to `size` commands, one file each: the file, and what its proof will say."""
+    """Seal batches of up to `size` commands, one file each: the file, and what its proof will say.
+
+    Beside `folder`, in ``light``, go the files for light clients of the state that each batch leads to.
+    """
     for number in islice(count(1), batches):
         path = folder / f"{number:06}.batch"
         text = sealer.seal(size, path)
         if text is None:
             return
+        light.write_files(sealer, folder.parent)
         yield path, json.loads(text)
 
 
@@ -211,7 +220,8 @@ def prove(
 
     Args:
         sealer: the order flow.
-        folder: where batches (``batches/*.batch``), proofs (``*.proof``) and the store (``store/``) go.
+        folder: where batches (``batches/*.batch``), proofs (``*.proof``), files for light clients (``light/*``), the
+            manifest over all of these (``archive.json``) and the store (``store/``) go.
         mode: what to make of each batch.
         size: commands in a batch, 1 or more.
         batches: how many batches; all there are where it is `None`.
@@ -248,6 +258,8 @@ def prove(
                 shutil.copyfile(store.proof(name), proof)
                 result["proof_file"] = str(proof)
             reports.append(result)
+    if reports:
+        Archive.of_folder(folder, ARCHIVED).write(folder / MANIFEST)
     return reports
 
 

@@ -38,6 +38,15 @@ def _source(report: dict[str, Any]) -> str:
     return f"{source['kind']}{symbol}: {', '.join(source['files'])}"
 
 
+def _trades(report: dict[str, Any]) -> str:
+    text = f"{report['trades']:,} with a volume of {report['volume']}"
+    if report["notional"] is not None:
+        text += f", worth {report['notional']}"
+    if report["average_price"] is not None:
+        text += f", at {report['average_price']} on average"
+    return text
+
+
 def print_run(console: Console, report: dict[str, Any]) -> None:
     """Print the report of a run."""
     facts = Table.grid(padding=(0, 2))
@@ -52,7 +61,7 @@ def print_run(console: Console, report: dict[str, Any]) -> None:
         rows += [("Records", f"{records['records']:,}"), ("Without a command", unapplied or "none")]
     rows += [
         ("Commands", f"{report['commands']:,} ({report['accepted']:,} new orders accepted)"),
-        ("Trades", f"{report['trades']:,} with a volume of {report['volume']}"),
+        ("Trades", _trades(report)),
         ("Rejects", f"{report['rejected']:,}" + (f": {rejects}" if rejects else "")),
         (
             "Also",

@@ -17,7 +17,9 @@ mod event_classes;
 mod event_columns;
 mod event_writer;
 mod events;
+mod light;
 mod market;
+mod merkle;
 mod order_flow;
 mod proofs;
 mod raw_market;
@@ -43,6 +45,13 @@ mod _core {
     };
     #[pymodule_export]
     use crate::events::{EventObject, Events};
+    #[pymodule_export]
+    use crate::light::{
+        CircuitOptimizedStateView, CompressedOrderBookView, FillView, ProvenLevelView,
+        ViewHeaderView, ViewLevelView,
+    };
+    #[pymodule_export]
+    use crate::merkle::{check_all, file_digest, AggregatedProofView, MerkleTreeView};
     #[pymodule_export]
     use crate::order_flow::order_flow;
     #[pymodule_export]

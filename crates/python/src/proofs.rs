@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use proofbook_commitment::PublicValues;
 use proofbook_engine::journal::{market, Directory};
 use proofbook_replay::{open_commands_with, Options};
 use proofbook_types::{MarketConfig, CONFIG_BYTES};
@@ -33,6 +34,13 @@ fn does_not_follow(error: ChainError) -> PyErr {
 #[pyclass(name = "PublicValues", module = "proofbook", frozen)]
 pub struct PublicValuesView {
     verified: Verified,
+}
+
+impl PublicValuesView {
+    /// What was proven.
+    pub fn values(&self) -> &PublicValues {
+        self.verified.values()
+    }
 }
 
 #[pymethods]

@@ -162,6 +162,18 @@ impl Scale {
         })
     }
 
+    /// A unit of so many more decimals, `None` where that is no scale.
+    pub fn finer(self, decimals: u8) -> Option<Scale> {
+        let decimals = self.decimals.checked_add(decimals)?;
+        (decimals <= DECIMALS_MAX).then_some(Scale { decimals, ..self })
+    }
+
+    /// As [`decimal`](Self::decimal), of any number of units; `None` where the decimal has no room in 128 bits.
+    pub fn wide_decimal(self, units: i128) -> Option<String> {
+        units.checked_mul(i128::from(self.mantissa))?;
+        Some(self.decimal(units))
+    }
+
     /// How many of these units the decimal is.
     pub fn units(self, text: &str) -> Result<i128, DecimalError> {
         let value = parse(text)?;

@@ -9,16 +9,19 @@ use proofbook_books::Ladder;
 use proofbook_commitment::list::LIST_MAX;
 use proofbook_commitment::{Portable, PublicValues};
 use proofbook_engine::journal::{market, scan, Directory};
-use proofbook_ledger::{Ledger, Record};
+use proofbook_ledger::{Ledger, Question, Record};
+use proofbook_light::{CompressedOrderBook, LEVELS};
 use proofbook_matching::MatchingEngine;
 use proofbook_replay::{open_commands_with, CommandSource, Options};
 use proofbook_run::{sample_config, Parameters, Sample};
 use proofbook_transition::Observer as _;
-use proofbook_types::{Command, MarketConfig};
+use proofbook_types::{Command, MarketConfig, Queue};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use serde_json::{json, Value};
 
 use crate::errors::{bad_terms, unreadable, BrokenInvariantError, InputError, JournalError};
+use crate::light::CompressedOrderBookView;
 use crate::sessions::hex;
 
 /// Commands that are read at a time.
@@ -233,6 +236,25 @@ impl Sealer {
             }
             Ok(state.ledger.close(record))
         })
+    }
+
+    /// The public header of the state after the last batch.
+    #[getter]
+    fn header(&self) -> PyResult<CompressedOrderBookView> {
+        let state = self.lock()?;
+        let ledger = &state.ledger;
+        Ok(CompressedOrderBookView::new(CompressedOrderBook {
+            market: ledger.config().market,
+            batch: ledger.batch(),
+            header: *ledger.header(),
+        }))
+    }
+
+    /// A proof of the best 128 levels of bids and asks in the state after the last batch.
+    fn prove_levels<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let questions = [Queue::Bids, Queue::Asks].map(|queue| Question::Depth(queue, LEVELS));
+        let proof = py.detach(|| Ok::<_, PyErr>(self.lock()?.ledger.prove(&questions).encode()))?;
+        Ok(PyBytes::new(py, &proof))
     }
 
     /// The state root after the last batch, in hexadecimal.

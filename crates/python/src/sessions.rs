@@ -8,6 +8,7 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt32Array, U
 use arrow_schema::{DataType, Field, Schema};
 use proofbook_book::{Book as _, Level};
 use proofbook_books::Ladder;
+use proofbook_fixed::{Rounding, Total};
 use proofbook_replay::{open_commands, CommandSource, Options};
 use proofbook_run::{
     sample_config, CommandType, LatencySummary, Parameters, Run, Sample, TopRow, TradeRow,
@@ -334,7 +335,24 @@ impl RunSession {
     }
 }
 
+/// Decimals of a tick that an average price has.
+const AVERAGE_DECIMALS: u8 = 4;
+
 impl RunSession {
+    /// A notional as a decimal, where it has one.
+    fn notional_text(&self, notional: Option<Total<0>>) -> Option<String> {
+        self.price
+            .product(self.quantity)?
+            .wide_decimal(notional?.units())
+    }
+
+    /// The average price of so many lots, to a ten-thousandth of a tick; none without a lot.
+    fn average_price_text(&self, notional: Option<Total<0>>, lots: u128) -> Option<String> {
+        let average = notional?.mean::<{ AVERAGE_DECIMALS as u32 }>(lots, Rounding::HalfEven);
+        let scale = self.price.finer(AVERAGE_DECIMALS)?;
+        scale.wide_decimal(average.ok()?.units().into())
+    }
+
     fn report_of(&self, state: &State) -> PyResult<Value> {
         let run = &state.run;
         let [observed, plain] = run.engines();
@@ -381,6 +399,8 @@ impl RunSession {
             "rejects": rejects,
             "trades": statistics.trades,
             "volume": self.quantity.decimal(volume),
+            "notional": self.notional_text(run.notional()),
+            "average_price": self.average_price_text(run.notional(), statistics.volume),
             "cancelled": statistics.cancelled,
             "replaced": statistics.replaced,
             "reduced": statistics.reduced,

@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use proofbook_book::{Book, Level, Statistics};
+use proofbook_fixed::{Kernel, Total};
 use proofbook_matching::MatchingEngine;
 use proofbook_types::{Command, ConfigError, Event, EventSink, MarketConfig, Queue, Side};
 
@@ -75,6 +76,8 @@ pub struct Run<B> {
     latencies: Latencies,
     statistics: Statistics,
     trades: Vec<TradeRow>,
+    /// Price times quantity of all trades, unless that is beyond 128 bits.
+    notional: Option<Total<0>>,
     tops: Vec<TopRow>,
     last_top: [Option<Level>; 2],
     pictures: Vec<DepthRow>,
@@ -110,6 +113,7 @@ impl<B: Book> Run<B> {
             latencies: Latencies::new(),
             statistics: Statistics::default(),
             trades: Vec::new(),
+            notional: Some(Total::ZERO),
             tops: Vec::new(),
             last_top: [None; 2],
             pictures: Vec::new(),
@@ -120,9 +124,23 @@ impl<B: Book> Run<B> {
     /// Takes a batch of commands.
     pub fn take(&mut self, batch: &[Command]) {
         self.take_plainly(batch);
+        let trades_before = self.trades.len();
         for command in batch {
             self.take_one(command);
         }
+        self.note_notional(trades_before);
+    }
+
+    /// Adds the trades from this one on to the notional.
+    fn note_notional(&mut self, first: usize) {
+        let trades = &self.trades[first..];
+        let prices: Vec<i64> = trades.iter().map(|trade| trade.price).collect();
+        let quantities: Vec<u64> = trades.iter().map(|trade| trade.quantity).collect();
+        let batch = Kernel::detect().notional(&prices, &quantities);
+        self.notional = self.notional.and_then(|notional| {
+            let batch = Total::from_units(batch.ok()?);
+            notional.checked_add(batch).ok()
+        });
     }
 
     fn take_plainly(&mut self, batch: &[Command]) {
@@ -235,6 +253,11 @@ impl<B: Book> Run<B> {
     /// What happened so far.
     pub fn statistics(&self) -> &Statistics {
         &self.statistics
+    }
+
+    /// Price times quantity of all trades so far, in ticks times lots; `None` where that is beyond 128 bits.
+    pub fn notional(&self) -> Option<Total<0>> {
+        self.notional
     }
 
     /// The trades since the last call.
