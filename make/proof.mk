@@ -45,8 +45,10 @@ test-prover: $(VENV)/.stamp-tools ## Run the proven program in the zkVM's execut
 	symbols=$$(tools/guest_symbols.sh) || exit 1; \
 		PROOFBOOK_SYMBOLS="$$symbols" $(prover_cargo) test $(prover_cargo_options) --features profile
 
-test-proofs: prover ## Make a core and a compressed proof, verify them, refuse altered ones (a quarter of an hour, 18 GiB)
-	$(prover_cargo) test $(prover_cargo_options) --features prove --test proofs -- --nocapture
+test-proofs: $(VENV)/.stamp-native prover ## Make real proofs (core, compressed, of a chain), verify them, refuse altered ones (20 minutes, 16 GiB)
+	$(prover_cargo) test $(prover_cargo_options) --features prove --test proofs -- --nocapture --test-threads 1
+	$(BIN)/python -m pytest -q -s tests/proofs
+	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-verifier
 
 cycles: $(VENV)/.stamp-executor ## Cycles and gas of commands by size of book and batch, as JSON in out/cycles.json
 	@mkdir -p "$(OUT)"

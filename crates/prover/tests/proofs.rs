@@ -1,10 +1,11 @@
-//! Real proofs of a small batch: they hold, and nothing else does.
+//! A real core proof of a small batch: it holds, and nothing else does. Compressed proofs are the matter of `tests/proofs`.
 //!
 //! `make test-proofs` runs this: it takes minutes and gigabytes.
 #![cfg(feature = "core")]
 
 mod support;
 
+use proofbook_prover::chain::{BATCH_KEY, CHAIN_KEY};
 use proofbook_prover::memory::MemoryLimit;
 use proofbook_prover::prover::{Progress, Prover};
 use proofbook_prover::{Local, Proof, ProofMode, ProvenProgram, ProverError};
@@ -27,17 +28,16 @@ fn flipped(proof: &Proof, bits: impl Iterator<Item = usize>) -> Proof {
     proof
 }
 
-fn check(prover: &mut Local, mode: ProofMode) {
+fn check(prover: &mut Local) {
     let honest = case(3, 50, 20).sealed;
     let mut forged = honest.clone();
     forged.values.events += 1;
-    let mut make = |batch| match mode {
-        ProofMode::Core => prover.core(batch, &mut Shown),
-        ProofMode::Compressed => prover.compressed(batch, &mut Shown),
-    };
-    assert!(matches!(make(&forged), Err(ProverError::Values { .. })));
-    let proof = make(&honest).expect("an honest batch is proven").proof;
-    println!("{}: {} bytes", mode.name(), proof.bytes.len());
+    let refused = prover.core(&forged, &mut Shown);
+    assert!(matches!(refused, Err(ProverError::Values { .. })));
+    let proven = prover.core(&honest, &mut Shown);
+    let proof = proven.expect("an honest batch is proven").proof;
+    assert_eq!(proof.mode, ProofMode::Core);
+    println!("{} bytes", proof.bytes.len());
     let file = proof.to_bytes();
     let read = Proof::from_bytes(&file).expect("its file is one");
     assert_eq!(read, proof);
@@ -78,13 +78,17 @@ fn proofs_hold_and_altered_ones_do_not() {
         text.parse().expect("PROOFBOOK_MEMORY_GIB is a number")
     }));
     let mut prover = Local::new(ProvenProgram::committed(), MemoryLimit { gib });
-    let key = prover.key(&mut Shown).expect("the program has a key");
-    assert_eq!(
-        hex::encode(key.hash),
-        include_str!("../../../guest/program.key").trim(),
-        "guest/program.key is the committed program's: make guest-key"
-    );
-    check(&mut prover, ProofMode::Core);
-    #[cfg(feature = "prove")]
-    check(&mut prover, ProofMode::Compressed);
+    check(&mut prover);
+}
+
+#[test]
+fn the_committed_keys_are_those_of_the_committed_programs() {
+    for (program, committed) in [
+        (ProvenProgram::committed(), BATCH_KEY),
+        (ProvenProgram::committed_chain(), CHAIN_KEY),
+    ] {
+        let key = Local::new(program, MemoryLimit::default()).key(&mut ());
+        let key = hex::encode(key.expect("a program has a key").hash);
+        assert_eq!(key, committed.trim(), "make guest-key");
+    }
 }

@@ -18,7 +18,7 @@ const EARLIER_PROOFS: &[&str] = &["000001.proof", "000002.proof"];
 
 /// The proofs in `examples/proof`, in the order of their batches. One that is listed and missing fails, and so does one that is
 /// there and not listed.
-const EXAMPLES: &[&str] = &[];
+const EXAMPLES: &[&str] = &["000001.proof", "000002.proof"];
 
 /// Changes that are tried on a proof; `PROOFBOOK_SOAK` tries more.
 const CHANGES: u64 = 60;
@@ -26,6 +26,15 @@ const CHANGES_SOAK: u64 = 10_000;
 
 fn is_soak() -> bool {
     std::env::var_os("PROOFBOOK_SOAK").is_some()
+}
+
+/// How many changes are tried.
+pub(super) fn changes() -> u64 {
+    if is_soak() {
+        CHANGES_SOAK
+    } else {
+        CHANGES
+    }
 }
 
 fn examples_folder() -> PathBuf {
@@ -62,7 +71,7 @@ fn parts_of(file: &[u8]) -> ProofFile<'_> {
 }
 
 /// The file with these parts and another proof.
-fn with_proof(parts: &ProofFile<'_>, proof: &[u8]) -> Vec<u8> {
+pub(super) fn with_proof(parts: &ProofFile<'_>, proof: &[u8]) -> Vec<u8> {
     ProofFile {
         mode: parts.mode,
         public_values: parts.public_values,
@@ -72,7 +81,7 @@ fn with_proof(parts: &ProofFile<'_>, proof: &[u8]) -> Vec<u8> {
 }
 
 /// Checks of debug builds in the crates below stop on elements that are too large, and would tell of each.
-fn be_quiet_about_stops() {
+pub(super) fn be_quiet_about_stops() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let usual = std::panic::take_hook();
@@ -192,7 +201,7 @@ fn a_proof_has_one_encoding() {
 }
 
 /// Changes a proof: one bit, one element, one length, a piece left out, a piece twice.
-fn change(proof: &mut Vec<u8>, random: &mut Random) {
+pub(super) fn change(proof: &mut Vec<u8>, random: &mut Random) {
     let place = random.below(proof.len() as u64) as usize;
     match random.below(8) {
         0 => {
@@ -219,10 +228,9 @@ fn change(proof: &mut Vec<u8>, random: &mut Random) {
 #[test]
 fn no_change_of_a_proof_is_accepted() {
     be_quiet_about_stops();
-    let changes = if is_soak() { CHANGES_SOAK } else { CHANGES };
     for Subject { folder, key, files } in subjects() {
         let parts = parts_of(&files[0]);
-        for seed in 1..=changes {
+        for seed in 1..=changes() {
             let mut proof = parts.proof.to_vec();
             change(&mut proof, &mut Random::new(seed));
             if proof != parts.proof {
