@@ -71,7 +71,7 @@ def write_files(sealer: Sealer, folder: Path) -> tuple[Path, Path]:
         folder: the folder of the proofs; the files go into its folder ``light``.
 
     Returns:
-        The files: the header, 336 bytes, and the proof of the levels, up to about 25 KB.
+        The files: the header, 336 bytes, and the proof of the levels, up to about 20 KB.
     """
     book = sealer.header
     target = folder / FOLDER

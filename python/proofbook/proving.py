@@ -32,9 +32,6 @@ from proofbook.errors import ProverError
 PROVER_VARIABLE = "PROOFBOOK_PROVER"
 """Names the program to use instead of the one beside Python or on the path."""
 
-ARCHIVED = ("*.proof", "batches/*.batch", "light/*.header", "light/*.levels")
-"""The files over which the archive's root goes: all that is published."""
-
 Values = dict[str, Any]
 Notify = Callable[[str], None]
 
@@ -259,8 +256,16 @@ def prove(
                 result["proof_file"] = str(proof)
             reports.append(result)
     if reports:
-        Archive.of_folder(folder, ARCHIVED).write(folder / MANIFEST)
+        Archive.of_folder(folder, _published(reports)).write(folder / MANIFEST)
     return reports
+
+
+def _published(reports: list[Values]) -> Iterator[str]:
+    """These batches' files, over which the archive goes. What an earlier run left in the folder is no part of it."""
+    for number, report in enumerate(reports, 1):
+        yield from (f"batches/{number:06}.batch", f"light/{number:06}.header", f"light/{number:06}.levels")
+        if "proof_file" in report:
+            yield Path(report["proof_file"]).name
 
 
 def seal_all(sealer: Sealer, file: Path, *, size: int, progress: Callable[[int], None]) -> list[Values]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,11 @@ def test_a_run_of_the_sample(sample: tuple[dict[str, Any], Path]) -> None:
     assert trades.num_rows == report["trades"] > 0
     assert sum(trades["quantity"].to_pylist()) == int(report["volume"])
     assert trades.schema.metadata[b"proofbook.price_unit"] == b"0.01"
+    rows = trades.select(["price", "quantity"]).to_pylist()
+    notional = sum(Decimal(row["price"]) * row["quantity"] for row in rows) / 100
+    assert Decimal(report["notional"]) == notional
+    average = (notional / int(report["volume"])).quantize(Decimal("0.000001"), ROUND_HALF_EVEN)
+    assert report["average_price"] == str(average)
     tops = pq.read_table(files["top_of_book"])
     last = tops.to_pylist()[-1]
     for side in ("bid", "ask"):

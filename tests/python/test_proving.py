@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from proofbook import _core, proving, spec
+from proofbook.archive import Archive
 from proofbook.errors import InputError, ProverError
 
 FIRST_COMMAND = 24 + 232 + 8 * 47
@@ -81,8 +82,13 @@ def test_batches_run_in_the_zkvm_once(tmp_path: Path) -> None:
     assert all(report["cycles"] > 100 * 500 for report in first)
     again = proving.prove(_core.Sealer.sample(7, 300), tmp_path, size=100)
     assert [report["reused"] for report in again] == [True] * 3
+    archive = Archive.read(tmp_path / "archive.json")
+    archive.check(archive.root, tmp_path)
+    kinds = ("batches/{:06}.batch", "light/{:06}.header", "light/{:06}.levels")
+    assert {entry.path for entry in archive.entries} == {kind.format(n) for kind in kinds for n in (1, 2, 3)}
     other = proving.prove(_core.Sealer.sample(8, 100), tmp_path, size=100)
     assert [report["reused"] for report in other] == [False]
+    assert len(Archive.read(tmp_path / "archive.json").entries) == 3
 
 
 @needs_prover
