@@ -40,7 +40,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "transition": frozenset({"types", "book", "matching", "commitment"}),
     "poseidon2-simd": frozenset({"commitment"}),
     "ledger": frozenset({"types", "book", "matching", "commitment", "transition", "poseidon2-simd"}),
-    "verifier": frozenset({"types", "commitment"}),
+    "receipts": frozenset({"types", "commitment"}),
+    "serving": frozenset({"types", "commitment", "transition", "ledger", "receipts"}),
+    "verifier": frozenset({"types", "commitment", "receipts"}),
     "workload": frozenset({"types"}),
     "journal": frozenset({"types"}),
     "engine": frozenset({"types", "book", "matching", "journal"}),
@@ -52,7 +54,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "harness": MARKET,
     "prover": frozenset({"types", "book", "matching", "commitment", "ledger", "workload"}),
     "python": RING
-    | {"bench", "engine", "journal", "ledger", "poseidon2-simd", "replay", "run", "verifier", "workload"},
+    | {"bench", "engine", "journal", "ledger", "poseidon2-simd", "receipts", "replay", "run", "serving", "verifier", "workload"},
 }
 """Which crates of the workspace each may import."""
 
@@ -62,6 +64,7 @@ DEVELOPMENT_ONLY = frozenset({"testkit"})
 OWNERS: Mapping[str, frozenset[str]] = {
     "pyo3": frozenset({"python"}),
     "pyo3-arrow": frozenset({"python"}),
+    "ed25519-dalek": frozenset({"receipts"}),
     "sp1-verifier": frozenset({"verifier"}),
     "sp1-recursion-executor": frozenset({"verifier"}),
 }

@@ -1,7 +1,8 @@
 //! Checks that batches of a market were matched as the rules say, from their proofs alone.
 //!
 //! [`verify`] takes a proof file and gives what it proves, or an error; [`Chain`] takes proven batches one after another and
-//! makes sure that each begins where the one before it ended. There is no engine and no prover in here.
+//! makes sure that each begins where the one before it ended; [`audit`] holds an operator's receipt against a proven batch. There is no
+//! engine and no prover in here.
 //!
 //! Invariants:
 //! - the program's key is part of this crate ([`ProgramKey::PINNED`]); nothing in a file can name another;
@@ -11,6 +12,7 @@
 //!   that its length bounds, and the length is bounded.
 #![forbid(unsafe_code)]
 
+mod audit;
 mod chain;
 mod compressed;
 mod error;
@@ -18,6 +20,7 @@ mod key;
 #[cfg(test)]
 mod tests;
 
+pub use audit::{audit, check_contradiction, contradict, AuditError, Verdict};
 pub use chain::{Chain, ChainError, Checkpoint};
 pub use error::{ValuesError, VerifyError};
 pub use key::ProgramKey;
