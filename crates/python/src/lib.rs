@@ -12,17 +12,21 @@ mod batch;
 mod book;
 mod column_reader;
 mod command_columns;
+mod contradictions;
 mod errors;
 mod event_classes;
 mod event_columns;
 mod event_writer;
 mod events;
+mod inclusion;
 mod market;
 mod order_flow;
 mod proofs;
 mod raw_market;
+mod receipts;
 mod scale;
 mod sealing;
+mod serving;
 mod sessions;
 mod terms;
 mod timing;
@@ -37,6 +41,8 @@ mod _core {
     #[pymodule_export]
     use crate::book::Book;
     #[pymodule_export]
+    use crate::contradictions::{check_contradiction, contradict, contradict_pair};
+    #[pymodule_export]
     use crate::event_classes::{
         Accepted, Cancelled, Expired, PhaseChanged, Placed, Reduced, Refreshed, Rejected, Replaced,
         Trade, Triggered, Uncrossed,
@@ -44,13 +50,19 @@ mod _core {
     #[pymodule_export]
     use crate::events::{EventObject, Events};
     #[pymodule_export]
+    use crate::inclusion::InclusionView;
+    #[pymodule_export]
     use crate::order_flow::order_flow;
     #[pymodule_export]
     use crate::proofs::{market_config, program_key, verify_proof, ChainView, PublicValuesView};
     #[pymodule_export]
     use crate::raw_market::RawMarket;
     #[pymodule_export]
+    use crate::receipts::{keygen, sign_journal, verify_signed_batch, ReceiptSigner, ReceiptView};
+    #[pymodule_export]
     use crate::sealing::Sealer;
+    #[pymodule_export]
+    use crate::serving::serve_inclusion;
     #[pymodule_export]
     use crate::sessions::RunSession;
     #[pymodule_export]

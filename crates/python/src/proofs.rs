@@ -16,7 +16,7 @@ use pyo3::types::PyBytes;
 
 use crate::errors::{self, unreadable, InputError, JournalError};
 
-fn refused(error: VerifyError) -> PyErr {
+pub(crate) fn refused(error: VerifyError) -> PyErr {
     let message = error.to_string();
     match error {
         VerifyError::Format(_)
@@ -38,7 +38,7 @@ fn does_not_follow(error: ChainError) -> PyErr {
 /// What a proof proves of a batch. Only `verify` makes one.
 #[pyclass(name = "PublicValues", module = "proofbook", frozen)]
 pub struct PublicValuesView {
-    verified: Verified,
+    pub(crate) verified: Verified,
 }
 
 #[pymethods]
@@ -191,7 +191,7 @@ pub fn program_key() -> String {
     ProgramKey::PINNED.to_string()
 }
 
-fn decode_config(bytes: &[u8]) -> PyResult<MarketConfig> {
+pub(crate) fn decode_config(bytes: &[u8]) -> PyResult<MarketConfig> {
     let bytes: &[u8; CONFIG_BYTES] = bytes.try_into().map_err(|_| {
         let received = bytes.len();
         InputError::new_err(format!(

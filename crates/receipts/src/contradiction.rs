@@ -42,7 +42,7 @@ pub enum Contradiction {
         /// The operator's signature of the batch, if there is one.
         signature: Option<[u8; SIGNATURE_BYTES]>,
         /// The command that has the sequence.
-        part: BatchPart,
+        part: Box<BatchPart>,
         /// The batch's proof file.
         proof: Vec<u8>,
     },
@@ -335,7 +335,7 @@ impl Contradiction {
                     _ => None,
                 },
                 part: match Inclusion::decode_one(reader.piece()?)? {
-                    Some(part) if !part.has_states() => part,
+                    Some(part) if !part.has_states() => Box::new(part),
                     _ => {
                         return reader
                             .malformed("an inclusion file of one batch without its states")

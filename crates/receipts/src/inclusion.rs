@@ -106,6 +106,11 @@ impl BatchPart {
         self.clone().with_states(None, None)
     }
 
+    /// Whether it opens anything.
+    pub fn opens_something(&self) -> bool {
+        !self.opened.is_empty() || self.has_states()
+    }
+
     pub(crate) fn has_states(&self) -> bool {
         self.before.is_some() || self.after.is_some()
     }

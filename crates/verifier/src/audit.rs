@@ -113,7 +113,7 @@ pub(crate) fn contradict_against(
     let contradiction = Contradiction::OtherCommand {
         receipt: *receipt,
         signature: signed.map(|signed| signed.signature),
-        part: part.without_states(),
+        part: Box::new(part.without_states()),
         proof: proof.to_vec(),
     };
     check_contradiction_against(program, &contradiction, key)?;
