@@ -98,3 +98,17 @@ pub fn check_contradiction(py: Python<'_>, data: &[u8], key: &str) -> PyResult<S
         .to_string())
     })
 }
+
+/// The encoded public values of the batch that a contradiction holds, if it holds one. They are not checked.
+#[pyfunction]
+pub fn contradicted_values<'py>(
+    py: Python<'py>,
+    data: &[u8],
+) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    match Contradiction::decode(data).map_err(bad_receipt)? {
+        Contradiction::OtherCommand { part, .. } => {
+            Ok(Some(PyBytes::new(py, &part.values.encode())))
+        }
+        _ => Ok(None),
+    }
+}

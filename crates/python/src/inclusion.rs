@@ -173,6 +173,17 @@ impl InclusionView {
             .collect())
     }
 
+    /// The file that opens of this one only some batches.
+    #[staticmethod]
+    fn only<'py>(py: Python<'py>, data: &[u8], batches: Vec<u64>) -> PyResult<Bound<'py, PyBytes>> {
+        let wrong =
+            |error: proofbook_receipts::ReceiptError| InclusionError::new_err(error.to_string());
+        let mut parts = Inclusion::decode(data).map_err(wrong)?.parts().to_vec();
+        parts.retain(|part| batches.contains(&part.values.batch));
+        let only = Inclusion::new(parts).map_err(wrong)?;
+        Ok(PyBytes::new(py, &only.encode()))
+    }
+
     /// Numbers of the batches that it opens.
     #[getter]
     fn batches(&self) -> Vec<u64> {

@@ -41,7 +41,9 @@ mod _core {
     #[pymodule_export]
     use crate::book::Book;
     #[pymodule_export]
-    use crate::contradictions::{check_contradiction, contradict, contradict_pair};
+    use crate::contradictions::{
+        check_contradiction, contradict, contradict_pair, contradicted_values,
+    };
     #[pymodule_export]
     use crate::event_classes::{
         Accepted, Cancelled, Expired, PhaseChanged, Placed, Reduced, Refreshed, Rejected, Replaced,

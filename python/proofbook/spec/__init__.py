@@ -47,7 +47,9 @@ from proofbook.spec.errors import (
     InclusionError,
     LengthError,
     MissingError,
+    NotShownError,
     RangeError,
+    SignatureError,
     SpecError,
     StateError,
     TermError,
@@ -55,9 +57,12 @@ from proofbook.spec.errors import (
 from proofbook.spec.event import Event, events_digest
 from proofbook.spec.field import P, permute
 from proofbook.spec.hash import EMPTY, Digest, Tag, digest_of, elements_of, hash_elements, hash_words, pack
+from proofbook.spec.list_proof import ListProof
 from proofbook.spec.lists import ListPath, list_check, list_prove, list_root
 from proofbook.spec.order import Order
 from proofbook.spec.public_values import PublicValues
+from proofbook.spec.receipts import BatchPart, Opened, Receipt, decode_inclusion, verify_signed_batch
+from proofbook.spec.signatures import check_signature
 from proofbook.spec.state import (
     Level,
     Maps,
@@ -74,11 +79,13 @@ from proofbook.spec.state import (
     state_root,
     state_root_of,
 )
+from proofbook.spec.state_proof import StateProof
 from proofbook.spec.tries import Trie, TriePath, TrieStep, check_empty, check_first, check_inclusion
 
 __all__ = [
     "EMPTY",
     "Action",
+    "BatchPart",
     "CancelReason",
     "CanonicalError",
     "CodeError",
@@ -93,8 +100,11 @@ __all__ = [
     "LengthError",
     "Level",
     "ListPath",
+    "ListProof",
     "Maps",
     "MissingError",
+    "NotShownError",
+    "Opened",
     "Order",
     "OrderKind",
     "P",
@@ -102,13 +112,16 @@ __all__ = [
     "PublicValues",
     "Queue",
     "RangeError",
+    "Receipt",
     "ReduceReason",
     "RejectReason",
     "SelfTrade",
     "Side",
+    "SignatureError",
     "SpecError",
     "State",
     "StateError",
+    "StateProof",
     "Tag",
     "TermError",
     "TimeInForce",
@@ -120,6 +133,8 @@ __all__ = [
     "check_empty",
     "check_first",
     "check_inclusion",
+    "check_signature",
+    "decode_inclusion",
     "digest_of",
     "elements_of",
     "events_digest",
@@ -139,4 +154,5 @@ __all__ = [
     "permute",
     "state_root",
     "state_root_of",
+    "verify_signed_batch",
 ]
