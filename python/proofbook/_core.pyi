@@ -894,9 +894,7 @@ class Sealer:
         Raises:
             ReplayError: files that cannot be read as order flow.
         """
-    def seal(
-        self, commands: int, path: str | Path | None = None, record: str | Path | None = None
-    ) -> str | None:
+    def seal(self, commands: int, path: str | Path | None = None, record: str | Path | None = None) -> str | None:
         """Seal up to so many commands into a batch and write its file and its record, where paths are given.
 
         Returns what the proof will say, as JSON; `None` where no command is left.
@@ -1061,7 +1059,7 @@ class ReceiptSigner:
 
 @final
 class Receipt:
-    """An operator's receipt: a command has a sequence number in a market. That it exists says nothing, `verify` does."""
+    """An operator's receipt: a command has a sequence in a market. That it exists says nothing, `verify` does."""
 
     @staticmethod
     def decode(data: bytes) -> Receipt:

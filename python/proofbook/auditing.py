@@ -1,8 +1,8 @@
 """Receipts held against proofs: ``proofbook.audit``, ``proofbook.open_inclusion``, ``proofbook.check_contradiction``.
 
-An auditor has an operator's public key, the proofs of his batches, and what he shows of them. He needs no engine, no log
-and no prover. What holds is returned; anything else raises, and what cannot be decided raises another exception than
-what is wrong. The files are specified in ``docs/RECEIPTS.md``.
+An auditor has an operator's public key, the proofs of his batches, and what he shows of them. He needs no engine, no
+log and no prover. What holds is returned; anything else raises, and what cannot be decided raises another exception
+than what is wrong. The files are specified in ``docs/RECEIPTS.md``.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 from proofbook import spec
 from proofbook._core import Inclusion as _Checked
-from proofbook._core import PublicValues, Receipt, contradict
+from proofbook._core import PublicValues, Receipt, contradict, contradict_pair
 from proofbook._core import check_contradiction as _check_contradiction
 from proofbook._core import contradicted_values as _contradicted_values
-from proofbook.errors import ContradictedError, InclusionError, InputError, UndecidedError
+from proofbook.errors import ContradictedError, InclusionError, InputError, ReceiptError, UndecidedError
 from proofbook.verifying import Proof, Start, start_chain, verify, verify_chain
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Standing",
     "audit",
     "check_contradiction",
+    "contradict_pair",
     "open_inclusion",
 ]
 
@@ -215,7 +216,7 @@ class Inclusion:
         return [Level(*found) for found in self._checked.depth(batch, queue, levels)]
 
     def fills(self, account: int) -> tuple[list[Fill], list[int]]:
-        """The fills of an account in all batches that it opens, and the batches in which it shows that there are no others."""
+        """The fills of an account in what it opens, and the batches in which it shows that there are no others."""
         text, complete = self._checked.fills(account)
         return [Fill(**fill) for fill in json.loads(text)], complete
 
@@ -255,7 +256,7 @@ def proof_files(proofs: str | Path | Iterable[Proof]) -> list[Proof]:
     folder = Path(proofs)
     if not folder.is_dir():
         raise InputError(f"expected a folder with proofs or a list of them; received {proofs}")
-    return list(sorted(folder.glob("*.proof")))
+    return sorted(folder.glob("*.proof"))
 
 
 def audit(
@@ -333,13 +334,14 @@ def _covering(receipt: Receipt, files: Sequence[Proof], start: Start) -> tuple[l
             return proven, proof, chain.is_from_genesis
         if values.market == receipt.market and values.first_sequence > receipt.sequence:
             raise UndecidedError(
-                f"the proofs begin with sequence {values.first_sequence}: the batch with sequence {receipt.sequence} is missing"
+                f"the proofs begin with sequence {values.first_sequence}: "
+                f"the batch with sequence {receipt.sequence} is missing"
             )
     if chain is None:
         raise UndecidedError("there are no proofs: nothing decides about the receipt")
     market = proven[-1].market
     if market != receipt.market:
-        raise InclusionError(f"expected proofs of market {receipt.market}; received those of market {market}")
+        raise ReceiptError(f"expected proofs of market {receipt.market}; received those of market {market}")
     raise UndecidedError(
         f"sequence {receipt.sequence} is not proven: the proofs end with sequence {chain.sequence}, batch {chain.batch}"
     )
@@ -359,10 +361,8 @@ def _inclusion_files(
     return named, True
 
 
-def _showing(
-    receipt: Receipt, proven: list[PublicValues], files: tuple[list[tuple[str, bytes]], bool]
-) -> _Checked:
-    """The first file that shows what has the sequence; where files are only found, those that hold nothing are told of."""
+def _showing(receipt: Receipt, proven: list[PublicValues], files: tuple[list[tuple[str, bytes]], bool]) -> _Checked:
+    """The first file that shows what has the sequence; where files are only found, those that do not are told of."""
     found, are_named = files
     batch, numbers = proven[-1], [values.batch for values in proven]
     reasons = []

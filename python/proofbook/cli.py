@@ -13,6 +13,7 @@ import typer
 
 import proofbook
 from proofbook import _core, console
+from proofbook.audit_command import register as register_audit
 from proofbook.bench import register as register_bench
 from proofbook.console import EXIT_CHECK_FAILED, EXIT_DEFECT, EXIT_INPUT, EXIT_INTERRUPTED
 from proofbook.errors import BrokenInvariantError, ProofbookError
@@ -233,6 +234,7 @@ def info(as_json: Json = False) -> None:
 register_bench(app)
 register_proofs(app)
 register_receipts(app)
+register_audit(app)
 register_verify(app)
 
 

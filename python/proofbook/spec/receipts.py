@@ -1,11 +1,12 @@
 """Receipts, signed batches and inclusion files, checked against what is proven of a batch.
 
-Source: docs/RECEIPTS.md. The proof itself takes a verifier; whoever has the public values from one can do the rest here.
+Source: docs/RECEIPTS.md. The proof itself takes a verifier; whoever has its public values can do the rest here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from proofbook.spec.command import COMMAND_BYTES, Command
 from proofbook.spec.errors import CanonicalError, InclusionError, NotShownError
@@ -183,8 +184,10 @@ def decode_inclusion(data: bytes) -> tuple[BatchPart, ...]:
         parts.append(_read_part(reader))
     reader.end()
     numbers = [part.values.batch for part in parts]
-    if not 1 <= len(parts) <= BATCHES_MAX or any(left >= right for left, right in zip(numbers, numbers[1:], strict=False)):
-        raise CanonicalError(f"inclusion file: expected 1 to {BATCHES_MAX} batches whose numbers go up; received {numbers}")
+    if not 1 <= len(parts) <= BATCHES_MAX or any(left >= right for left, right in pairwise(numbers)):
+        raise CanonicalError(
+            f"inclusion file: expected 1 to {BATCHES_MAX} batches whose numbers go up; received {numbers}"
+        )
     return tuple(parts)
 
 
@@ -194,7 +197,9 @@ def _read_part(reader: Reader) -> BatchPart:
     for _ in range(reader.number()):
         position = reader.number()
         if opened and position <= opened[-1].position:
-            raise CanonicalError(f"inclusion file: expected a position above {opened[-1].position}; received {position}")
+            raise CanonicalError(
+                f"inclusion file: expected a position above {opened[-1].position}; received {position}"
+            )
         command = Command.decode(reader.take(COMMAND_BYTES))
         events = tuple(Event.decode(reader.take(EVENT_BYTES)) for _ in range(reader.number()))
         opened.append(Opened(position, command, events))

@@ -1,9 +1,9 @@
 """Ed25519 signatures, checked strictly, in plain Python.
 
-Source: RFC 8032, section 5.1: the curve -x^2 + y^2 = 1 + d x^2 y^2 over the field of 2^255 - 19 elements, the base point
-B and its order L. Strict means, beyond the RFC: keys and R of small order are refused, every number is reduced, and the
-equation is checked without the cofactor. So a signature has one encoding, and no key signs everything. Checking has no
-secrets, so it need not take constant time; it takes some milliseconds. This does not sign.
+Source: RFC 8032, section 5.1: the curve -x^2 + y^2 = 1 + d x^2 y^2 over the field of 2^255 - 19 elements, the base
+point B and its order L. Strict means, beyond the RFC: keys and R of small order are refused, every number is reduced,
+and the equation is checked without the cofactor. So a signature has one encoding, and no key signs everything. Checking
+has no secrets, so it need not take constant time; it takes some milliseconds. This does not sign.
 """
 
 from __future__ import annotations
