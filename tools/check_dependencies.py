@@ -54,7 +54,19 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "harness": MARKET,
     "prover": frozenset({"types", "book", "matching", "commitment", "ledger", "workload"}),
     "python": RING
-    | {"bench", "engine", "journal", "ledger", "poseidon2-simd", "receipts", "replay", "run", "serving", "verifier", "workload"},
+    | {
+        "bench",
+        "engine",
+        "journal",
+        "ledger",
+        "poseidon2-simd",
+        "receipts",
+        "replay",
+        "run",
+        "serving",
+        "verifier",
+        "workload",
+    },
 }
 """Which crates of the workspace each may import."""
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from proofbook import spec
 from proofbook._core import Inclusion as _Checked
-from proofbook._core import PublicValues, Receipt, contradict, contradict_pair
+from proofbook._core import PublicValues, Receipt, contradict, contradict_pair, verify_signed_batch
 from proofbook._core import check_contradiction as _check_contradiction
 from proofbook._core import contradicted_values as _contradicted_values
 from proofbook.errors import ContradictedError, InclusionError, InputError, ReceiptError, UndecidedError
@@ -306,9 +306,21 @@ def audit(
     if signed is None and path is not None and path.exists():
         signed = path.read_bytes()
     data = proof if isinstance(proof, bytes) else Path(proof).read_bytes()
-    evidence = contradict(receipt, key, data, checked, batch.batch, signed)
-    moved = f"; its command has sequence {', '.join(map(str, elsewhere))}" if elsewhere else ""
-    raise ContradictedError(f"{check_contradiction(evidence, key).text}{moved}", evidence, tuple(elsewhere))
+    evidence = contradict(receipt, key, data, checked, batch.batch, _usable(signed, key, batch))
+    text = check_contradiction(evidence, key).text
+    if elsewhere:
+        text += f"; the promised command has sequence {', '.join(map(str, elsewhere))}"
+    raise ContradictedError(text, evidence, tuple(elsewhere))
+
+
+def _usable(signed: bytes | None, key: str, batch: PublicValues) -> bytes | None:
+    """A signed batch, if it is this one and the operator signed it. A bad one must not keep a contradiction back."""
+    if signed is None:
+        return None
+    try:
+        return signed if verify_signed_batch(signed, key) == batch.encode() else None
+    except ReceiptError:
+        return None
 
 
 def verify_chain_of(proofs: str | Path | Iterable[Proof], start: Start) -> list[PublicValues]:
