@@ -41,11 +41,13 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "chain": frozenset({"types", "commitment"}),
     "poseidon2-simd": frozenset({"commitment"}),
     "ledger": frozenset({"types", "book", "matching", "commitment", "transition", "poseidon2-simd"}),
-    "verifier": frozenset({"types", "commitment", "chain"}),
     "verifier-wasm": frozenset({"types", "verifier"}),
     "fixed": frozenset(),
     "merkle": frozenset({"commitment", "poseidon2-simd"}),
     "light": frozenset({"types", "commitment", "fixed"}),
+    "receipts": frozenset({"types", "commitment", "chain"}),
+    "serving": frozenset({"types", "commitment", "transition", "ledger", "receipts"}),
+    "verifier": frozenset({"types", "commitment", "chain", "receipts"}),
     "workload": frozenset({"types"}),
     "journal": frozenset({"types"}),
     "engine": frozenset({"types", "book", "matching", "journal"}),
@@ -57,8 +59,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "harness": MARKET,
     "prover": frozenset({"types", "book", "matching", "commitment", "chain", "ledger", "workload"}),
     "python": RING
-    | {"bench", "engine", "fixed", "journal", "ledger", "light", "merkle", "poseidon2-simd", "replay", "run"}
-    | {"verifier", "workload"},
+    | {"bench", "engine", "fixed", "journal", "ledger", "light", "merkle", "poseidon2-simd", "receipts", "replay"}
+    | {"run", "serving", "verifier", "workload"},
 }
 """Which crates of the workspace each may import."""
 
@@ -68,6 +70,7 @@ DEVELOPMENT_ONLY = frozenset({"testkit"})
 OWNERS: Mapping[str, frozenset[str]] = {
     "pyo3": frozenset({"python"}),
     "pyo3-arrow": frozenset({"python"}),
+    "ed25519-dalek": frozenset({"receipts"}),
     "sp1-verifier": frozenset({"verifier"}),
     "sp1-recursion-executor": frozenset({"verifier"}),
 }

@@ -23,7 +23,7 @@ Traceback (most recent call last):
 proofbook.errors.TickError: price must be a multiple of 0.01; received 100.105
 
 Whole tables of commands go through ``Book.apply``; the rules are in ``docs/RULES.md``. Proofs of batches are checked by
-``verify`` and ``verify_chain``.
+``verify`` and ``verify_chain``; ``audit`` holds an operator's receipt against them.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from typing import TYPE_CHECKING
 from proofbook.errors import (
     BrokenInvariantError,
     ChainError,
+    ContradictedError,
+    InclusionError,
     InputError,
     InvalidProofError,
     JournalError,
@@ -40,9 +42,11 @@ from proofbook.errors import (
     ProofError,
     ProofFormatError,
     ProverError,
+    ReceiptError,
     RejectedError,
     ReplayError,
     TickError,
+    UndecidedError,
 )
 
 if TYPE_CHECKING:
@@ -62,6 +66,8 @@ if TYPE_CHECKING:
         Placed,
         PublicValues,
         QueuePlace,
+        Receipt,
+        ReceiptSigner,
         Reduced,
         Refreshed,
         Rejected,
@@ -71,9 +77,11 @@ if TYPE_CHECKING:
         Triggered,
         Uncrossed,
         chain_program_key,
+        keygen,
         market_config,
         program_key,
     )
+    from proofbook.auditing import audit, check_contradiction, open_inclusion
     from proofbook.verifying import verify, verify_any, verify_chain, verify_joined
 
     __version__: str
@@ -86,10 +94,12 @@ __all__ = [
     "Chain",
     "ChainError",
     "ChainValues",
+    "ContradictedError",
     "Depth",
     "Event",
     "Events",
     "Expired",
+    "InclusionError",
     "InputError",
     "InvalidProofError",
     "JournalError",
@@ -103,6 +113,9 @@ __all__ = [
     "ProverError",
     "PublicValues",
     "QueuePlace",
+    "Receipt",
+    "ReceiptError",
+    "ReceiptSigner",
     "Reduced",
     "Refreshed",
     "Rejected",
@@ -114,9 +127,14 @@ __all__ = [
     "Trade",
     "Triggered",
     "Uncrossed",
+    "UndecidedError",
     "__version__",
+    "audit",
     "chain_program_key",
+    "check_contradiction",
+    "keygen",
     "market_config",
+    "open_inclusion",
     "program_key",
     "verify",
     "verify_any",
@@ -131,6 +149,10 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         value: object = version("proofbook")
+    elif name in ("audit", "check_contradiction", "open_inclusion"):
+        from proofbook import auditing
+
+        value = getattr(auditing, name)
     elif name in ("verify", "verify_any", "verify_chain", "verify_joined"):
         from proofbook import verifying
 

@@ -40,6 +40,7 @@ __all__ = [
     "Events",
     "Expired",
     "Fill",
+    "Inclusion",
     "Level",
     "Order",
     "PhaseChanged",
@@ -48,6 +49,8 @@ __all__ = [
     "PublicValues",
     "QueuePlace",
     "RawMarket",
+    "Receipt",
+    "ReceiptSigner",
     "Reduced",
     "Refreshed",
     "Rejected",
@@ -63,18 +66,26 @@ __all__ = [
     "bench_command",
     "chain_program_key",
     "check_all",
+    "check_contradiction",
+    "contradict",
+    "contradict_pair",
+    "contradicted_values",
     "convert",
     "file_digest",
     "generate",
     "journal",
+    "keygen",
     "market_config",
     "order_flow",
     "program_key",
     "recover",
     "replay",
+    "serve_inclusion",
+    "sign_journal",
     "time_loops",
     "verify_joined",
     "verify_proof",
+    "verify_signed_batch",
 ]
 
 @disjoint_base
@@ -896,8 +907,8 @@ class Sealer:
         Raises:
             ReplayError: files that cannot be read as order flow.
         """
-    def seal(self, commands: int, path: str | Path | None = None) -> str | None:
-        """Seal up to so many commands into a batch and write its file, where a path is given.
+    def seal(self, commands: int, path: str | Path | None = None, record: str | Path | None = None) -> str | None:
+        """Seal up to so many commands into a batch and write its file and its record, where paths are given.
 
         Returns what the proof will say, as JSON; `None` where no command is left.
 
@@ -917,6 +928,8 @@ class Sealer:
         """The public header of the state after the last batch."""
     def prove_levels(self) -> bytes:
         """A proof of the best 128 levels of bids and asks in that state, for `CircuitOptimizedState.from_proof`."""
+    def config(self) -> bytes:
+        """The market's encoded configuration, 88 bytes."""
     @property
     def root(self) -> str:
         """The state root after the last batch, in hexadecimal."""
@@ -1416,6 +1429,171 @@ def program_key() -> str:
 def chain_program_key() -> str:
     """The key of the program whose proofs of chains are accepted: 64 lower-case hexadecimal digits."""
 
+def keygen(path: str | Path) -> str:
+    """Make an operator's secret key from the system's random numbers, in a new file that only its owner may read.
+
+    Returns the public key: 64 lower-case hexadecimal digits.
+
+    Raises:
+        OSError: there is such a file already, or it cannot be written.
+    """
+
+@final
+class ReceiptSigner:
+    """Signs for an operator, with the secret key in a file that `keygen` made.
+
+    Raises:
+        InputError: the file holds no key, or others than its owner may read it.
+        OSError: it cannot be read.
+    """
+
+    def __new__(cls, path: str | Path) -> ReceiptSigner: ...
+    @property
+    def public_key(self) -> str:
+        """The key that its signatures are checked against: 64 lower-case hexadecimal digits."""
+    def sign(self, market: int, sequence: int, command: bytes) -> Receipt:
+        """The receipt of a command, given as its 72 bytes. Sign what is durable: a receipt cannot be taken back.
+
+        Raises:
+            InputError: bytes that encode no command.
+        """
+    def sign_batch(self, public_values: bytes) -> bytes:
+        """The signed batch with these public values, given as their 232 bytes.
+
+        Raises:
+            InputError: bytes that encode none.
+        """
+
+@final
+class Receipt:
+    """An operator's receipt: a command has a sequence in a market. That it exists says nothing, `verify` does."""
+
+    @staticmethod
+    def decode(data: bytes) -> Receipt:
+        """The receipt with these 128 bytes; its signature is not checked.
+
+        Raises:
+            ReceiptError: bytes that encode none.
+        """
+    @property
+    def market(self) -> int:
+        """Number of the market."""
+    @property
+    def sequence(self) -> int:
+        """The command's sequence number."""
+    @property
+    def time(self) -> int:
+        """When the command was sequenced, nanoseconds."""
+    @property
+    def command(self) -> str:
+        """Hash of the command: 64 lower-case hexadecimal digits."""
+    def encode(self) -> bytes:
+        """Its 128 bytes."""
+    def verify(self, key: str) -> None:
+        """Check that the operator with this public key signed it.
+
+        Raises:
+            ReceiptError: he did not.
+            InputError: a key that is none.
+        """
+    def names(self, command: bytes) -> bool:
+        """Whether it is a receipt of this command, given as its 72 bytes.
+
+        Raises:
+            InputError: bytes that encode no command.
+        """
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Inclusion:
+    """An inclusion file, checked against proven batches. `proofbook.open_inclusion` wraps it."""
+
+    def __new__(cls, data: bytes, batches: Sequence[PublicValues]) -> Inclusion: ...
+    @staticmethod
+    def batches_of(data: bytes) -> list[int]:
+        """Numbers of the batches that a file opens; nothing is checked."""
+    @staticmethod
+    def only(data: bytes, batches: Sequence[int]) -> bytes:
+        """The file that opens of this one only some batches."""
+    @property
+    def batches(self) -> list[int]:
+        """Numbers of the batches that it opens."""
+    def opened(self, batch: int) -> list[tuple[int, int | None, bytes, list[bytes], str]]:
+        """Position, sequence, command, events and, as JSON, what became of every command that it opens."""
+    def order(self, batch: int, order_id: int) -> tuple[bytes, int, int] | None:
+        """The order with an id after a batch, how many are ahead of it and what they show."""
+    def level(self, batch: int, queue: str, price: int) -> tuple[int, int, int, int] | None:
+        """Price, displayed, hidden and number of orders of a level after a batch."""
+    def depth(self, batch: int, queue: str, levels: int) -> list[tuple[int, int, int, int]]:
+        """The best levels of a queue after a batch, as `level`."""
+    def fills(self, account: int) -> tuple[str, list[int]]:
+        """The fills of an account as JSON, and the batches in which it shows that there are no others."""
+    def audit(
+        self, receipt: Receipt, key: str, batch: int
+    ) -> tuple[bool, tuple[int, int | None, bytes, list[bytes], str], list[int]]:
+        """Whether a receipt's command has its sequence, what has it, and which other sequences its command has."""
+
+def verify_signed_batch(data: bytes, key: str) -> bytes:
+    """Check that the operator with this public key signed a batch; return its public values, 232 bytes.
+
+    Raises:
+        ReceiptError: it is none, or he did not sign it.
+        InputError: a key that is none.
+    """
+
+def sign_journal(journal: str | Path, key: str | Path, output: str | Path) -> int:
+    """Sign every command of a journal and write the receipts into a new file; return how many.
+
+    Raises:
+        JournalError: it is missing, damaged or cannot be read.
+        InputError: the key's file holds none, or others than its owner may read it.
+        OSError: there is such a file already, or it cannot be written.
+    """
+
+def serve_inclusion(
+    folder: str | Path,
+    first: int,
+    last: int,
+    *,
+    sequences: Sequence[int],
+    receipts: Sequence[Receipt],
+    orders: Sequence[int],
+    levels: Sequence[tuple[str, int]],
+    depth: Sequence[tuple[str, int]],
+    fills: int | None = None,
+    complete: bool = False,
+) -> bytes:
+    """An inclusion file about the batches `first` to `last` of a folder that `proofbook prove` wrote.
+
+    Raises:
+        InputError: records that are none or do not follow each other, or nothing to show.
+        OSError: a record cannot be read.
+    """
+
+def contradict(
+    receipt: Receipt, key: str, proof: bytes, inclusion: Inclusion, batch: int, signed: bytes | None = None
+) -> bytes:
+    """The contradiction of a receipt and a proof file in whose batch another command has its sequence.
+
+    Raises:
+        ProofError: there is no contradiction.
+    """
+
+def contradict_pair(first: bytes, second: bytes, key: str) -> bytes:
+    """The contradiction of two receipts of one sequence, or of two signed batches of one number.
+
+    Raises:
+        ReceiptError: both can be true, or one is not signed by this key.
+        InputError: neither two receipts nor two signed batches.
+    """
+
+def check_contradiction(data: bytes, key: str) -> str:
+    """Check a contradiction; return what it shows, as JSON. See `proofbook.check_contradiction`."""
+
+def contradicted_values(data: bytes) -> bytes | None:
+    """The encoded public values of the batch that a contradiction holds, if it holds one; they are not checked."""
+
 def market_config(path: str | Path) -> bytes:
     """The encoded configuration, 88 bytes, of the market in a journal, in order flow, or in a file of just that.
 
@@ -1464,9 +1642,13 @@ def journal(
     snapshot: bool = True,
     book: str | Path | None = None,
     symbol: str | None = None,
+    receipts: tuple[str | Path, str | Path] | None = None,
     progress: Callable[[int, int, int], object] | None = None,
 ) -> str:
     """Start a journal in a folder and take the commands of market data into it; return its end as JSON.
+
+    With `receipts`, the file of a secret key and a new file, the receipt of each command goes into that file once the
+    command is acknowledged. They are signed on a thread of their own.
 
     Raises:
         InputError: files that cannot be read as commands, or an unknown `sync`.

@@ -1,4 +1,4 @@
-"""The command line: ``proofbook run``, ``replay``, ``recover``, ``generate``, ``prove``, ``verify`` and others."""
+"""The command line: ``proofbook run``, ``replay``, ``generate``, ``prove``, ``verify``, ``audit`` and others."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ import typer
 import proofbook
 from proofbook import _core, console
 from proofbook.archive_commands import register as register_archive
+from proofbook.audit_command import register as register_audit
 from proofbook.bench import register as register_bench
 from proofbook.console import EXIT_CHECK_FAILED, EXIT_DEFECT, EXIT_INPUT, EXIT_INTERRUPTED
 from proofbook.errors import BrokenInvariantError, ProofbookError
 from proofbook.proof_commands import register as register_proofs
+from proofbook.receipt_commands import receipts_file
+from proofbook.receipt_commands import register as register_receipts
 from proofbook.verify_command import register as register_verify
 
 app = typer.Typer(
@@ -163,6 +166,10 @@ def journal(
         str, typer.Option(help="When commands are made durable: every one, in a group, or none by itself.")
     ] = "group",
     snapshot: Annotated[bool, typer.Option(help="End with a snapshot, so that recovery is quick.")] = True,
+    receipts: Annotated[
+        Path | None,
+        typer.Option(help="The operator's secret key: the receipt of each command goes to OUTPUT.receipts."),
+    ] = None,
     book: BookFile = None,
     symbol: Symbol = None,
     as_json: Json = False,
@@ -176,6 +183,7 @@ def journal(
             snapshot=snapshot,
             book=book,
             symbol=symbol,
+            receipts=None if receipts is None else (receipts, receipts_file(output)),
             progress=lambda done, total, records: bar.update(done, total, f"{records:,} records"),
         )
     report: dict[str, Any] = json.loads(text)
@@ -185,6 +193,8 @@ def journal(
         print(
             f"{report['last_sequence']:,} commands in {output}, {report['events']:,} events, digest {report['digest']}"
         )
+        if report["receipts"] is not None:
+            print(f"{report['receipts']:,} receipts in {receipts_file(output)}")
 
 
 @app.command()
@@ -225,6 +235,8 @@ def info(as_json: Json = False) -> None:
 register_archive(app)
 register_bench(app)
 register_proofs(app)
+register_receipts(app)
+register_audit(app)
 register_verify(app)
 
 

@@ -1,8 +1,8 @@
 """What the commands share: output, progress, and how they end.
 
 Reports go to standard output, everything else to standard error; with ``--json`` the last line of standard output is
-one JSON object. Exit codes: 0 fine, 1 a check failed, 2 the input cannot be used, 3 a defect of proofbook, 130
-interrupted.
+one JSON object. Exit codes: 0 fine, 1 a check failed, 2 the input cannot be used, 3 a defect of proofbook, 4 what would
+decide is missing, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColum
 EXIT_CHECK_FAILED = 1
 EXIT_INPUT = 2
 EXIT_DEFECT = 3
+EXIT_UNDECIDED = 4
 EXIT_INTERRUPTED = 130
 
 WIDTH_IN_FILES = 120

@@ -12,7 +12,11 @@
     ├── ProofError                          a proof that does not show what it should; always one of these:
     │   ├── ProofFormatError                bytes that are no proof file, or a kind of proof that is checked elsewhere
     │   ├── InvalidProofError               a proof that does not hold: altered, of other values, of another program
-    │   └── ChainError                      proven batches that do not follow each other
+    │   ├── ChainError                      proven batches that do not follow each other
+    │   ├── ReceiptError                    a receipt, signed batch or contradiction that is none, or not the operator's
+    │   ├── InclusionError                  an inclusion file that does not belong to the proven batch
+    │   ├── UndecidedError                  what would decide is missing: not proven yet, or not shown
+    │   └── ContradictedError               a receipt that a proven batch contradicts
     └── BrokenInvariantError                a defect in proofbook itself
 
 A command that the market refuses is not an exception: it is a ``Rejected`` event with a reason.
@@ -71,6 +75,32 @@ class InvalidProofError(ProofError):
 
 class ChainError(ProofError):
     """Proven batches that do not follow each other; the message says in what they differ."""
+
+
+class ReceiptError(ProofError):
+    """A receipt, a signed batch or a contradiction that is none, or that the operator did not sign."""
+
+
+class InclusionError(ProofError):
+    """An inclusion file that is none, or that does not belong to the proven batch."""
+
+
+class UndecidedError(ProofError):
+    """Nothing that is there decides: the sequence is not proven yet, or the operator does not show what has it."""
+
+
+class ContradictedError(ProofError):
+    """A receipt promises a sequence to a command, and in a proven batch another command has it.
+
+    Attributes:
+        contradiction: the bytes of a contradiction, for anyone to check.
+        elsewhere: the sequences at which the promised command stands, as far as that was shown.
+    """
+
+    def __init__(self, message: str, contradiction: bytes = b"", elsewhere: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.contradiction = contradiction
+        self.elsewhere = elsewhere
 
 
 class BrokenInvariantError(ProofbookError):

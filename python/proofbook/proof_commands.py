@@ -42,13 +42,17 @@ def prove(
     ] = None,
     symbol: Annotated[str | None, typer.Option("--symbol", help="One instrument of a file that has several.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Where all choices of the sample come from.")] = 1,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="The operator's secret key: each batch is signed as his.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
 ) -> None:
     """Seal order flow into batches and run or prove each in the zkVM; what was proven before is not proven again."""
-    from proofbook._core import Sealer
+    from proofbook._core import ReceiptSigner, Sealer
     from proofbook.archive import MANIFEST, Archive
     from proofbook.proving import prove as prove_batches
 
+    signer = None if key is None else ReceiptSigner(key)
     if not source:
         batches = batches or 3
         sealer = Sealer.sample(seed, size * batches)
@@ -64,6 +68,7 @@ def prove(
             size=size,
             batches=batches,
             memory_gib=memory_gib,
+            signer=signer,
             notify=lambda number, phase: bar.update(number - 1, batches or number, f"batch {number}: {phase}"),
         )
     archive = Archive.read(out / MANIFEST).root if reports else None

@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from proofbook import light
-from proofbook._core import Sealer
+from proofbook._core import ReceiptSigner, Sealer
 from proofbook.archive import MANIFEST, Archive
 from proofbook.errors import ProverError
 
@@ -192,11 +192,12 @@ class Store:
 def seal_batches(sealer: Sealer, folder: Path, *, size: int, batches: int | None) -> Iterator[tuple[Path, Values]]:
     """Seal batches of up to `size` commands, one file each: the file, and what its proof will say.
 
-    Beside `folder`, in ``light``, go the files for light clients of the state that each batch leads to.
+    Beside each goes a record of its commands and events, which ``proofbook inclusion`` serves from; beside `folder`, in
+    ``light``, the files for light clients of the state that the batch leads to.
     """
     for number in islice(count(1), batches):
         path = folder / f"{number:06}.batch"
-        text = sealer.seal(size, path)
+        text = sealer.seal(size, path, path.with_suffix(".record"))
         if text is None:
             return
         light.write_files(sealer, folder.parent)
@@ -211,18 +212,21 @@ def prove(
     size: int = 1000,
     batches: int | None = None,
     memory_gib: int | None = None,
+    signer: ReceiptSigner | None = None,
     notify: Callable[[int, str], None] = lambda _batch, _phase: None,
 ) -> list[Values]:
     """Seal order flow into batches and run or prove each of them.
 
     Args:
         sealer: the order flow.
-        folder: where batches (``batches/*.batch``), proofs (``*.proof``), files for light clients (``light/*``), the
-            manifest over all of these (``archive.json``) and the store (``store/``) go.
+        folder: where batches with their records (``batches/*.batch``, ``batches/*.record``), proofs (``*.proof``), the
+            market's configuration (``market.config``), files for light clients (``light/*``), the manifest over what is
+            published of these (``archive.json``) and the store (``store/``) go.
         mode: what to make of each batch.
         size: commands in a batch, 1 or more.
         batches: how many batches; all there are where it is `None`.
         memory_gib: how much memory the prover may plan with, in GiB.
+        signer: signs each batch (``*.signed``), so that nobody can say that a proof of it is not the operator's.
         notify: is told the number of the batch and what happens with it.
 
     Returns:
@@ -236,6 +240,7 @@ def prove(
     store = Store(folder / "store")
     for path in (files, store.folder):
         path.mkdir(parents=True, exist_ok=True)
+    (folder / "market.config").write_bytes(sealer.config)
     reports = []
     with ProverProcess(memory_gib=memory_gib) as prover:
         for number, (path, values) in enumerate(seal_batches(sealer, files, size=size, batches=batches), 1):
@@ -254,6 +259,10 @@ def prove(
                 proof = folder / f"{number:06}.proof"
                 shutil.copyfile(store.proof(name), proof)
                 result["proof_file"] = str(proof)
+            if signer is not None:
+                signed = folder / f"{number:06}.signed"
+                signed.write_bytes(signer.sign_batch(bytes.fromhex(values["public_values"])))
+                result["signed_file"] = str(signed)
             reports.append(result)
     if reports:
         Archive.of_folder(folder, _published(reports)).write(folder / MANIFEST)

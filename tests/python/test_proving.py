@@ -92,6 +92,25 @@ def test_batches_run_in_the_zkvm_once(tmp_path: Path) -> None:
 
 
 @needs_prover
+def test_batches_are_kept_for_inclusion_and_signed(tmp_path: Path) -> None:
+    public_key = _core.keygen(tmp_path / "operator.key")
+    signer = _core.ReceiptSigner(tmp_path / "operator.key")
+    reports = proving.prove(_core.Sealer.sample(7, 200), tmp_path, size=100, signer=signer)
+    assert spec.Config.decode((tmp_path / "market.config").read_bytes()).market == 1
+    for number, report in enumerate(reports, 1):
+        signed = (tmp_path / f"{number:06}.signed").read_bytes()
+        assert _core.verify_signed_batch(signed, public_key).hex() == report["public_values"]
+        record = (tmp_path / "batches" / f"{number:06}.record").read_bytes()
+        assert record[8:240].hex() == report["public_values"]
+        shown = _core.serve_inclusion(
+            tmp_path, number, number, sequences=[report["last_sequence"]], receipts=[], orders=[], levels=[], depth=[]
+        )
+        [part] = spec.decode_inclusion(shown)
+        part.check(spec.PublicValues.decode(bytes.fromhex(report["public_values"])))
+        assert part.command(report["last_sequence"]).position == report["commands"] - 1
+
+
+@needs_prover
 def test_a_batch_with_another_command_does_not_run(tmp_path: Path) -> None:
     sealer = _core.Sealer.sample(9, 50)
     sealer.seal(50, tmp_path / "honest.batch")

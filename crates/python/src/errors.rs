@@ -11,6 +11,9 @@ import_exception!(proofbook.errors, JournalError);
 import_exception!(proofbook.errors, ProofFormatError);
 import_exception!(proofbook.errors, InvalidProofError);
 import_exception!(proofbook.errors, ChainError);
+import_exception!(proofbook.errors, ReceiptError);
+import_exception!(proofbook.errors, InclusionError);
+import_exception!(proofbook.errors, UndecidedError);
 import_exception!(proofbook.errors, BrokenInvariantError);
 
 /// Bytes that decode to nothing.

@@ -12,19 +12,23 @@ mod batch;
 mod book;
 mod column_reader;
 mod command_columns;
+mod contradictions;
 mod errors;
 mod event_classes;
 mod event_columns;
 mod event_writer;
 mod events;
+mod inclusion;
 mod light;
 mod market;
 mod merkle;
 mod order_flow;
 mod proofs;
 mod raw_market;
+mod receipts;
 mod scale;
 mod sealing;
+mod serving;
 mod sessions;
 mod terms;
 mod timing;
@@ -39,12 +43,18 @@ mod _core {
     #[pymodule_export]
     use crate::book::Book;
     #[pymodule_export]
+    use crate::contradictions::{
+        check_contradiction, contradict, contradict_pair, contradicted_values,
+    };
+    #[pymodule_export]
     use crate::event_classes::{
         Accepted, Cancelled, Expired, PhaseChanged, Placed, Reduced, Refreshed, Rejected, Replaced,
         Trade, Triggered, Uncrossed,
     };
     #[pymodule_export]
     use crate::events::{EventObject, Events};
+    #[pymodule_export]
+    use crate::inclusion::InclusionView;
     #[pymodule_export]
     use crate::light::{
         CircuitOptimizedStateView, CompressedOrderBookView, FillView, ProvenLevelView,
@@ -62,7 +72,11 @@ mod _core {
     #[pymodule_export]
     use crate::raw_market::RawMarket;
     #[pymodule_export]
+    use crate::receipts::{keygen, sign_journal, verify_signed_batch, ReceiptSigner, ReceiptView};
+    #[pymodule_export]
     use crate::sealing::Sealer;
+    #[pymodule_export]
+    use crate::serving::serve_inclusion;
     #[pymodule_export]
     use crate::sessions::RunSession;
     #[pymodule_export]

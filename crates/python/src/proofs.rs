@@ -17,7 +17,7 @@ use pyo3::types::PyBytes;
 
 use crate::errors::{self, unreadable, InputError, JournalError};
 
-fn refused(error: VerifyError) -> PyErr {
+pub(crate) fn refused(error: VerifyError) -> PyErr {
     let message = error.to_string();
     if error.is_about_format() {
         errors::ProofFormatError::new_err(message)
@@ -33,7 +33,7 @@ fn does_not_follow(error: ChainError) -> PyErr {
 /// What a proof proves of a batch. Only `verify` makes one.
 #[pyclass(name = "PublicValues", module = "proofbook", frozen)]
 pub struct PublicValuesView {
-    verified: Verified,
+    pub(crate) verified: Verified,
 }
 
 impl PublicValuesView {
@@ -368,7 +368,7 @@ pub fn chain_program_key() -> String {
     ProgramKey::PINNED_CHAIN.to_string()
 }
 
-fn decode_config(bytes: &[u8]) -> PyResult<MarketConfig> {
+pub(crate) fn decode_config(bytes: &[u8]) -> PyResult<MarketConfig> {
     let bytes: &[u8; CONFIG_BYTES] = bytes.try_into().map_err(|_| {
         let received = bytes.len();
         InputError::new_err(format!(

@@ -14,6 +14,7 @@ use proofbook_light::{CompressedOrderBook, LEVELS};
 use proofbook_matching::MatchingEngine;
 use proofbook_replay::{open_commands_with, CommandSource, Options};
 use proofbook_run::{sample_config, Parameters, Sample};
+use proofbook_serving::BatchRecord;
 use proofbook_transition::Observer as _;
 use proofbook_types::{Command, MarketConfig, Queue};
 use pyo3::prelude::*;
@@ -93,6 +94,17 @@ impl State {
     fn next_size(&mut self, commands: usize) -> PyResult<usize> {
         while self.waiting.len() < commands && self.source.read(&mut self.waiting)? {}
         Ok(self.waiting.len().min(commands))
+    }
+
+    /// Lets the market take the first of the waiting commands, and records what it does.
+    fn apply(&mut self, size: usize) {
+        let record = &mut self.record;
+        record.clear();
+        for command in self.waiting.drain(..size) {
+            record.command(&command);
+            let mut observe = |event| record.event(&command, event);
+            self.engine.apply(&command, &mut observe);
+        }
     }
 }
 
@@ -200,24 +212,27 @@ impl Sealer {
         Sealer::start(Source::File(file), config)
     }
 
-    /// Seals up to so many commands into a batch and writes its file, where a path is given; `None` where no command is left.
-    /// Gives what the proof will say, as JSON.
-    #[pyo3(signature = (commands, path = None))]
+    /// Seals up to so many commands into a batch and writes its file, where a path is given, and its record, where one is given;
+    /// `None` where no command is left. Gives what the proof will say, as JSON.
+    #[pyo3(signature = (commands, path = None, record = None))]
     fn seal(
         &self,
         py: Python<'_>,
         commands: usize,
         path: Option<PathBuf>,
+        record: Option<PathBuf>,
     ) -> PyResult<Option<String>> {
         self.batch(py, commands, |state, size| {
-            let batch = &state.waiting[..size];
-            for command in batch {
-                state.engine.apply(command, &mut ());
-            }
-            let sealed = state.ledger.seal(batch);
-            state.waiting.drain(..size);
+            let sealed = state.ledger.seal(&state.waiting[..size]);
+            state.apply(size);
             if let Some(path) = path {
                 std::fs::write(path, sealed.to_bytes())?;
+            }
+            if let Some(path) = record {
+                // This compares what the engine did with what the proven function says.
+                let kept = BatchRecord::new(&sealed.values, std::mem::take(&mut state.record))
+                    .map_err(|error| BrokenInvariantError::new_err(error.to_string()))?;
+                std::fs::write(path, kept.encode())?;
             }
             Ok(sealed.values)
         })
@@ -227,14 +242,8 @@ impl Sealer {
     /// say, as JSON; `None` where no command is left.
     fn close(&self, py: Python<'_>, commands: usize) -> PyResult<Option<String>> {
         self.batch(py, commands, |state, size| {
-            let record = &mut state.record;
-            record.clear();
-            for command in state.waiting.drain(..size) {
-                record.command(&command);
-                let mut observe = |event| record.event(&command, event);
-                state.engine.apply(&command, &mut observe);
-            }
-            Ok(state.ledger.close(record))
+            state.apply(size);
+            Ok(state.ledger.close(&state.record))
         })
     }
 
@@ -255,6 +264,12 @@ impl Sealer {
         let questions = [Queue::Bids, Queue::Asks].map(|queue| Question::Depth(queue, LEVELS));
         let proof = py.detach(|| Ok::<_, PyErr>(self.lock()?.ledger.prove(&questions).encode()))?;
         Ok(PyBytes::new(py, &proof))
+    }
+
+    /// The market's encoded configuration.
+    #[getter]
+    fn config<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.lock()?.ledger.config().encode()))
     }
 
     /// The state root after the last batch, in hexadecimal.

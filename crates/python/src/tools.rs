@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use serde_json::json;
 
 use crate::errors::{bad_journal, unreadable, InputError, JournalError};
+use crate::receipts::JournalReceipts;
 use crate::scale::Scale;
 use crate::sessions::{hex, sample_tick};
 
@@ -163,9 +164,10 @@ fn sync_policy(name: &str) -> PyResult<SyncPolicy> {
     }
 }
 
-/// Starts a journal in a folder and takes the commands of market data into it; returns sequence and digest as JSON.
+/// Starts a journal in a folder and takes the commands of market data into it; returns sequence and digest as JSON. With a key and a
+/// file, it writes the receipt of each command there once that is acknowledged.
 #[pyfunction]
-#[pyo3(signature = (paths, directory, *, sync = "group", snapshot = true, book = None, symbol = None, progress = None))]
+#[pyo3(signature = (paths, directory, *, sync = "group", snapshot = true, book = None, symbol = None, receipts = None, progress = None))]
 #[allow(clippy::too_many_arguments)] // Python's keyword arguments
 pub fn journal(
     py: Python<'_>,
@@ -175,6 +177,7 @@ pub fn journal(
     snapshot: bool,
     book: Option<PathBuf>,
     symbol: Option<String>,
+    receipts: Option<(PathBuf, PathBuf)>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     let options = options(None, book, "inferred", symbol, false)?;
@@ -189,6 +192,10 @@ pub fn journal(
         policy,
         ..JournalOptions::default()
     };
+    let market = source.info().config.market;
+    let mut receipts = receipts
+        .map(|(key, file)| JournalReceipts::start(&key, &file, market))
+        .transpose()?;
     let mut engine = Directory::create(&directory)
         .map_err(|error| JournalError::new_err(format!("{}: {error}", directory.display())))
         .and_then(|storage| {
@@ -208,6 +215,9 @@ pub fn journal(
         }
         py.detach(|| engine.submit_batch(&commands, &mut |_, _| events += 1))
             .map_err(bad_journal)?;
+        if let Some(receipts) = &mut receipts {
+            py.detach(|| receipts.take(&commands, engine.acknowledged()))?;
+        }
     }
     if snapshot {
         py.detach(|| engine.snapshot()).map_err(bad_journal)?;
@@ -215,7 +225,12 @@ pub fn journal(
     let (sequence, digest) = (engine.matching().sequence(), engine.digest());
     py.detach(|| engine.close(&mut |_, _| events += 1))
         .map_err(bad_journal)?;
-    let report = json!({ "last_sequence": sequence, "events": events, "digest": hex(&digest) });
+    let signed = receipts
+        .map(|receipts| py.detach(|| receipts.finish(sequence)))
+        .transpose()?;
+    let report = json!({
+        "last_sequence": sequence, "events": events, "digest": hex(&digest), "receipts": signed,
+    });
     Ok(report.to_string())
 }
 

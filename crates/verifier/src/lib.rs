@@ -1,7 +1,8 @@
 //! Checks that batches of a market were matched as the rules say, from their proofs alone.
 //!
 //! [`verify`] takes a proof file of a batch and gives what it proves, or an error; [`verify_chain`] takes that of a chain of batches.
-//! [`Chain`] takes what was proven, one after another, and makes sure that each begins where the one before it ended. There is no
+//! [`Chain`] takes what was proven, one after another, and makes sure that each begins where the one before it ended; [`audit`]
+//! holds an operator's receipt against a proven batch. There is no
 //! engine and no prover in here.
 //!
 //! Invariants:
@@ -15,6 +16,7 @@
 use proofbook_chain::batch_leaf;
 use proofbook_commitment::{ListHasher, Portable};
 
+mod audit;
 mod chain;
 mod compressed;
 mod error;
@@ -22,6 +24,7 @@ mod key;
 #[cfg(test)]
 mod tests;
 
+pub use audit::{audit, check_contradiction, contradict, AuditError, Verdict};
 pub use chain::Chain;
 pub use error::{ValuesError, VerifyError};
 pub use key::ProgramKey;

@@ -48,7 +48,9 @@ from proofbook.spec.errors import (
     InclusionError,
     LengthError,
     MissingError,
+    NotShownError,
     RangeError,
+    SignatureError,
     SpecError,
     StateError,
     TermError,
@@ -56,9 +58,12 @@ from proofbook.spec.errors import (
 from proofbook.spec.event import Event, events_digest
 from proofbook.spec.field import P, permute
 from proofbook.spec.hash import EMPTY, Digest, Tag, digest_of, elements_of, hash_elements, hash_words, pack
+from proofbook.spec.list_proof import ListProof
 from proofbook.spec.lists import ListPath, list_check, list_prove, list_root
 from proofbook.spec.order import Order
 from proofbook.spec.public_values import PublicValues
+from proofbook.spec.receipts import BatchPart, Opened, Receipt, decode_inclusion, verify_signed_batch
+from proofbook.spec.signatures import check_signature
 from proofbook.spec.state import (
     Level,
     Maps,
@@ -75,11 +80,13 @@ from proofbook.spec.state import (
     state_root,
     state_root_of,
 )
+from proofbook.spec.state_proof import StateProof
 from proofbook.spec.tries import Trie, TriePath, TrieStep, check_empty, check_first, check_inclusion
 
 __all__ = [
     "EMPTY",
     "Action",
+    "BatchPart",
     "CancelReason",
     "CanonicalError",
     "ChainValues",
@@ -95,8 +102,11 @@ __all__ = [
     "LengthError",
     "Level",
     "ListPath",
+    "ListProof",
     "Maps",
     "MissingError",
+    "NotShownError",
+    "Opened",
     "Order",
     "OrderKind",
     "P",
@@ -104,13 +114,16 @@ __all__ = [
     "PublicValues",
     "Queue",
     "RangeError",
+    "Receipt",
     "ReduceReason",
     "RejectReason",
     "SelfTrade",
     "Side",
+    "SignatureError",
     "SpecError",
     "State",
     "StateError",
+    "StateProof",
     "Tag",
     "TermError",
     "TimeInForce",
@@ -124,6 +137,8 @@ __all__ = [
     "check_empty",
     "check_first",
     "check_inclusion",
+    "check_signature",
+    "decode_inclusion",
     "digest_of",
     "elements_of",
     "events_digest",
@@ -143,4 +158,5 @@ __all__ = [
     "permute",
     "state_root",
     "state_root_of",
+    "verify_signed_batch",
 ]

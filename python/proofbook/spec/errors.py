@@ -15,6 +15,8 @@
     │       ├── StateError          counters and orders that no market has at the same time
     │       └── MissingError        a proof was asked for something that is not there
     └── InclusionError              a proof that does not lead to the root
+        ├── NotShownError           an answer that a proof leaves closed
+        └── SignatureError          a signature that does not hold, or a key that is none
 
 Checking a proof returns nothing and raises; there is no flag that a caller could overlook. Messages name what was
 expected and what was received.
@@ -67,3 +69,11 @@ class MissingError(SpecError):
 
 class InclusionError(ProofbookError):
     """A proof that does not lead to the root."""
+
+
+class NotShownError(InclusionError):
+    """The answer lies in a part that a proof leaves closed: it is not known, and never "not there"."""
+
+
+class SignatureError(InclusionError):
+    """A signature that does not hold, or a public key that is none."""
