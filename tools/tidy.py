@@ -36,7 +36,9 @@ LONG_FUNCTIONS: Mapping[str, str] = {
 }
 """Functions that may be longer, as `path:name`, each with its reason."""
 
-RING = tuple(f"crates/{crate}/src/" for crate in ("types", "book", "matching", "books", "commitment", "chain", "transition"))
+RING = tuple(
+    f"crates/{crate}/src/" for crate in ("types", "book", "matching", "books", "commitment", "chain", "transition")
+)
 UNEQUAL = re.compile(r"\b(f32|f64|HashMap|HashSet|Instant|SystemTime|thread)\b")
 """What could make two runs of the ring differ."""
 

@@ -82,7 +82,7 @@ if TYPE_CHECKING:
         program_key,
     )
     from proofbook.auditing import audit, check_contradiction, open_inclusion
-    from proofbook.verifying import verify, verify_any, verify_chain, verify_joined
+    from proofbook.verifying import verify, verify_any, verify_batches, verify_chain, verify_joined
 
     __version__: str
 
@@ -138,6 +138,7 @@ __all__ = [
     "program_key",
     "verify",
     "verify_any",
+    "verify_batches",
     "verify_chain",
     "verify_joined",
 ]
@@ -153,7 +154,7 @@ def __getattr__(name: str) -> object:
         from proofbook import auditing
 
         value = getattr(auditing, name)
-    elif name in ("verify", "verify_any", "verify_chain", "verify_joined"):
+    elif name in ("verify", "verify_any", "verify_batches", "verify_chain", "verify_joined"):
         from proofbook import verifying
 
         value = getattr(verifying, name)

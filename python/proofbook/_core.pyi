@@ -928,6 +928,7 @@ class Sealer:
         """The public header of the state after the last batch."""
     def prove_levels(self) -> bytes:
         """A proof of the best 128 levels of bids and asks in that state, for `CircuitOptimizedState.from_proof`."""
+    @property
     def config(self) -> bytes:
         """The market's encoded configuration, 88 bytes."""
     @property

@@ -19,7 +19,7 @@ from proofbook._core import PublicValues, Receipt, contradict, contradict_pair, 
 from proofbook._core import check_contradiction as _check_contradiction
 from proofbook._core import contradicted_values as _contradicted_values
 from proofbook.errors import ContradictedError, InclusionError, InputError, ReceiptError, UndecidedError
-from proofbook.verifying import Proof, Start, start_chain, verify, verify_chain
+from proofbook.verifying import Proof, Start, start_chain, verify, verify_batches
 
 __all__ = [
     "Fill",
@@ -324,8 +324,8 @@ def _usable(signed: bytes | None, key: str, batch: PublicValues) -> bytes | None
 
 
 def verify_chain_of(proofs: str | Path | Iterable[Proof], start: Start) -> list[PublicValues]:
-    """What the proofs of a folder, or those that are listed, prove; as `verify_chain`."""
-    return verify_chain(proof_files(proofs), start=start)
+    """What the proofs of a folder, or those that are listed, prove of each batch; as `verify_batches`."""
+    return verify_batches(proof_files(proofs), start=start)
 
 
 def values_of_contradiction(contradiction: bytes) -> bytes | None:

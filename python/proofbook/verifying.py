@@ -31,6 +31,7 @@ __all__ = [
     "start_chain",
     "verify",
     "verify_any",
+    "verify_batches",
     "verify_chain",
     "verify_joined",
 ]
@@ -148,6 +149,33 @@ def verify_chain(proofs: Iterable[Proof], *, start: Start) -> list[Proven]:
     if not verified:
         raise ChainError("a chain has at least one proof; received none")
     return verified
+
+
+def verify_batches(proofs: Iterable[Proof], *, start: Start) -> list[PublicValues]:
+    """As `verify_chain`, and of a chain what is proven of each of its batches, from the file beside its proof.
+
+    Args:
+        proofs: proof files in the order of their batches; those of chains as paths.
+        start: where the first batch has to begin.
+
+    Raises:
+        InputError: a proof of a chain was given as bytes.
+        ProofFormatError, InvalidProofError: the file beside a proof of a chain does not have its batches.
+    """
+    files = list(proofs)
+    batches: list[PublicValues] = []
+    for proof, proven in zip(files, verify_chain(files, start=start), strict=True):
+        if isinstance(proven, PublicValues):
+            batches.append(proven)
+        elif isinstance(proof, bytes):
+            raise InputError("expected a path of the proof of a chain, beside which its batches are; received bytes")
+        else:
+            beside = Path(proof).with_suffix(".batches")
+            try:
+                batches.extend(proven.open(beside.read_bytes()))
+            except ProofError as error:
+                raise _named(error, beside) from None
+    return batches
 
 
 def _named(error: ProofError, proof: Proof) -> ProofError:
