@@ -222,7 +222,8 @@ class TestExamples:
         assert done.returncode == 0 and "taken on trust" in done.stdout
 
 
-def test_the_documents_examples_run() -> None:
+def test_the_documents_examples_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
     document = ROOT / "docs" / "VERIFYING.md"
     if document.exists():
         failures, examples = doctest.testfile(str(document), module_relative=False, optionflags=doctest.ELLIPSIS)
