@@ -24,6 +24,9 @@ from proofbook.receipt_commands import read_receipt
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted(ROOT.glob("examples/proof/*.proof"))
+SAMPLE = 10_000
+"""Commands of the sample, whose first batches these are."""
+
 BATCH = 250
 BATCHES = 2
 
@@ -63,7 +66,7 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Operator:
     folder = tmp_path_factory.mktemp("operator")
     key = folder / "operator.key"
     public_key = proofbook.keygen(key)
-    sealer = _core.Sealer.sample(1, BATCH * BATCHES)
+    sealer = _core.Sealer.sample(1, SAMPLE)
     (folder / "batches").mkdir()
     (folder / "market.config").write_bytes(sealer.config)
     values, commands = [], []
@@ -254,11 +257,11 @@ def test_changed_inclusion_files_are_refused(operator: Operator) -> None:
 
 def test_a_journal_writes_receipts_and_makes_them_anew(operator: Operator, tmp_path: Path) -> None:
     flow, journal = tmp_path / "flow.pbk", tmp_path / "journal"
-    assert call("generate", flow, "--commands", "500").returncode == 0
+    assert call("generate", flow, "--commands", str(SAMPLE)).returncode == 0
     done = call("journal", flow, "--output", journal, "--receipts", operator.key)
-    assert done.returncode == 0 and "500 receipts in" in done.stdout, done.stderr
+    assert done.returncode == 0 and f"{SAMPLE:,} receipts in" in done.stdout, done.stderr
     written = (tmp_path / "journal.receipts").read_bytes()
-    assert len(written) == 500 * 128
+    assert len(written) == SAMPLE * 128
     for sequence in (1, 250, 500):
         receipt = read_receipt(tmp_path / "journal.receipts", sequence)
         receipt.verify(operator.public_key)
