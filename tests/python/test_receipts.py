@@ -274,9 +274,9 @@ def test_a_journal_writes_receipts_and_makes_them_anew(operator: Operator, tmp_p
     assert again.read_bytes() == written
     assert call("receipts", journal, "--key", operator.key, "--output", again).returncode == 2
     assert again.read_bytes() == written
-    with pytest.raises(proofbook.InputError, match="expected a sequence of 1 to 500; received 501"):
-        read_receipt(again, 501)
-    with pytest.raises(proofbook.InputError, match="expected one receipt, or --sequence; received 500 receipts"):
+    with pytest.raises(proofbook.InputError, match="expected a sequence of 1 to 10000; received 10001"):
+        read_receipt(again, SAMPLE + 1)
+    with pytest.raises(proofbook.InputError, match="expected one receipt, or --sequence; received 10000 receipts"):
         read_receipt(again, None)
 
 
