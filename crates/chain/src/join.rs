@@ -133,7 +133,7 @@ pub fn join<P: Permutation>(
 
 /// The chain with one batch more; what it says of the list of batches is as before.
 fn extended(chain: ChainValues, next: &PublicValues) -> ChainValues {
-    let follows = Checkpoint::after(&chain.span).check(next);
+    let follows = Checkpoint::after(chain.span).check(next);
     assert!(follows.is_ok(), "a batch that follows");
     let sum = |left: u64, right: u64| left.checked_add(right).expect("sums fit a word");
     ChainValues {
