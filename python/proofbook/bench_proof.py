@@ -2,8 +2,9 @@
 
 ``measure`` asks ``proofbook-prover`` (built with its feature ``profile``) for cycles and gas of batches by flow, size
 of batch and size of book, each batch on a book of exactly that size; a build of the program with symbols tells its
-parts apart. A prover with proofs, where there is one, proves the batch that the goal is about. A batch must say what
-the ledger expects before anything is said of it; every proof is verified.
+parts apart. A prover with proofs, where there is one, proves the batch that the goal is about and a small one after it,
+and joins the two proofs. A batch must say what the ledger expects before anything is said of it; every proof is
+verified.
 
 Run as ``python -m proofbook.bench_proof``; ``make bench-proof`` builds what it needs.
 """
@@ -12,27 +13,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from proofbook import bench, bench_proof_report, proving, verifying
+from proofbook import bench, bench_proof_report, proof_figures, proving
 from proofbook.bench import Result
-from proofbook.errors import BrokenInvariantError, ProofError, ProverError
+from proofbook.errors import BrokenInvariantError, ProverError
+from proofbook.proof_figures import Progress
 from proofbook.proving import Mode
-
-Progress = Callable[[str], None]
 
 BATCHES = (1, 10, 100, 1_000, 10_000)
 COMMITMENT_SEED = 2
 COMMITMENT_ORDERS = 100_000
 COMMITMENT_BATCHES = (100, 1_000, 10_000)
-VERIFICATIONS = 11
-"""How often a proof is verified for the time that it takes."""
+FOLLOWING_COMMANDS = 10
+"""Commands of the batch after the goal's, which is proven so that two proofs can be joined."""
 
 FUNCTIONS_MAX = 20
 """Functions of a profile that are kept."""
@@ -84,7 +82,7 @@ class Plan:
         batches: Commands of the batches.
         profiled: The batches whose functions are told apart.
         symbols: The program with symbols; without it nothing is told apart.
-        modes: The proofs to make; none leaves them out.
+        modes: The proofs to make; none leaves them out. A compressed one is also joined with that of the next batch.
         memory_gib: How much memory the prover may plan with.
         commitment_runs: Timed runs of the committed state; 0 leaves it out.
     """
@@ -122,10 +120,14 @@ class Profiler:
         result: Result = json.loads(self._run("cycles", "--json", *words, *self._options))
         return result
 
-    def sample(self, batch: Batch, path: Path) -> None:
-        """Writes the batch file of a batch."""
-        sizes = (str(batch.commands), str(batch.book_orders))
-        self._run("sample", *sizes, str(path), "--flows", batch.flow, "--seed", str(batch.seed))
+    def sample(self, batch: Batch, path: Path, following: Path | None = None) -> None:
+        """Writes the batch file of a batch; where `following` is named, also that of the few commands after it."""
+        sizes, paths = [batch.commands], [path]
+        if following is not None:
+            sizes.append(FOLLOWING_COMMANDS)
+            paths.append(following)
+        words = (",".join(map(str, sizes)), str(batch.book_orders), *map(str, paths))
+        self._run("sample", *words, "--flows", batch.flow, "--seed", str(batch.seed))
 
     def profile(self, batch: Path) -> Result:
         """Where the cycles of a batch go."""
@@ -197,87 +199,18 @@ def commitment(runs: int) -> list[Result]:
 
 
 def _proofs(plan: Plan, tool: Profiler, folder: Path, program: str, progress: Progress) -> Result:
-    """Proofs of the goal's batch, in every mode that the prover was built for; one that fails loses nothing else."""
+    """Proofs of the goal's batch, of a small one after it, and of the chain of both."""
     if not plan.modes:
         return {"rows": [], "failed": {}, "left_out": "left out by QUICK=1"}
     try:
         prover = proving.find_prover()
     except ProverError as error:
         return {"rows": [], "failed": {}, "left_out": str(error)}
-    built = json.loads(subprocess.run([prover, "modes"], capture_output=True, text=True, check=True).stdout)
-    missing = [mode.value for mode in plan.modes if mode.value not in built]
-    path = folder / "proven.batch"
-    tool.sample(GOAL, path)
-    rows: list[Result] = []
-    failed: dict[str, str] = {}
-    for mode in plan.modes:
-        if mode.value not in built:
-            continue
-        progress(f"{mode.value} proof of {GOAL.commands:,} commands (minutes)")
-        try:
-            row = prove(prover, mode, path, plan.memory_gib)
-            if row["program_sha256"] != program:
-                raise ProverError(f"expected the program {program}; received {row['program_sha256']}: `make prover`")
-            rows.append(_terms(GOAL) | row)
-        except (ProverError, ProofError) as error:
-            failed[mode.value] = str(error)
-    left_out = f"this prover was not built for {', '.join(missing)}: `make prover`" if missing else None
-    return {"rows": rows, "failed": failed, "left_out": left_out}
-
-
-def prove(prover: Path, mode: Mode, batch: Path, memory_gib: int | None = None) -> Result:
-    """Proves a batch in a process of its own, and verifies the proof.
-
-    Args:
-        prover: The program.
-        mode: What to make.
-        batch: The batch file; the proof is written beside it.
-        memory_gib: How much memory the prover may plan with.
-
-    Returns:
-        Cycles, gas, seconds by phase, ``prove_s``, ``start_s``, ``verify_ms``, the process's peak of memory and the
-        proof's length in bytes; of a compressed proof also ``verifier_ms``, the median time of ``proofbook.verify``.
-    """
-    proof = None if mode is Mode.EXECUTE else batch.with_name(f"{mode.value}.proof")
-    with proving.ProverProcess(prover, memory_gib=memory_gib) as process:
-        answer = process.work(mode, batch, proof, lambda _phase: None)
-        program = process.ready["program_sha256"]
-    verifications = _verifications(proof) if mode is Mode.COMPRESSED and proof else []
-    return {"program_sha256": program} | figures(mode, answer, verifications)
-
-
-def figures(mode: Mode, answer: Mapping[str, object], verifications: Sequence[float]) -> Result:
-    """What is reported of a prover's answer.
-
-    Args:
-        mode: What was made.
-        answer: The prover's result, as ``ProverProcess.work`` gives it.
-        verifications: Milliseconds that ``proofbook.verify`` took, each time.
-    """
-    seconds = answer["seconds"]
-    assert isinstance(seconds, dict)
-    start = [taken for phase, taken in seconds.items() if phase.startswith("start")]
-    kept = {name: answer[name] for name in ("cycles", "gas", "memory_bytes_max", "proof_bytes")}
-    return {
-        "mode": mode.value,
-        **kept,
-        "seconds": seconds,
-        "start_s": sum(start),
-        "prove_s": seconds.get("prove"),
-        "verify_ms": seconds["verify"] * 1e3 if "verify" in seconds else None,
-        "verifier_ms": statistics.median(verifications) if verifications else None,
-    }
-
-
-def _verifications(proof: Path) -> list[float]:
-    """Milliseconds of each of several verifications by the verifier, which is a program of its own."""
-    content = proof.read_bytes()
-    taken = []
-    for _ in range(VERIFICATIONS):
-        start = time.perf_counter()
-        verifying.verify(content)
-        taken.append((time.perf_counter() - start) * 1e3)
-    return taken
+    goal, following = folder / "goal.batch", folder / "following.batch"
+    tool.sample(GOAL, goal, following)
+    maker = proof_figures.ProofMaker(prover, program, plan.memory_gib)
+    proofs = proof_figures.measure(maker, plan.modes, goal, following, progress)
+    return proofs | {"batch": _terms(GOAL), "following_commands": FOLLOWING_COMMANDS}
 
 
 def main(words: Sequence[str]) -> None:
@@ -301,8 +234,8 @@ def main(words: Sequence[str]) -> None:
     print(paths[0].read_text())
     for path in paths:
         print(f"wrote {path}")
-    for mode, reason in result["proofs"]["failed"].items():
-        print(f"no {mode} proof: {reason}", file=sys.stderr)
+    for name, reason in result["proofs"]["failed"].items():
+        print(f"no proof, {name}: {reason}", file=sys.stderr)
     sys.exit(1 if result["proofs"]["failed"] else 0)
 
 

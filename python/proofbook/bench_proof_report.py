@@ -189,13 +189,15 @@ def _proof_section(result: Result) -> list[str]:
     lines = ["## Proofs", ""]
     if proofs["left_out"]:
         lines += [f"Not measured: {proofs['left_out']}.", ""]
-    lines += [text for mode, reason in proofs["failed"].items() for text in (f"**No {mode} proof**: {reason}.", "")]
+    lines += [text for name, reason in proofs["failed"].items() for text in (f"**No proof, {name}**: {reason}.", "")]
     if not proofs["rows"]:
         return lines[:-1]
-    first = proofs["rows"][0]
+    batch = proofs["batch"]
     rows = [
         [
-            row["mode"],
+            row["proof"],
+            _number(row["cycles"]),
+            _number(row["gas"]),
             _number(row["start_s"], 1),
             _number(row["prove_s"], 1),
             "unknown" if row["memory_bytes_max"] is None else f"{row['memory_bytes_max'] / 2**30:.1f}",
@@ -205,12 +207,14 @@ def _proof_section(result: Result) -> list[str]:
         ]
         for row in proofs["rows"]
     ]
-    header = ["proof", "start, s", "prove, s", "peak, GiB", "bytes", "prover verifies, ms", "`proofbook.verify`, ms"]
+    header = ["proof", "cycles", "gas", "start, s", "prove, s", "peak, GiB", "bytes"]
+    header += ["prover verifies, ms", "`verify_any`, ms"]
     return [
         *lines,
-        f"The batch of the goal, {first['commands']:,} commands of `{first['flow']}` on {first['book_orders']:,} "
-        f"orders: {first['cycles']:,} cycles, {first['gas'] or 0:,} gas. Each proof in a process of its own, by the "
-        "clock, on all cores; the peak is the process's. `proofbook.verify` takes compressed proofs, the median of "
+        f"The batch of the goal, {batch['commands']:,} commands of `{batch['flow']}` on {batch['book_orders']:,} "
+        f"orders; the next batch has {proofs['following_commands']:,} commands, and a chain joins the compressed "
+        "proofs of both: its cycles are those of the program that joins. Each proof in a process of its own, by the "
+        "clock, on all cores; the peak is the process's. `proofbook.verify_any` takes compressed proofs, the median of "
         "several.",
         "",
         _table(header, rows),

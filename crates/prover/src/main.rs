@@ -30,7 +30,8 @@ proofbook-prover: runs, proves and verifies batches in SP1
   cycles [--json] [--flows NAME,…] [--books N,…] [--batches N,…] [--symbols ELF]
                                 cycles and gas of commands by flow and by size of book and batch, with symbols by part too
   profile BATCH --symbols ELF   where the cycles of a batch go, by part and function, as JSON; ELF is a build with symbols
-  sample COMMANDS ORDERS BATCH  write a batch of COMMANDS commands to a book of ORDERS orders
+  sample COMMANDS,… ORDERS BATCH…
+                                write batches of so many commands each, one after the other, to a book of ORDERS orders
   check-batch BATCH             whether a file is a batch file
 
 Options of all: --program ELF (another program than the committed one), --memory-gib N (of the machine's memory, use so much),
@@ -281,15 +282,24 @@ fn sample(
     arguments: &Arguments,
     commands: &str,
     orders: &str,
-    path: &str,
+    paths: &[&str],
 ) -> Result<bool, ProverError> {
     let orders = number("ORDERS", orders)?;
-    let commands = number("COMMANDS", commands)?;
+    let sizes = numbers("COMMANDS", commands)?;
     let [flow] = arguments.flows[..] else {
         return Err(wrong("sample: expected one flow; received several"));
     };
-    let batch = Market::new(flow, orders, arguments.seed)?.seal(commands)?;
-    worker::write_whole(Path::new(path), &batch.to_bytes())?;
+    if sizes.len() != paths.len() {
+        let (sizes, files) = (sizes.len(), paths.len());
+        return Err(wrong(format!(
+            "sample: expected a file for each of {sizes} batches; received {files}"
+        )));
+    }
+    let mut market = Market::new(flow, orders, arguments.seed)?;
+    for (&commands, path) in sizes.iter().zip(paths) {
+        let batch = market.seal(commands)?;
+        worker::write_whole(Path::new(path), &batch.to_bytes())?;
+    }
     Ok(true)
 }
 
@@ -409,7 +419,7 @@ fn run() -> Result<bool, ProverError> {
             Ok(true)
         }
         ["cycles"] => cycles(&arguments),
-        ["sample", commands, orders, path] => sample(&arguments, commands, orders, path),
+        ["sample", commands, orders, ref paths @ ..] => sample(&arguments, commands, orders, paths),
         ["profile", batch] => profile(&arguments, batch),
         ["check-batch", batch] => worker::read_batch(Path::new(batch)).map(|_| true),
         _ => {
