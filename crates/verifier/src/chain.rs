@@ -46,8 +46,8 @@ impl Chain {
     /// # Errors
     /// The first thing in which they do not follow.
     pub fn extend_by(&mut self, next: &VerifiedChain) -> Result<(), ChainError> {
-        self.end.check(&next.values().span)?;
-        self.end = Checkpoint::after(&next.values().span);
+        self.end.check(next.values().span)?;
+        self.end = Checkpoint::after(next.values().span);
         Ok(())
     }
 
