@@ -45,6 +45,7 @@ def earlier_site(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("target", "__pycache__"))
     (copy / "guest").mkdir()
     shutil.copy(EARLIER / "program.key", copy / "guest")
+    shutil.copy(ROOT / "guest/chain.key", copy / "guest")
     calls = copy / "crates/verifier-wasm/src/calls.rs"
     text = calls.read_text()
     assert text.count(PLANTED_AT) == 1

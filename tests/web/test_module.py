@@ -1,7 +1,7 @@
 """The verifier as WebAssembly in Node says what the native one says: equal values, equal refusals, in the same words.
 
 What is shipped refuses proofs of an earlier program, which are part of the project; a build of a copy with their key
-takes them. Proofs in `examples/proof` are of the pinned program: with them all is compared with the native verifier.
+takes them. Proofs in `examples` are of the pinned programs: with them all is compared with the native verifier.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import random
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -26,9 +27,19 @@ from .conftest import EARLIER, ROOT
 HERE = Path(__file__).parent
 EARLIER_PROOFS = sorted(EARLIER.glob("*.proof"))
 EXAMPLES = sorted(ROOT.glob("examples/proof/*.proof"))
+JOINED = ROOT / "examples/chain/chain.proof"
+BATCHES = JOINED.with_suffix(".batches")
 CHANGES = 200
 SEED = int(os.environ.get("PROOFBOOK_SEED", "1"))
 HEAD_BYTES = 264
+CHAIN_HEAD_BYTES = 304
+
+CHECKS: dict[str, Callable[[bytes], proofbook.PublicValues | proofbook.ChainValues]] = {
+    "verify": proofbook.verify,
+    "verifyChain": proofbook.verify_joined,
+    "verifyAny": proofbook.verify_any,
+}
+"""What checks a file, there and natively."""
 
 NAMES = {
     "firstSequence": "first_sequence",
@@ -40,7 +51,15 @@ NAMES = {
     "commandRoot": "command_root",
     "eventRoot": "event_root",
 } | {name: name for name in ("market", "config", "batch", "commands", "events")}
-"""Fields of the public values: there, and in Python."""
+"""Fields of a batch's public values: there, and in Python."""
+
+CHAIN_NAMES = {
+    "firstBatch": "first_batch",
+    "lastBatch": "last_batch",
+    "batchRoot": "batch_root",
+    "batches": "batches",
+} | {there: here for there, here in NAMES.items() if here not in ("batch", "command_root", "event_root")}
+"""Those of a chain's."""
 
 
 class Request(TypedDict, total=False):
@@ -48,6 +67,8 @@ class Request(TypedDict, total=False):
 
     files: list[bytes]
     start: bytes | int | None
+    call: str
+    batches: bytes
 
 
 def node() -> str:
@@ -64,24 +85,21 @@ def node() -> str:
 def ask(site: Path, *requests: Request) -> list[dict[str, Any]]:
     """The answers of the verifier in a folder."""
 
-    def text(value: bytes | int | None) -> str | int | None:
-        return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+    def text(value: object) -> str:
+        assert isinstance(value, bytes)
+        return base64.b64encode(value).decode()
 
-    given = [
-        {"files": [text(file) for file in request["files"]]}
-        | ({"start": text(request["start"])} if "start" in request else {})
-        for request in requests
-    ]
     command = [node(), str(HERE / "drive.mjs"), str(site)]
-    done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False)
+    given = json.dumps(requests, default=text)
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     answers: list[dict[str, Any]] = json.loads(done.stdout)["answers"]
     return answers
 
 
-def verify(site: Path, *files: bytes) -> list[dict[str, Any]]:
+def verify(site: Path, *files: bytes, call: str = "verify") -> list[dict[str, Any]]:
     """What the verifier in a folder says of each file by itself."""
-    outcomes: list[dict[str, Any]] = ask(site, {"files": list(files)})[0]["files"]
+    outcomes: list[dict[str, Any]] = ask(site, {"files": list(files), "call": call})[0]["files"]
     return outcomes
 
 
@@ -90,19 +108,25 @@ def width_of_a_word(message: str) -> str:
     return re.sub(r"usize \(0 to \d+\)", "usize", message)
 
 
-def native(file: bytes) -> dict[str, Any]:
+def refusal(error: proofbook.ProofError) -> dict[str, Any]:
+    """A native refusal, in the form of the answers."""
+    return {"error": type(error).__name__, "message": str(error), "values": None}
+
+
+def native(file: bytes, call: str = "verify") -> dict[str, Any]:
     """What the native verifier says, in the same form."""
     try:
-        values = proofbook.verify(file)
+        values = CHECKS[call](file)
     except proofbook.ProofError as error:
-        return {"error": type(error).__name__, "message": str(error), "values": None}
-    fields = {there: str(getattr(values, here)) for there, here in NAMES.items()}
+        return refusal(error)
+    names = CHAIN_NAMES if isinstance(values, proofbook.ChainValues) else NAMES
+    fields = {there: str(getattr(values, here)) for there, here in names.items()}
     return {"values": fields, "encoded": values.encode().hex()}
 
 
-def assert_equal_to_native(site: Path, files: list[bytes]) -> None:
-    for index, (file, said) in enumerate(zip(files, verify(site, *files), strict=True)):
-        expected = native(file)
+def assert_equal_to_native(site: Path, files: list[bytes], call: str = "verify") -> None:
+    for index, (file, said) in enumerate(zip(files, verify(site, *files, call=call), strict=True)):
+        expected = native(file, call)
         for outcome in (said, expected):
             if "message" in outcome:
                 outcome["message"] = width_of_a_word(outcome["message"])
@@ -125,18 +149,25 @@ def malformed(file: bytes) -> list[bytes]:
     return [b"", b"PROOFBK1", file[:-1], file + b"\0", longer, core, empty, bytes(len(file)), file[1:]]
 
 
-def test_interface(site: Path, earlier_site: Path) -> None:
-    environment = os.environ | {"SITE": str(site), "EARLIER_SITE": str(earlier_site), "PROOFS": str(EARLIER)}
-    command = [node(), "--test", str(HERE / "interface.test.mjs")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+def run_in_node(name: str, least: int, **folders: Path) -> None:
+    """Runs a file of tests in Node, of which so many have to pass at least."""
+    environment = os.environ | {name: str(folder) for name, folder in folders.items()}
+    done = subprocess.run(
+        [node(), "--test", str(HERE / name)], capture_output=True, text=True, check=False, env=environment
+    )
     assert done.returncode == 0, done.stdout
-    assert int(re.findall(r"^# pass (\d+)", done.stdout, re.MULTILINE)[0]) >= 10
+    assert int(re.findall(r"^# pass (\d+)", done.stdout, re.MULTILINE)[0]) >= least
 
 
-def test_the_pinned_program(site: Path) -> None:
+def test_interface(site: Path, earlier_site: Path) -> None:
+    run_in_node("interface.test.mjs", 10, SITE=site, EARLIER_SITE=earlier_site, PROOFS=EARLIER)
+
+
+def test_the_pinned_programs(site: Path) -> None:
     command = [node(), str(HERE / "drive.mjs"), str(site)]
     done = subprocess.run(command, input="[]", capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["programKey"] == proofbook.program_key()
+    said = json.loads(done.stdout)
+    assert (said["programKey"], said["chainProgramKey"]) == (proofbook.program_key(), proofbook.chain_program_key())
 
 
 def test_proofs_of_an_earlier_program_are_refused(site: Path) -> None:
@@ -235,3 +266,63 @@ class TestExamples:
         changed = [flipped(file, source) for _ in range(CHANGES)]
         assert all("error" in native(wrong) for wrong in changed), f"seed {SEED}"
         assert_equal_to_native(site, [*changed, *malformed(file)])
+
+
+@pytest.mark.skipif(not JOINED.exists(), reason="there is no proof of a chain in examples/chain")
+class TestChain:
+    """The real proof of a chain, natively and there."""
+
+    def test_interface(self, site: Path) -> None:
+        run_in_node("chain.test.mjs", 6, SITE=site, PROOFS=EXAMPLES[0].parent, CHAIN=JOINED.parent)
+
+    def test_what_it_proves_is_the_same(self, site: Path) -> None:
+        files = [JOINED.read_bytes(), EXAMPLES[0].read_bytes()]
+        for call in CHECKS:
+            assert_equal_to_native(site, files, call)
+
+    def test_altered_ones_are_refused_in_the_same_words(self, site: Path) -> None:
+        source = random.Random(SEED)
+        file = JOINED.read_bytes()
+        heads = [flipped(file[:CHAIN_HEAD_BYTES], source) + file[CHAIN_HEAD_BYTES:] for _ in range(CHANGES)]
+        whole = [flipped(file, source) for _ in range(CHANGES)]
+        swapped = file[:CHAIN_HEAD_BYTES] + EXAMPLES[0].read_bytes()[HEAD_BYTES:]
+        changed = [*heads, *whole, swapped]
+        assert all("error" in native(wrong, "verifyChain") for wrong in changed), f"seed {SEED}"
+        assert_equal_to_native(site, [*changed, *malformed(file)], "verifyChain")
+
+    def test_its_batches_are_the_same_and_no_others_are_taken(self, site: Path) -> None:
+        source = random.Random(SEED)
+        file, batches = JOINED.read_bytes(), BATCHES.read_bytes()
+        values = proofbook.verify_joined(file)
+        wrong = [flipped(batches, source) for _ in range(40)]
+        first, second = batches[:232], batches[232:]
+        cases = [batches, *wrong, b"", first, batches[:-1], batches + first, second + first]
+        requests: list[Request] = [{"files": [file], "call": "verifyChain", "batches": case} for case in cases]
+        for index, (case, answer) in enumerate(zip(cases, ask(site, *requests), strict=True)):
+            opened = answer["files"][0]["opened"]
+            try:
+                expected = b"".join(one.encode() for one in values.open(case)).hex()
+            except proofbook.ProofError as error:
+                assert opened == refusal(error), f"case {index}, seed {SEED}"
+            else:
+                assert case == batches and opened["encoded"] == expected == batches.hex()
+
+    def test_it_follows_and_is_followed_as_its_batches_are(self, site: Path) -> None:
+        joined, first, second = (path.read_bytes() for path in (JOINED, *EXAMPLES[:2]))
+        config = (EXAMPLES[0].parent / "market.config").read_bytes()
+        at_once, one_by_one, overlap, replay, after, trusted = ask(
+            site,
+            {"files": [joined], "start": config},
+            {"files": [first, second], "start": config},
+            {"files": [first, joined], "start": config},
+            {"files": [joined, second], "start": config},
+            {"files": [joined, second], "start": 0},
+            {"files": [joined, joined], "start": None},
+        )
+        assert at_once["chain"] == one_by_one["chain"] and at_once["chain"]["batches"] == "2"
+        for answer, index, expected in ((overlap, 1, 2), (replay, 1, 3), (after, 0, 3), (after, 1, 3), (trusted, 1, 3)):
+            said = answer["files"][index]
+            received = said["values"].get("batch", said["values"].get("firstBatch"))
+            message = f"batch: expected {expected}; received {received} (a replay or a fork)"
+            assert (said["error"], said["message"]) == ("ChainError", message)
+        assert trusted["chain"]["batches"] == "2" and trusted["chain"]["isFromGenesis"] is False

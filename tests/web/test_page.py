@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PROOFS = sorted(EARLIER.glob("*.proof"))
 CONFIG = EARLIER / "market.config"
 EXAMPLES = sorted(ROOT.glob("examples/proof/*.proof"))
+JOINED = ROOT / "examples/chain/chain.proof"
+BATCHES = JOINED.with_suffix(".batches")
 BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
 PARTS = {"/", "/page.css", "/page.mjs", "/verifier.mjs", "/verifier.wasm"}
 
@@ -105,7 +107,8 @@ def open_page() -> Iterator[OpenPage]:
 
 def test_proofs_of_another_program_are_refused(site: Path, open_page: OpenPage) -> None:
     reader = open_page(site)
-    assert proofbook.program_key() in reader.page.get_by_role("main").inner_text()
+    text = reader.page.get_by_role("main").inner_text()
+    assert proofbook.program_key() in text and proofbook.chain_program_key() in text
     reader.choose("Proof files", *PROOFS)
     message = "a proof of another program: expected key " + proofbook.program_key()
     assert f"Failed: {PROOFS[0].name}: {message}" in reader.wait_for("Failed")
@@ -186,3 +189,52 @@ def test_the_examples_hold(site: Path, open_page: OpenPage) -> None:
     reader.choose("Proof files", *EXAMPLES)
     values = proofbook.verify_chain(EXAMPLES, start=None)
     assert reader.wait_for("its whole history").endswith(values[-1].new_root)
+
+
+@pytest.mark.skipif(not JOINED.exists(), reason="there is no proof of a chain in examples/chain")
+class TestChain:
+    """The real proof of a chain."""
+
+    def test_it_is_shown_with_its_batches(self, site: Path, open_page: OpenPage) -> None:
+        reader = open_page(site)
+        reader.drop(EXAMPLES[0].parent / "market.config", BATCHES, JOINED)
+        values = proofbook.verify_joined(JOINED)
+        said = reader.wait_for("its whole history")
+        assert said.startswith("The proof holds (2 batches)") and said.endswith(values.new_root)
+        assert len(reader.articles()) == 1
+        reader.page.get_by_text("Its batches, from chain.batches").click()
+        text = reader.articles()[0]
+        for batch in values.open(BATCHES.read_bytes()):
+            assert f"Batch {batch.batch}" in text and batch.event_root in text
+        assert values.batch_root in text
+        assert reader.faults == []
+
+    def test_it_does_not_follow_one_of_its_batches(self, site: Path, open_page: OpenPage) -> None:
+        reader = open_page(site)
+        reader.choose("Proof files", JOINED, EXAMPLES[1])
+        replay = "batch: expected 3; received 2 (a replay or a fork)"
+        assert reader.wait_for("Failed") == f"Failed: {EXAMPLES[1].name}: {replay}"
+        assert "The proof holds. (" in reader.articles()[0]
+        reader.choose("Proof files", EXAMPLES[0], JOINED)
+        assert reader.wait_for("chain.proof").startswith("Failed: chain.proof: batch: expected 2; received 1")
+        assert "The proof holds. Its batches do not come next: " in reader.articles()[1]
+        assert reader.faults == []
+
+    def test_batches_that_are_not_its_own_are_said(self, site: Path, open_page: OpenPage, tmp_path: Path) -> None:
+        reader = open_page(site)
+        wrong = tmp_path / "chain.batches"
+        wrong.write_bytes(BATCHES.read_bytes()[232:])
+        reader.choose("Proof files", JOINED, wrong)
+        message = "batches of a chain: expected 2 times 232 bytes; received 232 bytes"
+        assert reader.wait_for("Failed") == f"Failed: chain.batches: {message}"
+        text = reader.articles()[0]
+        assert "The proof holds. (" in text and f"chain.batches is refused. {message}" in text
+        reader.choose("Proof files", BATCHES)
+        alone = "Failed: chain.batches: expected the proof of its chain with it, chain.proof; received none"
+        assert reader.wait_for("chain.proof") == alone
+        for_batch = tmp_path / f"{EXAMPLES[0].stem}.batches"
+        for_batch.write_bytes(BATCHES.read_bytes())
+        reader.choose("Proof files", EXAMPLES[0], for_batch)
+        other = "expected a proof of a chain with it; received one of a batch"
+        assert reader.wait_for("one of a batch") == f"Failed: {for_batch.name}: {other}"
+        assert reader.faults == []

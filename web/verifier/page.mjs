@@ -1,17 +1,23 @@
 // The page: files in, what they prove out. All checking is in verifier.mjs.
 //
-// Files are checked in the order of the batch numbers that they state. The statement is not believed: it only says which file is
-// tried next, and a wrong one breaks the chain.
+// Files are checked in the order of the batch numbers that they state, a chain's file by its first batch. The statement is not
+// believed: it only says which file is tried next, and a wrong one breaks the chain.
+//
+// A file `NAME.batches` holds the values of the batches of the chain in `NAME.proof`.
 
-import { ChainError, InputError, ProofError, load } from "./verifier.mjs";
+import { ChainError, ChainValues, InputError, ProofError, load } from "./verifier.mjs";
 
 const CONFIG_BYTES = 88;
 const FILE_BYTES_MAX = 16 * 2 ** 20;
+/** Of the number of a batch, or of a chain's first one. */
 const BATCH_OFFSET = 24 + 8 * 6;
 
 const NAMES = {
   market: "market",
   batch: "batch",
+  batches: "batches",
+  firstBatch: "first batch",
+  lastBatch: "last batch",
   firstSequence: "first sequence",
   lastSequence: "last sequence",
   clockBefore: "clock before (ns)",
@@ -22,6 +28,7 @@ const NAMES = {
   newRoot: "new root",
   commandRoot: "root of the commands",
   eventRoot: "root of the events",
+  batchRoot: "root of the batches",
   config: "configuration",
 };
 
@@ -42,45 +49,88 @@ function statedBatch(bytes) {
   return isLongEnough ? new DataView(bytes.buffer).getBigUint64(BATCH_OFFSET, true) : 2n ** 64n;
 }
 
+function stemOf(name) {
+  return name.replace(/\.[^.]*$/, "");
+}
+
+async function read(file) {
+  const isTooLong = file.size > FILE_BYTES_MAX;
+  return { name: file.name, size: file.size, isTooLong, bytes: new Uint8Array(isTooLong ? 0 : await file.arrayBuffer()) };
+}
+
+/** The proofs in the order in which they are tried, each with the values of its batches where there are some. */
 async function readAll(files) {
-  const read = async (file) => {
-    const isTooLong = file.size > FILE_BYTES_MAX;
-    const bytes = new Uint8Array(isTooLong ? 0 : await file.arrayBuffer());
-    return { name: file.name, size: file.size, isTooLong, bytes, batch: statedBatch(bytes) };
-  };
-  const proofs = await Promise.all(files.map(read));
+  const all = await Promise.all(files.map(read));
+  const isOfBatches = (file) => file.name.endsWith(".batches");
+  const opened = new Map(all.filter(isOfBatches).map((file) => [stemOf(file.name), file]));
+  const proofs = all.filter((file) => !isOfBatches(file)).map((file) => {
+    const batches = opened.get(stemOf(file.name)) ?? null;
+    opened.delete(stemOf(file.name));
+    return { ...file, batches, batch: statedBatch(file.bytes) };
+  });
+  for (const { name } of opened.values()) {
+    throw new InputError(`${name}: expected the proof of its chain with it, ${stemOf(name)}.proof; received none`);
+  }
   return proofs.sort((one, other) => {
     if (one.batch !== other.batch) return one.batch < other.batch ? -1 : 1;
     return one.name < other.name ? -1 : 1;
   });
 }
 
+function bytesOf({ isTooLong, size, bytes }) {
+  if (isTooLong) throw new InputError(`expected at most ${FILE_BYTES_MAX} bytes; received ${size}`);
+  return bytes;
+}
+
+/** What an action gives, or the error that says what is wrong with its files. */
+function outcome(action) {
+  try {
+    return { value: action(), fault: null };
+  } catch (fault) {
+    if (!(fault instanceof ProofError || fault instanceof InputError)) throw fault;
+    return { value: null, fault };
+  }
+}
+
+/** The values of a chain's batches. */
+function open(values, file) {
+  if (values instanceof ChainValues) return values.open(bytesOf(file));
+  throw new InputError("expected a proof of a chain with it; received one of a batch");
+}
+
 /** What is found about one file: its values where its proof holds, and what is wrong where something is. */
 function check(proof, chain) {
   const begin = performance.now();
-  const found = { values: null, fault: null };
-  try {
-    if (proof.isTooLong) throw new InputError(`expected at most ${FILE_BYTES_MAX} bytes; received ${proof.size}`);
-    // Once a chain is broken, proofs are still checked one by one.
-    found.values = chain ? chain.extend(proof.bytes) : verifier.verify(proof.bytes);
-  } catch (error) {
-    if (!(error instanceof ProofError || error instanceof InputError)) throw error;
-    found.fault = error;
-    if (error instanceof ChainError) found.values = error.values;
-  }
-  return { ...found, milliseconds: performance.now() - begin };
+  // Once a chain is broken, proofs are still checked one by one.
+  const proven = outcome(() => (chain ? chain.extend(bytesOf(proof)) : verifier.verifyAny(bytesOf(proof))));
+  const values = proven.fault instanceof ChainError ? proven.fault.values : proven.value;
+  const opened = outcome(() => (values && proof.batches ? open(values, proof.batches) : null));
+  return { values, fault: proven.fault, opened, milliseconds: performance.now() - begin };
 }
 
-function describe(proof, { values, fault, milliseconds }) {
+function list(values) {
+  const names = Object.keys(NAMES).filter((name) => name in values);
+  const terms = names.map((name) => [made("dt", NAMES[name]), made("dd", String(values[name]))]);
+  return made("dl", "", ...terms.flat());
+}
+
+/** The batches of a chain, to be unfolded, or why those given are not its own. */
+function describeBatches({ name }, { value, fault }) {
+  if (fault) return made("p", `${name} is refused. ${fault.message}`);
+  const parts = value.map((values) => [made("h4", `Batch ${values.batch}`), list(values)]);
+  return made("details", "", made("summary", `Its batches, from ${name}: proven with it`), ...parts.flat());
+}
+
+function describe(proof, { values, fault, opened, milliseconds }) {
   const article = made("article", "", made("h3", proof.name));
-  article.className = fault ? "refused" : "holds";
+  article.className = fault || opened.fault ? "refused" : "holds";
+  const isChain = values instanceof ChainValues;
   const verdict = values ? "The proof holds." : "The proof is refused.";
-  const reason = fault ? ` ${values ? "Its batch does not come next: " : ""}${fault.message}` : "";
+  const unconnected = isChain ? "Its batches do not come next: " : "Its batch does not come next: ";
+  const reason = fault ? ` ${values ? unconnected : ""}${fault.message}` : "";
   article.append(made("p", `${verdict}${reason} (${proof.size} bytes, ${milliseconds.toFixed(0)} ms)`));
-  if (values) {
-    const terms = Object.entries(NAMES).map(([name, text]) => [made("dt", text), made("dd", String(values[name]))]);
-    article.append(made("dl", "", ...terms.flat()));
-  }
+  if (values) article.append(list(values));
+  if (values && proof.batches) article.append(describeBatches(proof.batches, opened));
   return article;
 }
 
@@ -90,7 +140,8 @@ function conclusion(count, chain, broken) {
     ? "from the market's empty state: its whole history"
     : "from a state that is taken on trust: choose the market's configuration to begin with its empty state";
   const what = count === 1 ? "The proof holds" : `All ${count} proofs hold and follow each other`;
-  return `${what}, ${from}. State root now: ${chain.root}`;
+  const batches = chain.batches === BigInt(count) ? "" : ` (${chain.batches} batches)`;
+  return `${what}${batches}, ${from}. State root now: ${chain.root}`;
 }
 
 async function run() {
@@ -103,14 +154,17 @@ async function run() {
     return;
   }
   const chain = verifier.chain(chosen.config?.bytes ?? null);
+  let isConnected = true;
   let broken = null;
   for (const [index, proof] of proofs.entries()) {
     element("status").textContent = `Checking ${index + 1} of ${proofs.length} …`;
     // The page is drawn between two proofs.
     await new Promise((resolve) => setTimeout(resolve));
     if (current !== latestRun) return;
-    const found = check(proof, broken ? null : chain);
-    if (found.fault && !broken) broken = { name: proof.name, message: found.fault.message };
+    const found = check(proof, isConnected ? chain : null);
+    isConnected &&= !found.fault;
+    if (found.fault) broken ??= { name: proof.name, message: found.fault.message };
+    if (found.opened.fault) broken ??= { name: proof.batches.name, message: found.opened.fault.message };
     element("results").append(describe(proof, found));
   }
   element("status").textContent = conclusion(proofs.length, chain, broken);
@@ -172,6 +226,7 @@ function listen() {
 await act(async () => {
   verifier = await load(new URL("verifier.wasm", import.meta.url));
   element("key").textContent = verifier.programKey;
+  element("chain-key").textContent = verifier.chainProgramKey;
   listen();
   element("proofs").disabled = false;
   element("config").disabled = false;

@@ -1,14 +1,15 @@
-// Checks proofs of batches in a browser or in Node: the project's verifier as WebAssembly, and nothing else.
+// Checks proofs of batches and of chains in a browser or in Node: the project's verifier as WebAssembly, and nothing else.
 //
 //     import { load } from "./verifier.mjs";
 //     const verifier = await load(new URL("verifier.wasm", import.meta.url));
-//     const values = verifier.verify(bytes); // PublicValues, or it throws
-//     const chain = verifier.chain(config); // a market's configuration, PublicValues, or null
-//     chain.extend(bytes); // PublicValues, or it throws and the chain stays as it is
+//     const values = verifier.verify(bytes); // PublicValues of a batch, or it throws
+//     const joined = verifier.verifyChain(bytes); // ChainValues, which say of many batches what one proof shows, or it throws
+//     const chain = verifier.chain(config); // a market's configuration, what was verified earlier, or null
+//     chain.extend(bytes); // PublicValues or ChainValues, or it throws and the chain stays as it is
 //
 // Numbers of 64 bits are BigInt, times nanoseconds, digests 64 lower-case hexadecimal digits.
 //
-// Invariants: PublicValues exist only of proofs that held. An error's text is the one that the native verifier gives. Nothing is
+// Invariants: PublicValues and ChainValues exist only of proofs that held. An error's text is the one that the native verifier gives. Nothing is
 // fetched but the module that `load` is told to fetch. An instance that stopped is never used again.
 
 /** Base of what is thrown for a proof that does not show what it should. */
@@ -44,9 +45,11 @@ export class InputError extends Error {
 const STATUS = { HOLDS: 0, FORMAT: 1, INVALID: 2, UNCONNECTED: 3 };
 const VALUES_BYTES = 232;
 const PLACE_BYTES = 96;
+const MODE_OFFSET = 8;
+const CHAIN_MODE = 3;
 const PRIVATE = Symbol("made here alone");
 
-/** Fields of the public values by the number of their first word; docs/COMMITMENT.md, section 7. */
+/** Fields of a batch's public values by the number of their first word; docs/COMMITMENT.md, section 7. */
 const FIELDS = [
   ["market", 1, "number"],
   ["config", 2, "digest"],
@@ -61,6 +64,23 @@ const FIELDS = [
   ["commandRoot", 20, "digest"],
   ["events", 24, "number"],
   ["eventRoot", 25, "digest"],
+];
+
+/** Those of a chain; section 10. Its programs are the verifier's. */
+const CHAIN_FIELDS = [
+  ["market", 1, "number"],
+  ["config", 2, "digest"],
+  ["firstBatch", 6, "number"],
+  ["lastBatch", 7, "number"],
+  ["firstSequence", 8, "number"],
+  ["lastSequence", 9, "number"],
+  ["clockBefore", 10, "number"],
+  ["clockAfter", 11, "number"],
+  ["previousRoot", 12, "digest"],
+  ["newRoot", 16, "digest"],
+  ["commands", 20, "number"],
+  ["events", 21, "number"],
+  ["batchRoot", 22, "digest"],
 ];
 
 function numberAt(bytes, offset) {
@@ -78,6 +98,18 @@ function asBytes(value, what) {
   throw new InputError(`${what}: expected a Uint8Array or an ArrayBuffer; received ${received}`);
 }
 
+function setFields(values, bytes, fields) {
+  for (const [name, word, kind] of fields) {
+    const offset = 8 * word;
+    values[name] = kind === "digest" ? hexadecimal(bytes.subarray(offset, offset + 32)) : numberAt(bytes, offset);
+  }
+}
+
+/** For JSON, which has no numbers of 64 bits: those are decimal strings. */
+function asTexts(values) {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
+}
+
 /** What a proof proves of a batch. Only a verifier makes one, of a proof that held. */
 export class PublicValues {
   #bytes;
@@ -85,10 +117,7 @@ export class PublicValues {
   constructor(permit, bytes) {
     if (permit !== PRIVATE) throw new TypeError("only a verifier makes PublicValues");
     this.#bytes = bytes;
-    for (const [name, word, kind] of FIELDS) {
-      const offset = 8 * word;
-      this[name] = kind === "digest" ? hexadecimal(bytes.subarray(offset, offset + 32)) : numberAt(bytes, offset);
-    }
+    setFields(this, bytes, FIELDS);
     Object.freeze(this);
   }
 
@@ -97,10 +126,67 @@ export class PublicValues {
     return this.#bytes.slice();
   }
 
-  /** For JSON, which has no numbers of 64 bits: those are decimal strings. */
+  /** Numbers and digests as texts. */
   toJSON() {
-    return Object.fromEntries(FIELDS.map(([name]) => [name, String(this[name])]));
+    return asTexts(this);
   }
+}
+
+/** What a proof proves of a chain of batches. Only a verifier makes one, of a proof that held. */
+export class ChainValues {
+  #bytes;
+  #machine;
+
+  constructor(permit, bytes, machine) {
+    if (permit !== PRIVATE) throw new TypeError("only a verifier makes ChainValues");
+    this.#bytes = bytes;
+    this.#machine = machine;
+    setFields(this, bytes, CHAIN_FIELDS);
+    /** Number of batches. */
+    this.batches = this.lastBatch - this.firstBatch + 1n;
+    Object.freeze(this);
+  }
+
+  /**
+   * What is proven of each batch, from the public values of all of them, 232 bytes each: the file `.batches` beside the proof.
+   * Throws ProofFormatError for another number of batches, and InvalidProofError where they are not the chain's.
+   */
+  open(batches) {
+    const values = outputOf(this.#machine.call("proofbook_open", this.#bytes, asBytes(batches, "batches")));
+    const valuesAt = (index) => values.slice(VALUES_BYTES * index, VALUES_BYTES * (index + 1));
+    return Array.from({ length: values.length / VALUES_BYTES }, (_, index) => new PublicValues(PRIVATE, valuesAt(index)));
+  }
+
+  /** Their 272 bytes. */
+  encode() {
+    return this.#bytes.slice();
+  }
+
+  /** Numbers and digests as texts. */
+  toJSON() {
+    return asTexts(this);
+  }
+}
+
+/** The two kinds of proof: how many bytes of values each has, what makes them values, and the module's calls for it. */
+const BATCH = {
+  bytes: VALUES_BYTES,
+  made: (bytes) => new PublicValues(PRIVATE, bytes),
+  verify: "proofbook_verify",
+  places: "proofbook_places",
+  extend: "proofbook_extend",
+};
+const CHAIN = {
+  bytes: 272,
+  made: (bytes, machine) => new ChainValues(PRIVATE, bytes, machine),
+  verify: "proofbook_verify_chain",
+  places: "proofbook_chain_places",
+  extend: "proofbook_extend_by",
+};
+
+/** The kind that a file says it is of. What it is, the module checks. */
+function kindOf(file) {
+  return file[MODE_OFFSET] === CHAIN_MODE ? CHAIN : BATCH;
 }
 
 /** One instance of the module after another, each until it stops. */
@@ -155,16 +241,26 @@ class Machine {
 }
 
 /** The output of a call that did what was asked; any other is thrown. */
-function outputOf({ status, output, stop }) {
+function outputOf({ status, output, stop }, machine, kind) {
   if (status === STATUS.HOLDS) return output;
   if (status === STATUS.UNCONNECTED) {
-    const values = new PublicValues(PRIVATE, output.slice(0, VALUES_BYTES));
-    throw new ChainError(new TextDecoder().decode(output.subarray(VALUES_BYTES)), values);
+    const values = kind.made(output.slice(0, kind.bytes), machine);
+    throw new ChainError(new TextDecoder().decode(output.subarray(kind.bytes)), values);
   }
   const text = new TextDecoder().decode(output);
   if (status === STATUS.FORMAT) throw new ProofFormatError(text);
   if (status === STATUS.INVALID) throw new InvalidProofError(text, stop && { cause: stop });
   throw new InputError(text);
+}
+
+/** What the proof in a file of this kind proves. */
+function verified(machine, kind, file) {
+  return kind.made(outputOf(machine.call(kind.verify, file)), machine);
+}
+
+/** The places before and after what was proven, one after the other. */
+function placesOf(machine, kind, values) {
+  return outputOf(machine.call(kind.places, values.encode()), machine, kind);
 }
 
 /** Proven batches of one market, each the next one after the other. `Verifier.chain` makes one. */
@@ -182,21 +278,23 @@ export class Chain {
     this.#isFromGenesis = isFromGenesis;
   }
 
-  /** Checks a proof and takes its batch as the next one. After an error the chain is as before. */
+  /**
+   * Checks a proof of a batch or of a chain, and takes its batch or batches as the next ones. Gives PublicValues or ChainValues.
+   * After an error the chain is as before.
+   */
   extend(proof) {
     const file = asBytes(proof, "proof");
-    if (this.#start === null) {
-      const values = new PublicValues(PRIVATE, outputOf(this.#machine.call("proofbook_verify", file)));
-      const places = outputOf(this.#machine.call("proofbook_places", values.encode()));
+    const kind = kindOf(file);
+    let start = this.#start;
+    if (start === null) {
       // A batch follows on the place before it, unless it says of itself what cannot be.
-      const output = outputOf(this.#machine.call("proofbook_extend", places.subarray(0, PLACE_BYTES), file));
-      this.#start = places.slice(0, PLACE_BYTES);
-      this.#end = output.slice(VALUES_BYTES);
-      return values;
+      const values = verified(this.#machine, kind, file);
+      start = placesOf(this.#machine, kind, values).slice(0, PLACE_BYTES);
     }
-    const output = outputOf(this.#machine.call("proofbook_extend", this.#end, file));
-    this.#end = output.slice(VALUES_BYTES);
-    return new PublicValues(PRIVATE, output.slice(0, VALUES_BYTES));
+    const output = outputOf(this.#machine.call(kind.extend, this.#end ?? start, file), this.#machine, kind);
+    this.#start = start;
+    this.#end = output.slice(kind.bytes);
+    return kind.made(output.slice(0, kind.bytes), this.#machine);
   }
 
   #number(index) {
@@ -248,29 +346,43 @@ export class Chain {
   }
 }
 
-/** The verifier of one program, whose key is part of the module. `load` makes one. */
+/** The verifier of one program for batches and one for chains, whose keys are part of the module. `load` makes one. */
 export class Verifier {
   #machine;
 
   constructor(module) {
     this.#machine = new Machine(module);
     this.programKey = hexadecimal(outputOf(this.#machine.call("proofbook_program_key")));
+    this.chainProgramKey = hexadecimal(outputOf(this.#machine.call("proofbook_chain_program_key")));
     Object.freeze(this);
   }
 
-  /** What the proof in a file proves. Throws ProofFormatError or InvalidProofError. */
+  /** What the proof of a batch in a file proves. Throws ProofFormatError or InvalidProofError. */
   verify(proof) {
-    return new PublicValues(PRIVATE, outputOf(this.#machine.call("proofbook_verify", asBytes(proof, "proof"))));
+    return verified(this.#machine, BATCH, asBytes(proof, "proof"));
+  }
+
+  /** What the proof of a chain in a file proves of its batches together. Throws ProofFormatError or InvalidProofError. */
+  verifyChain(proof) {
+    return verified(this.#machine, CHAIN, asBytes(proof, "proof"));
+  }
+
+  /** As `verify` or as `verifyChain`, whichever the file is for. */
+  verifyAny(proof) {
+    const file = asBytes(proof, "proof");
+    return verified(this.#machine, kindOf(file), file);
   }
 
   /**
    * A chain without a batch yet. `start`: the encoded configuration of a market (88 bytes), so that the chain is its whole
-   * history; the PublicValues of a batch verified earlier; or null, to take the state before the first batch on trust.
+   * history; the PublicValues or ChainValues that were verified earlier; or null, to take the state before the first batch on
+   * trust.
    */
   chain(start) {
     if (start === null) return new Chain(PRIVATE, this.#machine, null, false);
-    if (start instanceof PublicValues) {
-      const places = outputOf(this.#machine.call("proofbook_places", start.encode()));
+    const isChain = start instanceof ChainValues;
+    if (isChain || start instanceof PublicValues) {
+      const places = placesOf(this.#machine, isChain ? CHAIN : BATCH, start);
       return new Chain(PRIVATE, this.#machine, places.slice(PLACE_BYTES), false);
     }
     const place = outputOf(this.#machine.call("proofbook_genesis", asBytes(start, "start")));

@@ -2,13 +2,15 @@
 
 use proofbook_types::{MarketConfig, CONFIG_BYTES};
 use proofbook_verifier::{
-    Chain, Checkpoint, ProgramKey, PublicValues, VerifyError, COMPRESSED_BYTES_MAX, HEAD_BYTES,
+    Chain, ChainError, ChainValues, Checkpoint, Mode, ProgramKey, PublicValues, Span, Verified,
+    VerifiedChain, VerifyError, CHAIN_BYTES, COMPRESSED_BYTES_MAX,
 };
 
 use crate::place::{self, PLACE_BYTES};
 
 /// No input is longer: the longest file that can hold a compressed proof, and a place before it.
-pub const INPUT_BYTES_MAX: usize = PLACE_BYTES + HEAD_BYTES + COMPRESSED_BYTES_MAX as usize;
+pub const INPUT_BYTES_MAX: usize =
+    PLACE_BYTES + Mode::Chain.head_bytes() + COMPRESSED_BYTES_MAX as usize;
 
 /// What the output is. The numbers never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub enum Status {
     Format = 1,
     /// Why the proof does not hold.
     Invalid = 2,
-    /// The public values of a proof that holds, and why its batch does not come next.
+    /// The public values of a proof that holds, and why what it proves does not come next.
     Unconnected = 3,
     /// Why the call makes no sense.
     Input = 4,
@@ -41,15 +43,70 @@ fn refused(error: &VerifyError) -> Answer {
     (status, error.to_string().into_bytes())
 }
 
+fn unconnected(mut values: Vec<u8>, error: &ChainError) -> Answer {
+    values.extend(error.to_string().into_bytes());
+    (Status::Unconnected, values)
+}
+
+/// What a proof proves, of a batch or of a chain.
+trait Proven: Sized {
+    fn verify(file: &[u8]) -> Result<Self, VerifyError>;
+
+    /// Its values, encoded.
+    fn encode(&self) -> Vec<u8>;
+
+    fn extend(&self, chain: &mut Chain) -> Result<(), ChainError>;
+}
+
+impl Proven for Verified {
+    fn verify(file: &[u8]) -> Result<Self, VerifyError> {
+        proofbook_verifier::verify(file)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        self.values().encode().to_vec()
+    }
+
+    fn extend(&self, chain: &mut Chain) -> Result<(), ChainError> {
+        chain.extend(self)
+    }
+}
+
+impl Proven for VerifiedChain {
+    fn verify(file: &[u8]) -> Result<Self, VerifyError> {
+        proofbook_verifier::verify_chain(file)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        self.values().encode().to_vec()
+    }
+
+    fn extend(&self, chain: &mut Chain) -> Result<(), ChainError> {
+        chain.extend_by(self)
+    }
+}
+
 pub(crate) fn program_key(_input: &[u8]) -> Answer {
     (Status::Holds, ProgramKey::PINNED.encode().to_vec())
 }
 
-pub(crate) fn verify(file: &[u8]) -> Answer {
-    match proofbook_verifier::verify(file) {
-        Ok(verified) => (Status::Holds, verified.values().encode().to_vec()),
+pub(crate) fn chain_program_key(_input: &[u8]) -> Answer {
+    (Status::Holds, ProgramKey::PINNED_CHAIN.encode().to_vec())
+}
+
+fn verify_as<P: Proven>(file: &[u8]) -> Answer {
+    match P::verify(file) {
+        Ok(proven) => (Status::Holds, proven.encode()),
         Err(error) => refused(&error),
     }
+}
+
+pub(crate) fn verify(file: &[u8]) -> Answer {
+    verify_as::<Verified>(file)
+}
+
+pub(crate) fn verify_chain(file: &[u8]) -> Answer {
+    verify_as::<VerifiedChain>(file)
 }
 
 pub(crate) fn genesis(config: &[u8]) -> Answer {
@@ -68,45 +125,70 @@ pub(crate) fn genesis(config: &[u8]) -> Answer {
     }
 }
 
-pub(crate) fn places(values: &[u8]) -> Answer {
-    let Some(values) = PublicValues::decode(values) else {
+fn places_of(values: &[u8], span: Option<Span>) -> Answer {
+    let Some(span) = span else {
         return wrong("expected encoded public values; received other bytes");
     };
-    match Checkpoint::before(&values) {
+    match Checkpoint::before(span) {
         Ok(before) => {
-            let places = [before, Checkpoint::after(&values)];
-            (
-                Status::Holds,
-                places.iter().flat_map(place::encode).collect(),
-            )
+            let places = [before, Checkpoint::after(span)];
+            let bytes = places.iter().flat_map(place::encode).collect();
+            (Status::Holds, bytes)
         }
-        Err(error) => unconnected(&values, error),
+        Err(error) => unconnected(values.to_vec(), &error),
     }
 }
 
-fn unconnected(values: &PublicValues, reason: impl ToString) -> Answer {
-    let mut output = values.encode().to_vec();
-    output.extend(reason.to_string().into_bytes());
-    (Status::Unconnected, output)
+pub(crate) fn places(values: &[u8]) -> Answer {
+    let span = PublicValues::decode(values).map(|values| Span::from(&values));
+    places_of(values, span)
 }
 
-pub(crate) fn extend(input: &[u8]) -> Answer {
+pub(crate) fn chain_places(values: &[u8]) -> Answer {
+    let span = ChainValues::decode(values).map(|values| values.span);
+    places_of(values, span)
+}
+
+fn extend_as<P: Proven>(input: &[u8]) -> Answer {
     let parts = input.split_first_chunk::<PLACE_BYTES>();
     let Some((end, file)) = parts.and_then(|(place, file)| Some((place::decode(place)?, file)))
     else {
         return wrong("expected the place where a chain ends; received other bytes");
     };
-    let verified = match proofbook_verifier::verify(file) {
-        Ok(verified) => verified,
+    let proven = match P::verify(file) {
+        Ok(proven) => proven,
         Err(error) => return refused(&error),
     };
     let mut chain = Chain::trusting(end);
-    match chain.extend(&verified) {
+    let mut output = proven.encode();
+    match proven.extend(&mut chain) {
         Ok(()) => {
-            let mut output = verified.values().encode().to_vec();
             output.extend(place::encode(chain.end()));
             (Status::Holds, output)
         }
-        Err(error) => unconnected(verified.values(), error),
+        Err(error) => unconnected(output, &error),
+    }
+}
+
+pub(crate) fn extend(input: &[u8]) -> Answer {
+    extend_as::<Verified>(input)
+}
+
+pub(crate) fn extend_by(input: &[u8]) -> Answer {
+    extend_as::<VerifiedChain>(input)
+}
+
+pub(crate) fn open(input: &[u8]) -> Answer {
+    let parts = input.split_first_chunk::<CHAIN_BYTES>();
+    let decoded = parts.and_then(|(chain, batches)| Some((ChainValues::decode(chain)?, batches)));
+    let Some((chain, batches)) = decoded else {
+        return wrong("expected encoded public values of a chain; received other bytes");
+    };
+    match proofbook_verifier::open_batches(&chain, batches) {
+        Ok(batches) => {
+            let bytes = batches.iter().flat_map(PublicValues::encode).collect();
+            (Status::Holds, bytes)
+        }
+        Err(error) => refused(&error),
     }
 }

@@ -44,18 +44,32 @@ pub extern "C" fn proofbook_output_length() -> usize {
     output().1
 }
 
-/// The pinned program's key, 32 bytes.
+/// The key of the pinned program that proves a batch, 32 bytes.
 #[no_mangle]
 #[allow(unsafe_code, reason = "an exported name")]
 pub extern "C" fn proofbook_program_key() -> Status {
     answer(calls::program_key)
 }
 
-/// Checks a proof file: its public values, 232 bytes.
+/// That of the one that joins proofs.
+#[no_mangle]
+#[allow(unsafe_code, reason = "an exported name")]
+pub extern "C" fn proofbook_chain_program_key() -> Status {
+    answer(calls::chain_program_key)
+}
+
+/// Checks a proof file of a batch: its public values, 232 bytes.
 #[no_mangle]
 #[allow(unsafe_code, reason = "an exported name")]
 pub extern "C" fn proofbook_verify() -> Status {
     answer(calls::verify)
+}
+
+/// Checks a proof file of a chain: its public values, 272 bytes.
+#[no_mangle]
+#[allow(unsafe_code, reason = "an exported name")]
+pub extern "C" fn proofbook_verify_chain() -> Status {
+    answer(calls::verify_chain)
 }
 
 /// The place before the first batch of the market with a configuration of 88 bytes.
@@ -72,10 +86,32 @@ pub extern "C" fn proofbook_places() -> Status {
     answer(calls::places)
 }
 
-/// Checks a proof file, and that its batch comes next at the place whose bytes stand before it: its public values, and the place
-/// after it. Where the proof holds and the batch does not follow: its public values, and the reason.
+/// The places before and after the chain with public values that held, 272 bytes.
+#[no_mangle]
+#[allow(unsafe_code, reason = "an exported name")]
+pub extern "C" fn proofbook_chain_places() -> Status {
+    answer(calls::chain_places)
+}
+
+/// Checks a proof file of a batch, and that the batch comes next at the place whose bytes stand before it: its public values, and the
+/// place after it. Where the proof holds and the batch does not follow: its public values, and the reason.
 #[no_mangle]
 #[allow(unsafe_code, reason = "an exported name")]
 pub extern "C" fn proofbook_extend() -> Status {
     answer(calls::extend)
+}
+
+/// As [`proofbook_extend`], with a proof file of a chain.
+#[no_mangle]
+#[allow(unsafe_code, reason = "an exported name")]
+pub extern "C" fn proofbook_extend_by() -> Status {
+    answer(calls::extend_by)
+}
+
+/// The public values of a chain's batches, 232 bytes each, if they are those that the public values of the chain bind: 272 bytes that
+/// held, before the others.
+#[no_mangle]
+#[allow(unsafe_code, reason = "an exported name")]
+pub extern "C" fn proofbook_open() -> Status {
+    answer(calls::open)
 }

@@ -74,27 +74,38 @@ impl VerifiedChain {
     /// # Errors
     /// Where they are not those of the chain.
     pub fn batches(&self, values: &[u8]) -> Result<Vec<Verified>, VerifyError> {
-        let (encoded, rest) = values.as_chunks::<PUBLIC_BYTES>();
-        let expected = self.values.batches();
-        if encoded.len() as u64 != expected || !rest.is_empty() {
-            let received = values.len() as u64;
-            return Err(VerifyError::BatchesLength { expected, received });
-        }
-        let mut list = ListHasher::<Portable>::default();
-        let mut batches = Vec::with_capacity(encoded.len());
-        for bytes in encoded {
-            let values = error::decode_values(bytes)?;
-            list.push(batch_leaf::<Portable>(&values));
-            batches.push(Verified {
-                values,
-                mode: Mode::Chain,
-            });
-        }
-        if list.root() == self.values.batch_root {
-            Ok(batches)
-        } else {
-            Err(VerifyError::OtherBatches)
-        }
+        let verified = |values| Verified {
+            values,
+            mode: Mode::Chain,
+        };
+        let batches = open_batches(&self.values, values)?;
+        Ok(batches.into_iter().map(verified).collect())
+    }
+}
+
+/// The batches that a chain's values bind, from the public values of all of them, one after the other. They are proven if the
+/// chain's values are, which is not asked here: [`VerifiedChain::batches`] is this for values that were.
+///
+/// # Errors
+/// Where they are not those of the chain.
+pub fn open_batches(chain: &ChainValues, values: &[u8]) -> Result<Vec<PublicValues>, VerifyError> {
+    let (encoded, rest) = values.as_chunks::<PUBLIC_BYTES>();
+    let expected = chain.batches();
+    if encoded.len() as u64 != expected || !rest.is_empty() {
+        let received = values.len() as u64;
+        return Err(VerifyError::BatchesLength { expected, received });
+    }
+    let mut list = ListHasher::<Portable>::default();
+    let mut batches = Vec::with_capacity(encoded.len());
+    for bytes in encoded {
+        let values = error::decode_values(bytes)?;
+        list.push(batch_leaf::<Portable>(&values));
+        batches.push(values);
+    }
+    if list.root() == chain.batch_root {
+        Ok(batches)
+    } else {
+        Err(VerifyError::OtherBatches)
     }
 }
 
