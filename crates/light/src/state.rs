@@ -48,17 +48,20 @@ pub struct Fill {
 
 type Levels = [Option<ViewLevel>; LEAVES];
 
-/// The levels that a proof about a state shows, checked for their order.
+/// The levels that a proof about a state shows, checked for their order and their numbers of orders, which its root leaves open by a multiple of
+/// the field's order.
 fn levels_of(proof: &StateProof) -> Result<Box<Levels>, LightError> {
     let mut levels = Box::new([None; LEAVES]);
     for (side, queue) in Side::BOTH.into_iter().zip([Queue::Bids, Queue::Asks]) {
         for (rank, (price, shown)) in proof.depth(queue, LEVELS)?.into_iter().enumerate() {
-            levels[first(side) + rank] = Some(ViewLevel {
+            let level = ViewLevel {
                 price,
                 displayed: shown.displayed,
                 hidden: shown.hidden,
                 orders: shown.orders,
-            });
+            };
+            level.check_orders()?;
+            levels[first(side) + rank] = Some(level);
         }
     }
     check_order(&levels)?;

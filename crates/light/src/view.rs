@@ -42,18 +42,24 @@ impl ViewLevel {
 
     pub(crate) fn decode(cursor: &mut Cursor<'_>) -> Result<Self, LightError> {
         let [price, displayed, hidden] = cursor.words()?;
-        let orders = cursor.number()?;
-        // As a parameter of the hash it has to be below the field's order; no market has more.
-        if orders == 0 || orders > ORDERS_MAX {
-            return Err(LightError::Malformed {
-                what: "a level has 1 to 2^24 orders",
-            });
-        }
-        Ok(ViewLevel {
+        let level = ViewLevel {
             price: Price(price as i64),
             displayed,
             hidden,
-            orders,
+            orders: cursor.number()?,
+        };
+        level.check_orders()?;
+        Ok(level)
+    }
+
+    /// As a parameter of the hash the number of orders has to be below the field's order: two that differ by that have one digest. No market
+    /// has more than 2^24.
+    pub(crate) fn check_orders(&self) -> Result<(), LightError> {
+        if (1..=ORDERS_MAX).contains(&self.orders) {
+            return Ok(());
+        }
+        Err(LightError::Malformed {
+            what: "a level has 1 to 2^24 orders",
         })
     }
 

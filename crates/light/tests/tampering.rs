@@ -2,8 +2,10 @@
 
 mod common;
 
-use common::{deep, view};
+use common::{deep, proof, view};
 use proofbook_book::Reference;
+use proofbook_commitment::part::Part;
+use proofbook_commitment::poseidon2::ORDER;
 use proofbook_commitment::Portable;
 use proofbook_ledger::Ledger;
 use proofbook_light::{
@@ -12,7 +14,7 @@ use proofbook_light::{
 };
 use proofbook_matching::MatchingEngine;
 use proofbook_testkit::flow::RandomFlow;
-use proofbook_types::{Price, Side};
+use proofbook_types::{Price, Queue, Side};
 
 /// Every byte string that differs in one bit.
 fn flipped(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
@@ -200,4 +202,30 @@ fn headers_of_batches_are_those_of_their_public_values() {
     };
     assert_eq!(short, Err(expected));
     assert_eq!(expected.to_string(), "expected 336 bytes; received 9");
+}
+
+#[test]
+fn an_order_count_beyond_the_field_is_refused() {
+    // As a parameter of the hash, a count and the count plus the field's order have one digest.
+    let ledger = Ledger::<Portable>::of_engine(&deep(3, 3));
+    let mut lie = proof(&ledger);
+    let Part::Branch { children, .. } = &mut lie.queues[Queue::Bids as usize] else {
+        panic!("three levels are below a branch");
+    };
+    let best = children.iter_mut().find_map(|child| match child {
+        Part::Leaf(level) => Some(level),
+        _ => None,
+    });
+    best.expect("one of three is a leaf").orders += ORDER;
+    assert_eq!(lie.check::<Portable>(ledger.root()), Ok(()));
+    let refused = LightError::Malformed {
+        what: "a level has 1 to 2^24 orders",
+    };
+    let made = CircuitOptimizedState::from_proof::<Portable>(&lie, ledger.root());
+    assert_eq!(made.err(), Some(refused));
+    let mut held = view(&deep(3, 3)).expect("a view");
+    let before = held.clone();
+    let updated = held.update::<Portable>(&lie, ledger.root());
+    assert_eq!(updated.err(), Some(refused));
+    assert!(held == before, "it is as before");
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use proofbook_book::{Book, Reference};
+use proofbook_commitment::poseidon2::ORDER;
 use proofbook_commitment::{Portable, PublicValues};
 use proofbook_ledger::{Ledger, Question, Record};
 use proofbook_matching::MatchingEngine;
@@ -374,4 +375,42 @@ fn records_are_what_was_sealed() {
     let error = Server::new(market.config).follow(&second);
     let (expected, received) = (1, 2);
     assert_eq!(error, Err(ServingError::NotNext { expected, received }));
+}
+
+/// The part of a file whose bytes have one number, stated once in four bytes, changed.
+fn with_number_changed(bytes: &[u8], place: usize, number: u32) -> Vec<u8> {
+    let mut changed = bytes.to_vec();
+    changed[place..place + 4].copy_from_slice(&number.to_le_bytes());
+    changed
+}
+
+#[test]
+fn an_order_count_beyond_the_field_is_refused() {
+    // As a parameter of the hash, a count and the count plus the field's order have one digest: the root does not tell them apart.
+    let mut tried = 0;
+    for seed in 0..10 {
+        let market = market(seed);
+        for queue in Queue::ALL {
+            let request = Request {
+                state: vec![Question::Depth(queue, 1)],
+                ..Request::default()
+            };
+            let bytes = market.serve(4, &request);
+            let file = Inclusion::decode(&bytes).expect("a file");
+            let shown = file.parts()[0].check(market.values(4)).expect("it holds");
+            let depth = shown.depth(queue, 1).expect("shown");
+            let Some((_, level)) = depth.first() else {
+                continue;
+            };
+            let words = [level.key, level.displayed, level.hidden];
+            let stated: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            let place = bytes.windows(24).position(|window| window == stated);
+            let place = place.expect("the level is in the file") + 24;
+            assert!(market.takes(&with_number_changed(&bytes, place, level.orders)));
+            let lie = with_number_changed(&bytes, place, level.orders + ORDER);
+            assert!(!market.takes(&lie), "seed {seed}: {queue:?}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 10, "{tried} levels");
 }
