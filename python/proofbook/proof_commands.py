@@ -152,6 +152,8 @@ def prove_run(
 
     sealer = Sealer.open(files, book=book, symbol=symbol) if files else Sealer.sample(seed, commands)
     folder = out / "proofs"
+    file = folder / proving.BATCHES
+    file.unlink(missing_ok=True)
     result: Values = {}
     with console.progress_bar("sealing") as bar:
         mode = proving.best_mode()
@@ -167,15 +169,15 @@ def prove_run(
             result["proven"] = proven
         except ProverError as error:
             result["error"] = str(error)
-        rest = proving.seal_all(
+        proving.seal_all(
             sealer,
-            folder / "batches.jsonl",
+            file,
             size=SEALED_COMMANDS,
             progress=lambda done: bar.update(done, commands, f"{done:,} commands in batches"),
         )
-    result["batches"] = (1 if "proven" in result else 0) + len(rest)
+    result["batches"] = len(file.read_text().splitlines())
     result["root"] = sealer.root
-    result["file"] = str(folder / "batches.jsonl")
+    result["file"] = str(file)
     if not quiet:
         _print_proofs(result, mode)
     return result

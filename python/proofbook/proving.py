@@ -32,6 +32,9 @@ from proofbook.errors import ProverError
 PROVER_VARIABLE = "PROOFBOOK_PROVER"
 """Names the program to use instead of the one beside Python or on the path."""
 
+BATCHES = "batches.jsonl"
+"""The file in a folder of proofs with a line of JSON for each batch: what its proof says."""
+
 Values = dict[str, Any]
 Notify = Callable[[str], None]
 
@@ -220,8 +223,9 @@ def prove(
     Args:
         sealer: the order flow.
         folder: where batches with their records (``batches/*.batch``, ``batches/*.record``), proofs (``*.proof``), the
-            market's configuration (``market.config``), files for light clients (``light/*``), the manifest over what is
-            published of these (``archive.json``) and the store (``store/``) go.
+            market's configuration (``market.config``), what each proof says (``batches.jsonl``), files for light
+            clients (``light/*``), the manifest over what is published of these (``archive.json``) and the store
+            (``store/``) go.
         mode: what to make of each batch.
         size: commands in a batch, 1 or more.
         batches: how many batches; all there are where it is `None`.
@@ -242,8 +246,9 @@ def prove(
         path.mkdir(parents=True, exist_ok=True)
     (folder / "market.config").write_bytes(sealer.config)
     reports = []
-    with ProverProcess(memory_gib=memory_gib) as prover:
+    with ProverProcess(memory_gib=memory_gib) as prover, (folder / BATCHES).open("w") as lines:
         for number, (path, values) in enumerate(seal_batches(sealer, files, size=size, batches=batches), 1):
+            lines.write(json.dumps(values) + "\n")
             notify(number, "sealed")
             name = store.name(prover.ready["program_sha256"], mode, values)
             report = store.find(name)
@@ -277,21 +282,18 @@ def _published(reports: list[Values]) -> Iterator[str]:
             yield Path(report["proof_file"]).name
 
 
-def seal_all(sealer: Sealer, file: Path, *, size: int, progress: Callable[[int], None]) -> list[Values]:
-    """End batches of up to `size` commands until none is left, and write what their proofs would say, a line each.
+def seal_all(sealer: Sealer, file: Path, *, size: int, progress: Callable[[int], None]) -> None:
+    """End batches of up to `size` commands until none is left, and add to a file what their proofs would say.
 
     Args:
         sealer: the order flow.
-        file: where the lines go, as JSON.
+        file: where the lines go, as JSON, after those that are there.
         size: commands in a batch.
         progress: is told how many commands are in batches.
     """
-    batches: list[Values] = []
     commands = 0
-    with file.open("w") as lines:
+    with file.open("a") as lines:
         while (text := sealer.close(size)) is not None:
             lines.write(text + "\n")
-            batches.append(json.loads(text))
-            commands += batches[-1]["commands"]
+            commands += json.loads(text)["commands"]
             progress(commands)
-    return batches

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,13 @@ def test_a_run_of_the_sample(sample: tuple[dict[str, Any], Path]) -> None:
         )
     assert files["picture"].read_bytes().startswith(b"\x89PNG\r\n")
     assert json.loads(files["report"].read_text()) == report
+
+    proofs = report["proofs"]
+    batches = [json.loads(line) for line in (folder / proofs["file"]).read_text().splitlines()]
+    assert len(batches) == proofs["batches"] > 1
+    assert sum(batch["commands"] for batch in batches) == COMMANDS
+    assert batches[-1]["new_root"] == proofs["root"]
+    assert all(after["previous_root"] == before["new_root"] for before, after in pairwise(batches))
 
 
 def test_the_sample_file_runs_to_the_same_state(sample: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
