@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -85,11 +86,13 @@ def _goal_section(result: Result) -> list[str]:
 def _growth(cells: Mapping[tuple[int, int], Result], books: Sequence[int], batches: Sequence[int]) -> str:
     """How a command's cycles grow with the book."""
     smallest, largest = books[0], books[-1]
-    times = [
-        f"{cells[largest, batch]['cycles_per_command'] / cells[smallest, batch]['cycles_per_command']:.1f}"
-        for batch in batches
-    ]
-    return f"A book {largest / smallest:,.0f} times as large costs {', '.join(times)} times as much, batch by batch."
+    pairs = [[cells[book, batch]["cycles_per_command"] for book in (smallest, largest)] for batch in batches]
+    times = ", ".join(f"{after / before:.1f}" for before, after in pairs)
+    tenfold = ", ".join(f"{(after - before) / math.log10(largest / smallest):,.0f}" for before, after in pairs)
+    return (
+        f"A book {largest / smallest:,.0f} times as large costs {times} times as much, batch by batch: each tenfold "
+        f"book adds {tenfold} cycles."
+    )
 
 
 def _cycles_section(result: Result) -> list[str]:
@@ -119,7 +122,9 @@ def _cycles_section(result: Result) -> list[str]:
         ]
         header = ["orders", "after commands", *(f"batch of {batch:,}" for batch in batches)]
         lines += ["", f"**{flow}**, seed {seed}: {FLOW_TEXTS.get(flow, 'a scenario of the benchmarks')}", ""]
-        lines += [_table(header, rows), "", _growth(cells, books, batches)]
+        lines.append(_table(header, rows))
+        if len(books) > 1:
+            lines += ["", _growth(cells, books, batches)]
     return [*lines, "", "![cycles for each command by size of book](cycles.png)"]
 
 

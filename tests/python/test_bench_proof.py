@@ -144,6 +144,15 @@ def test_what_is_missed_is_called_missed(result: dict[str, Any]) -> None:
     assert "**499,999**, missed" in text
 
 
+def test_growth_is_said_for_each_tenfold_book(result: dict[str, Any]) -> None:
+    for row in result["cycles"]:
+        if row["flow"] == "spread" and row["book_orders"] == 10_000:
+            row["cycles_per_command"] = 3_600 if row["commands"] == 10 else 3_000
+    text = bench_proof_report.markdown(result)
+    assert "A book 100 times as large costs 1.5, 1.2 times as much" in text
+    assert "each tenfold book adds 600, 300 cycles" in text
+
+
 def test_what_was_not_measured_is_named(result: dict[str, Any]) -> None:
     for row in result["cycles"]:
         del row["parts"]

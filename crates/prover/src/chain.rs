@@ -155,7 +155,7 @@ impl ToJoin {
             return wrong("expected compressed proofs");
         }
         let mut at = match &earlier {
-            Some((chain, _)) => Checkpoint::after(&chain.values.span),
+            Some((chain, _)) => Checkpoint::after(chain.values.span),
             None => Checkpoint::before(&first.values).map_err(ProverError::Chain)?,
         };
         for proof in &proofs {
