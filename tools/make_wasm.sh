@@ -25,12 +25,11 @@ built=${CARGO_TARGET_DIR:-target}/wasm
 mkdir -p "$built"
 exec 9>"$built/lock"
 flock 9
-# Checkouts share this folder, and cargo takes a crate of another one for its own unless a source is newer. Another checkout may
-# have another key: what is the project's own is built again there.
-checkout="$PWD $(cat guest/program.key)"
-if [[ $(cat "$built/checkout" 2>/dev/null) != "$checkout" ]]; then
+# Checkouts share this folder, and cargo takes a crate of another one for its own unless a source is newer. What is the project's own
+# is built again in another checkout: the keys make it so for the verifier (.cargo/config.toml), this for the crates under it.
+if [[ $(cat "$built/checkout" 2>/dev/null) != "$PWD" ]]; then
     rm -rf "$built/$target"/release/.fingerprint/proofbook-*
-    echo "$checkout" >"$built/checkout"
+    echo "$PWD" >"$built/checkout"
 fi
 env -u RUSTUP_TOOLCHAIN -u RUSTFLAGS -u CARGO_BUILD_TARGET PATH="/usr/bin:$PATH" \
     RUSTC_BOOTSTRAP=1 RUSTC=$riscv_rustc CARGO_TARGET_DIR="$built" CARGO_ENCODED_RUSTFLAGS="${encoded%$'\x1f'}" \

@@ -41,7 +41,7 @@ def earlier_site(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("earlier")
     for name in ("Cargo.toml", "Cargo.lock"):
         shutil.copy(ROOT / name, copy)
-    for name in ("crates", "tools", "web"):
+    for name in (".cargo", "crates", "tools", "web"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("target", "__pycache__"))
     (copy / "guest").mkdir()
     shutil.copy(EARLIER / "program.key", copy / "guest")

@@ -7,6 +7,9 @@ use sp1_core_executor::Program;
 
 use crate::ProverError;
 
+/// Another checkout is another compile, and has its own programs and keys: `.cargo/config.toml`.
+const _: Option<&str> = option_env!("PROOFBOOK_CHECKOUT");
+
 /// The program that proves a batch, as `make guest` built it.
 pub const PROGRAM: &[u8] = include_bytes!("../../../guest/program.elf");
 /// The program that joins proofs of batches.

@@ -8,6 +8,9 @@ use std::fmt;
 use proofbook_commitment::poseidon2::ORDER;
 use proofbook_commitment::Digest;
 
+/// Another checkout is another compile, and has its own keys: `.cargo/config.toml`.
+const _: Option<&str> = option_env!("PROOFBOOK_CHECKOUT");
+
 /// Hash of a program's verifying key: eight field elements.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ProgramKey([u32; 8]);
