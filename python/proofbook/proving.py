@@ -238,7 +238,7 @@ def prove(
         ``reused`` where the result was there already.
 
     Raises:
-        ProverError: a batch cannot be run or proven.
+        ProverError: a batch cannot be run or proven, or another one with its number was signed before.
     """
     files = folder / "batches"
     store = Store(folder / "store")
@@ -249,6 +249,9 @@ def prove(
     with ProverProcess(memory_gib=memory_gib) as prover, (folder / BATCHES).open("w") as lines:
         for number, (path, values) in enumerate(seal_batches(sealer, files, size=size, batches=batches), 1):
             lines.write(json.dumps(values) + "\n")
+            signed = folder / f"{number:06}.signed"
+            if signer is not None:
+                check_signed(signed, values)
             notify(number, "sealed")
             name = store.name(prover.ready["program_sha256"], mode, values)
             report = store.find(name)
@@ -265,13 +268,32 @@ def prove(
                 shutil.copyfile(store.proof(name), proof)
                 result["proof_file"] = str(proof)
             if signer is not None:
-                signed = folder / f"{number:06}.signed"
                 signed.write_bytes(signer.sign_batch(bytes.fromhex(values["public_values"])))
                 result["signed_file"] = str(signed)
             reports.append(result)
     if reports:
         Archive.of_folder(folder, _published(reports)).write(folder / MANIFEST)
     return reports
+
+
+def check_signed(signed: Path, values: Values) -> None:
+    """Refuse to sign another batch with a number under which one was signed: both together contradict each other.
+
+    Args:
+        signed: where the signed batch goes.
+        values: what a proof of the batch says.
+
+    Raises:
+        ProverError: there is a signed batch, and it is another one.
+    """
+    if not signed.exists():
+        return
+    before = signed.read_bytes()[8:-64].hex()
+    if before != values["public_values"]:
+        raise ProverError(
+            f"{signed}: expected the batch that was signed before with this number; received another one. Whoever has both shows a "
+            "contradiction: seal the same commands into batches of the same size, and leave out a last batch that is to grow (--batches)"
+        )
 
 
 def _published(reports: list[Values]) -> Iterator[str]:

@@ -110,6 +110,30 @@ def test_batches_are_kept_for_inclusion_and_signed(tmp_path: Path) -> None:
         assert part.command(report["last_sequence"]).position == report["commands"] - 1
 
 
+def test_no_two_batches_of_one_number_are_signed(tmp_path: Path) -> None:
+    _core.keygen(tmp_path / "operator.key")
+    signer = _core.ReceiptSigner(tmp_path / "operator.key")
+    signed = tmp_path / "000001.signed"
+    short, same, longer = (json.loads(_core.Sealer.sample(7, 200).seal(size) or "") for size in (50, 50, 100))
+    proving.check_signed(signed, short)
+    signed.write_bytes(signer.sign_batch(bytes.fromhex(short["public_values"])))
+    proving.check_signed(signed, same)
+    with pytest.raises(ProverError, match="expected the batch that was signed before"):
+        proving.check_signed(signed, longer)
+
+
+@needs_prover
+def test_a_signed_batch_is_not_replaced(tmp_path: Path) -> None:
+    _core.keygen(tmp_path / "operator.key")
+    signer = _core.ReceiptSigner(tmp_path / "operator.key")
+    for _ in range(2):
+        proving.prove(_core.Sealer.sample(7, 100), tmp_path, size=50, signer=signer)
+    before = (tmp_path / "000001.signed").read_bytes()
+    with pytest.raises(ProverError, match=r"000001\.signed: expected the batch that was signed before"):
+        proving.prove(_core.Sealer.sample(7, 100), tmp_path, size=100, signer=signer)
+    assert (tmp_path / "000001.signed").read_bytes() == before
+
+
 @needs_prover
 def test_a_batch_with_another_command_does_not_run(tmp_path: Path) -> None:
     sealer = _core.Sealer.sample(9, 50)
