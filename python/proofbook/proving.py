@@ -244,10 +244,10 @@ def prove(
     reports = []
     with ProverProcess(memory_gib=memory_gib) as prover:
         for number, (path, values) in enumerate(seal_batches(sealer, files, size=size, batches=batches), 1):
+            notify(number, "sealed")
             signed = folder / f"{number:06}.signed"
             if signer is not None:
                 check_signed(signed, values)
-            notify(number, "sealed")
             name = store.name(prover.ready["program_sha256"], mode, values)
             report = store.find(name)
             reused = report is not None
