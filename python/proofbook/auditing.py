@@ -100,8 +100,8 @@ class Standing:
         batch: what is proven of the batch.
         opened: the command there and what came of it.
         is_from_genesis: whether the chain of proofs begins at the empty state of a known market.
-        is_signed: whether the operator signed this batch. Where he did not, the proofs may be somebody else's, or a fork shown to
-            nobody else.
+        is_signed: whether the operator signed this batch. Where he did not, the proofs may be somebody else's, or a
+            fork shown to nobody else.
     """
 
     receipt: Receipt
@@ -279,8 +279,8 @@ def audit(
         proofs: a folder with ``*.proof``, or proof files in the order of their batches.
         inclusion: what the operator shows: one or more inclusion files, as paths or bytes. Without it, every
             ``*.inclusion`` in the folder.
-        signed: the operator's signed batch, which makes a contradiction one that he cannot disown, and says that a batch in
-            which the receipt stands is his. Without it, ``NNNNNN.signed`` in the folder, if it is there.
+        signed: the operator's signed batch, which makes a contradiction one that he cannot disown, and says that a
+            batch in which the receipt stands is his. Without it, ``NNNNNN.signed`` in the folder, if it is there.
         start: where the chain of proofs has to begin, as for `verify_chain`.
 
     Returns:
@@ -288,7 +288,7 @@ def audit(
 
     Raises:
         ContradictedError: another command has its sequence; the exception holds the contradiction for anyone to check.
-        UndecidedError: the sequence is not proven, nothing shows what has it, or the receipt stands in a batch of which the
+        UndecidedError: the sequence is not proven, nothing shows what has it, or the receipt stands in a batch and the
             operator signed another one with its number.
         ReceiptError: it is no receipt, not signed by this key, or one of another market.
         InclusionError: what should show it does not belong to the proven batch.
@@ -337,8 +337,8 @@ def _refuse_fork(signed: bytes, key: str, batch: PublicValues) -> None:
         return
     if (other.market, other.batch) == (batch.market, batch.batch):
         raise UndecidedError(
-            f"not decided: the receipt stands in the proven batch {batch.batch}, and the operator signed another batch of that number (a fork). "
-            "Ask him for the proof of the one that he signed"
+            f"not decided: the receipt stands in the proven batch {batch.batch}, and the operator signed another batch "
+            "of that number (a fork). Ask him for the proof of the one that he signed"
         )
 
 

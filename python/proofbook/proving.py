@@ -244,10 +244,10 @@ def prove(
     reports = []
     with ProverProcess(memory_gib=memory_gib) as prover:
         for number, (path, values) in enumerate(seal_batches(sealer, files, size=size, batches=batches), 1):
-            notify(number, "sealed")
             signed = folder / f"{number:06}.signed"
             if signer is not None:
                 check_signed(signed, values)
+            notify(number, "sealed")
             name = store.name(prover.ready["program_sha256"], mode, values)
             report = store.find(name)
             reused = report is not None
@@ -286,8 +286,9 @@ def check_signed(signed: Path, values: Values) -> None:
     before = signed.read_bytes()[8:-64].hex()
     if before != values["public_values"]:
         raise ProverError(
-            f"{signed}: expected the batch that was signed before with this number; received another one. Whoever has both shows a "
-            "contradiction: seal the same commands into batches of the same size, and leave out a last batch that is to grow (--batches)"
+            f"{signed}: expected the batch that was signed before with this number; received another one. Whoever has "
+            "both shows a contradiction: seal the same commands into batches of the same size, and leave out a last "
+            "batch that is to grow (--batches)"
         )
 
 
