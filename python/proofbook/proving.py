@@ -286,9 +286,9 @@ def check_signed(signed: Path, values: Values) -> None:
     before = signed.read_bytes()[8:-64].hex()
     if before != values["public_values"]:
         raise ProverError(
-            f"{signed}: expected the batch that was signed before with this number; received another one. Whoever has "
-            "both shows a contradiction: seal the same commands into batches of the same size, and leave out a last "
-            "batch that is to grow (--batches)"
+            f"{signed}: expected the batch that was signed before with this number; received another one. "
+            "Whoever has both shows a contradiction: seal the same commands into batches of the same size, and leave "
+            "out a last batch that is to grow (--batches)"
         )
 
 
