@@ -129,10 +129,12 @@ def _receipt(
         }
     opened = standing.opened
     trust = "" if standing.is_from_genesis else " (the state that the first proof begins in is taken on trust)"
+    trust += "" if standing.is_signed else "; no signature says that the batch is the operator's"
     return {
         "verdict": "stands",
         "text": f"market {receipt.market}: the command has sequence {receipt.sequence}, "
         f"position {opened.position} of batch {opened.batch}{trust}",
+        "is_signed": standing.is_signed,
         "lines": _lines(opened),
         **_plain(opened),
         "code": 0,

@@ -100,12 +100,15 @@ class Standing:
         batch: what is proven of the batch.
         opened: the command there and what came of it.
         is_from_genesis: whether the chain of proofs begins at the empty state of a known market.
+        is_signed: whether the operator signed this batch. Where he did not, the proofs may be somebody else's, or a
+            fork shown to nobody else.
     """
 
     receipt: Receipt
     batch: PublicValues
     opened: Opened
     is_from_genesis: bool
+    is_signed: bool
 
 
 @dataclass(frozen=True)
@@ -276,8 +279,8 @@ def audit(
         proofs: a folder with ``*.proof``, or proof files in the order of their batches.
         inclusion: what the operator shows: one or more inclusion files, as paths or bytes. Without it, every
             ``*.inclusion`` in the folder.
-        signed: the operator's signed batch, which makes a contradiction one that he cannot disown. Without it,
-            ``NNNNNN.signed`` in the folder, if it is there.
+        signed: the operator's signed batch, which makes a contradiction one that he cannot disown, and says that a
+            batch in which the receipt stands is his. Without it, ``NNNNNN.signed`` in the folder, if it is there.
         start: where the chain of proofs has to begin, as for `verify_chain`.
 
     Returns:
@@ -285,7 +288,8 @@ def audit(
 
     Raises:
         ContradictedError: another command has its sequence; the exception holds the contradiction for anyone to check.
-        UndecidedError: the sequence is not proven, or nothing shows what has it.
+        UndecidedError: the sequence is not proven, nothing shows what has it, or the receipt stands in a batch and the
+            operator signed another one with its number.
         ReceiptError: it is no receipt, not signed by this key, or one of another market.
         InclusionError: what should show it does not belong to the proven batch.
         ProofError: a proof does not hold, or does not follow the one before it.
@@ -299,14 +303,16 @@ def audit(
     folder = Path(proofs) if isinstance(proofs, str | Path) else None
     checked = _showing(receipt, proven, _inclusion_files(inclusion, folder))
     stands, found, elsewhere = checked.audit(receipt, key, batch.batch)
-    opened = _opened(batch.batch, found)
-    if stands:
-        return Standing(receipt, batch, opened, is_from_genesis)
     path = None if folder is None else folder / f"{batch.batch:06}.signed"
     if signed is None and path is not None and path.exists():
         signed = path.read_bytes()
+    usable = _usable(signed, key, batch)
+    if stands:
+        if usable is None and signed is not None:
+            _refuse_fork(signed, key, batch)
+        return Standing(receipt, batch, _opened(batch.batch, found), is_from_genesis, usable is not None)
     data = proof if isinstance(proof, bytes) else Path(proof).read_bytes()
-    evidence = contradict(receipt, key, data, checked, batch.batch, _usable(signed, key, batch))
+    evidence = contradict(receipt, key, data, checked, batch.batch, usable)
     text = check_contradiction(evidence, key).text
     if elsewhere:
         text += f"; the promised command has sequence {', '.join(map(str, elsewhere))}"
@@ -321,6 +327,19 @@ def _usable(signed: bytes | None, key: str, batch: PublicValues) -> bytes | None
         return signed if verify_signed_batch(signed, key) == batch.encode() else None
     except ReceiptError:
         return None
+
+
+def _refuse_fork(signed: bytes, key: str, batch: PublicValues) -> None:
+    """Raise where the operator signed another batch with the number of this one."""
+    try:
+        other = spec.PublicValues.decode(verify_signed_batch(signed, key))
+    except ReceiptError:
+        return
+    if (other.market, other.batch) == (batch.market, batch.batch):
+        raise UndecidedError(
+            f"not decided: the receipt stands in the proven batch {batch.batch}, and the operator signed another batch "
+            "of that number (a fork). Ask him for the proof of the one that he signed"
+        )
 
 
 def verify_chain_of(proofs: str | Path | Iterable[Proof], start: Start) -> list[PublicValues]:

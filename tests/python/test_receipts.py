@@ -390,6 +390,27 @@ class TestExamples:
         evidence = json.loads(done.stdout.splitlines()[-1])["contradiction"]
         assert not proofbook.check_contradiction(Path(evidence), operator.public_key).is_signed
 
+    def test_a_receipt_stands_in_whose_batch(self, operator: Operator, proofs: Path) -> None:
+        command = operator.commands[6]
+        done = self.audit(operator, proofs, 7, command)
+        assert done.returncode == 0 and json.loads(done.stdout.splitlines()[-1])["is_signed"]
+        signed = proofs / "000001.signed"
+        other = bytearray(operator.values[0].encode())
+        other[-1] = 0
+        other[-8] ^= 1  # another root of the events
+        signed.write_bytes(operator.signer.sign_batch(bytes(other)))
+        done = self.audit(operator, proofs, 7, command)
+        assert done.returncode == 4, done.stdout
+        assert "the operator signed another batch of that number (a fork)" in done.stderr
+        signed.write_bytes((proofs / "000002.signed").read_bytes())  # of another number: it says nothing of this one
+        for _ in range(2):
+            done = self.audit(operator, proofs, 7, command)
+            assert done.returncode == 0, done.stderr
+            report = json.loads(done.stdout.splitlines()[-1])
+            assert not report["is_signed"]
+            assert report["text"].endswith("no signature says that the batch is the operator's")
+            signed.unlink(missing_ok=True)
+
     def test_what_is_withheld_is_undecided(self, operator: Operator, proofs: Path) -> None:
         receipt = operator.signer.sign(1, 9, operator.commands[8].encode())
         with pytest.raises(proofbook.UndecidedError, match="nothing shows which command has sequence 9"):
