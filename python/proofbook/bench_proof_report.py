@@ -38,6 +38,7 @@ def _number(value: float | None, digits: int = 0) -> str:
 def groups(parts: Mapping[str, float]) -> dict[str, float]:
     """Parts of the program summed by what stands before their colon: decode, witness check, matching, commitment, rest.
 
+    >>> from proofbook.bench_proof_report import groups
     >>> groups({"matching: book": 5, "matching: rules": 2, "decode": 1})
     {'matching': 7, 'decode': 1}
     """

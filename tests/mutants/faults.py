@@ -108,7 +108,7 @@ MORE = (
     fault(
         "an order lives an instant too long",
         3,
-        (LIB, "if expiry <= self.clock => Some(slot)", "if expiry < self.clock => Some(slot)"),
+        ("book/src/lib", "if expiry <= now => Some(slot)", "if expiry < now => Some(slot)"),
     ),
     fault("an order may expire at once", 4, (ENTER, "if expiry <= self.clock {", "if expiry < self.clock {")),
     fault(

@@ -11,6 +11,7 @@ use crate::header::{Header, MAPS};
 use crate::maps::{level_key, level_price, OrderWords};
 use crate::node;
 use crate::part::{malformed, put_words, Cursor, Part, ProofError, ShownLeaf};
+use crate::poseidon2::ORDER;
 use crate::sponge::{Digest, Permutation};
 
 /// An order, at its level.
@@ -86,11 +87,16 @@ impl ShownLeaf for ShownLevel {
 
     fn decode(cursor: &mut Cursor<'_>) -> Result<Self, ProofError> {
         let [key, displayed, hidden] = cursor.words()?;
+        let orders = cursor.number()?;
+        // It is a hash's parameter, which the permutation would reduce.
+        if orders >= ORDER {
+            return malformed("a level has fewer orders than the field has elements");
+        }
         Ok(ShownLevel {
             key,
             displayed,
             hidden,
-            orders: cursor.number()?,
+            orders,
             members: Part::decode(cursor)?,
         })
     }
