@@ -108,9 +108,19 @@ def verify(site: Path, *files: bytes, call: str = "verify") -> list[dict[str, An
     return outcomes
 
 
-def width_of_a_word(message: str) -> str:
-    """A message without the bound of lengths, which is that of the machine's words: 32 bits there, 64 here."""
-    return re.sub(r"usize \(0 to \d+\)", "usize", message)
+def without_words(outcome: dict[str, Any], expected: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Both without what differs by the machine's words, 32 bits there and 64 here.
+
+    A length beyond the words is named with their bound. One that only 64 bits hold is natively beyond the file's end.
+    """
+    pattern = r"Invalid size (\d+): sizes must fit in a usize \(0 to \d+\)$"
+    end = "io error: unexpected end of file"
+    said, here = outcome.get("message", ""), expected.get("message", "")
+    too_long = re.search(pattern, said)
+    if too_long is None or int(too_long[1]) < 2**32 or not (re.search(pattern, here) or here.endswith(end)):
+        return outcome, expected
+    plain = [one | {"message": re.sub(pattern, end, one["message"])} for one in (outcome, expected)]
+    return plain[0], plain[1]
 
 
 def refusal(error: proofbook.ProofError) -> dict[str, Any]:
@@ -131,11 +141,8 @@ def native(file: bytes, call: str = "verify") -> dict[str, Any]:
 
 def assert_equal_to_native(site: Path, files: list[bytes], call: str = "verify") -> None:
     for index, (file, said) in enumerate(zip(files, verify(site, *files, call=call), strict=True)):
-        expected = native(file, call)
-        for outcome in (said, expected):
-            if "message" in outcome:
-                outcome["message"] = width_of_a_word(outcome["message"])
-        assert said == expected, f"file {index}, seed {SEED}"
+        there, here = without_words(said, native(file, call))
+        assert there == here, f"file {index}, seed {SEED}"
 
 
 def flipped(file: bytes, random_source: random.Random) -> bytes:
@@ -288,8 +295,8 @@ class TestChain:
     def test_altered_ones_are_refused_in_the_same_words(self, site: Path) -> None:
         source = random.Random(SEED)
         file = JOINED.read_bytes()
-        heads = [flipped(file[:CHAIN_HEAD_BYTES], source) + file[CHAIN_HEAD_BYTES:] for _ in range(CHANGES)]
-        whole = [flipped(file, source) for _ in range(CHANGES)]
+        heads = [flipped(file[:CHAIN_HEAD_BYTES], source) + file[CHAIN_HEAD_BYTES:] for _ in range(CHANGES // 2)]
+        whole = [flipped(file, source) for _ in range(CHANGES // 2)]
         swapped = file[:CHAIN_HEAD_BYTES] + EXAMPLES[0].read_bytes()[HEAD_BYTES:]
         changed = [*heads, *whole, swapped]
         assert all("error" in native(wrong, "verifyChain") for wrong in changed), f"seed {SEED}"
