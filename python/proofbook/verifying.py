@@ -13,9 +13,9 @@ What a proof says and what it does not is in ``docs/VERIFYING.md``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from proofbook import _core
 from proofbook._core import Chain, ChainValues, PublicValues, chain_program_key, market_config, program_key
@@ -63,10 +63,7 @@ def verify(proof: Proof) -> PublicValues:
         InvalidProofError: the proof does not hold.
         OSError: the file cannot be read.
     """
-    try:
-        return _core.verify_proof(proof)
-    except ProofError as error:
-        raise _named(error, proof) from None
+    return _checked(_core.verify_proof, proof)
 
 
 def verify_joined(proof: Proof) -> ChainValues:
@@ -83,10 +80,7 @@ def verify_joined(proof: Proof) -> ChainValues:
         InvalidProofError: the proof does not hold.
         OSError: the file cannot be read.
     """
-    try:
-        return _core.verify_joined(proof)
-    except ProofError as error:
-        raise _named(error, proof) from None
+    return _checked(_core.verify_joined, proof)
 
 
 def verify_any(proof: Proof) -> Proven:
@@ -176,6 +170,17 @@ def verify_batches(proofs: Iterable[Proof], *, start: Start) -> list[PublicValue
             except ProofError as error:
                 raise _named(error, beside) from None
     return batches
+
+
+Values = TypeVar("Values")
+
+
+def _checked(check: Callable[[Proof], Values], proof: Proof) -> Values:
+    """What a check gives; its error says which file it is about."""
+    try:
+        return check(proof)
+    except ProofError as error:
+        raise _named(error, proof) from None
 
 
 def _named(error: ProofError, proof: Proof) -> ProofError:

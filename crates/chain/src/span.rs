@@ -46,9 +46,3 @@ impl From<&PublicValues> for Span {
         }
     }
 }
-
-impl From<&Span> for Span {
-    fn from(span: &Span) -> Self {
-        *span
-    }
-}

@@ -5,13 +5,12 @@
 
 use alloc::vec::Vec;
 
-use proofbook_types::{Counters, Order, Price, Queue, ORDER_WORDS};
+use proofbook_types::{Counters, Order, Price, Queue, ORDERS_MAX, ORDER_WORDS};
 
 use crate::header::{Header, MAPS};
 use crate::maps::{level_key, level_price, OrderWords};
 use crate::node;
 use crate::part::{malformed, put_words, Cursor, Part, ProofError, ShownLeaf};
-use crate::poseidon2::ORDER;
 use crate::sponge::{Digest, Permutation};
 
 /// An order, at its level.
@@ -88,9 +87,9 @@ impl ShownLeaf for ShownLevel {
     fn decode(cursor: &mut Cursor<'_>) -> Result<Self, ProofError> {
         let [key, displayed, hidden] = cursor.words()?;
         let orders = cursor.number()?;
-        // It is a hash's parameter, which the permutation would reduce.
-        if orders >= ORDER {
-            return malformed("a level has fewer orders than the field has elements");
+        // It is a parameter of the hash: two that differ by the field's order lead to one root. No market has more than 2^24.
+        if !(1..=ORDERS_MAX).contains(&orders) {
+            return malformed("a level has 1 to 2^24 orders");
         }
         Ok(ShownLevel {
             key,

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
-use proofbook_commitment::part::Part;
 use proofbook_commitment::state_proof::{Ahead, Place, ShownLevel};
 use proofbook_commitment::{Digest, Portable, ProofError, PublicValues, StateProof};
-use proofbook_types::{Price, Queue, ORDERS_MAX};
+use proofbook_types::{Price, Queue};
 
 use crate::events::events_leaf;
 use crate::inclusion::{BatchPart, Opened};
@@ -123,34 +122,16 @@ impl BatchPart {
                 .map_err(InclusionError::Events)?;
         }
         if let Some(before) = &self.before {
-            check_state(before, proven.previous_root).map_err(InclusionError::Before)?;
+            before
+                .check::<Portable>(proven.previous_root)
+                .map_err(InclusionError::Before)?;
         }
         if let Some(after) = &self.after {
-            check_state(after, proven.new_root).map_err(InclusionError::After)?;
+            after
+                .check::<Portable>(proven.new_root)
+                .map_err(InclusionError::After)?;
         }
         Ok(Shown { part: self })
-    }
-}
-
-/// Checks a proof about the state with this root.
-///
-/// A level's number of orders is a parameter of the hash: two that differ by the field's order lead to one root. So it is looked at
-/// here; no market has more than 2^24.
-fn check_state(proof: &StateProof, root: Digest) -> Result<(), ProofError> {
-    proof.check::<Portable>(root)?;
-    if proof.queues.iter().all(has_counts) {
-        return Ok(());
-    }
-    Err(ProofError::Malformed {
-        what: "a level has 1 to 2^24 orders",
-    })
-}
-
-fn has_counts(part: &Part<ShownLevel>) -> bool {
-    match part {
-        Part::Closed(_) => true,
-        Part::Branch { children, .. } => children.iter().all(has_counts),
-        Part::Leaf(level) => (1..=ORDERS_MAX).contains(&level.orders),
     }
 }
 
