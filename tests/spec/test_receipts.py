@@ -62,3 +62,15 @@ def test_list_proofs_show_their_leaves() -> None:
         spec.ListProof.decode(data + b"\0")
     with pytest.raises(spec.RangeError):
         spec.ListProof.decode((2**24 + 1).to_bytes(4, "little") + bytes(4))
+
+
+@pytest.mark.parametrize("count", [0, 2**24 + 1, 2**31 - 2**24 + 2])
+def test_a_level_has_as_many_orders_as_a_market_may(count: int) -> None:
+    state = spec.State(config=spec.Config())
+    bids = b"\x02" + bytes(24) + count.to_bytes(4, "little") + b"\x00" + bytes(32)
+    nothing = b"\x00" + bytes(32)
+    data = state.config.digest() + bytes(56) + bids + 4 * nothing + bytes(64)
+    with pytest.raises(spec.CanonicalError, match=f"1 to {2**24} orders; received {count}"):
+        spec.StateProof.decode(data)
+    one = data[: 32 + 56 + 25] + (1).to_bytes(4, "little") + data[32 + 56 + 29 :]
+    assert spec.StateProof.decode(one).queues

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from proofbook.spec.codes import Phase, Queue
+from proofbook.spec.config import ORDERS_MAX
 from proofbook.spec.errors import CanonicalError, CodeError, InclusionError, NotShownError
 from proofbook.spec.hash import EMPTY, Digest, Tag, hash_pair, hash_words
 from proofbook.spec.order import Order
@@ -168,7 +169,10 @@ def _read_order(reader: Reader) -> ShownOrder:
 
 def _read_level(reader: Reader) -> ShownLevel:
     key, displayed, hidden = reader.words(3)
-    return ShownLevel(key, displayed, hidden, reader.number(), Part.read(reader, _read_order))
+    count = reader.number()
+    if not 1 <= count <= ORDERS_MAX:
+        raise CanonicalError(f"state proof: expected a level of 1 to {ORDERS_MAX} orders; received {count}")
+    return ShownLevel(key, displayed, hidden, count, Part.read(reader, _read_order))
 
 
 def _read_id(reader: Reader) -> ShownId:
