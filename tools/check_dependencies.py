@@ -22,11 +22,11 @@ PREFIX = "proofbook-"
 MANIFESTS = ("Cargo.toml", "crates/prover/Cargo.toml")
 """The workspaces: the prover has one of its own, since it is heavy."""
 
-RING = frozenset({"types", "book", "matching", "books", "commitment", "chain", "transition"})
+RING = frozenset({"types", "book", "matching", "commitment", "chain", "transition"})
 """Crates without the standard library: they run natively and inside a proof alike, so they depend on nothing else."""
 
 MARKET = frozenset({"types", "book", "matching", "books"})
-"""The part of the ring that is a market: rules and books, without the proof."""
+"""What makes a market: rules and books, without the proof."""
 
 EDGES = frozenset({"capi", "harness", "prover", "python", "verifier-wasm"})
 """Crates that face the outside. Nothing imports them."""
@@ -35,7 +35,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "types": frozenset(),
     "book": frozenset({"types"}),
     "matching": frozenset({"types", "book"}),
-    "books": frozenset({"types", "book"}),
+    "memory": frozenset(),
+    "books": frozenset({"types", "book", "memory"}),
     "commitment": frozenset({"types"}),
     "transition": frozenset({"types", "book", "matching", "commitment"}),
     "chain": frozenset({"types", "commitment"}),
@@ -54,12 +55,12 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "replay": MARKET | {"engine", "workload"},
     "testkit": frozenset({"types", "book", "matching", "workload"}),
     "run": frozenset({"types", "book", "matching", "fixed", "replay", "workload"}),
-    "bench": RING | {"engine", "fixed", "ledger", "light", "merkle", "poseidon2-simd", "workload"},
+    "bench": RING | {"books", "engine", "fixed", "ledger", "light", "merkle", "poseidon2-simd", "workload"},
     "capi": MARKET | {"engine", "journal"},
     "harness": MARKET,
     "prover": frozenset({"types", "book", "matching", "commitment", "chain", "ledger", "workload"}),
     "python": RING
-    | {"bench", "engine", "fixed", "journal", "ledger", "light", "merkle", "poseidon2-simd", "receipts", "replay"}
+    | {"bench", "books", "engine", "fixed", "journal", "ledger", "light", "merkle", "poseidon2-simd", "receipts", "replay"}
     | {"run", "serving", "verifier", "workload"},
 }
 """Which crates of the workspace each may import."""

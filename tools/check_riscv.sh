@@ -1,11 +1,11 @@
 #!/bin/bash
-# Build the ring (types, book, matching, books, commitment, chain, transition), and what a light client checks (fixed, light), for a bare 64-bit RISC-V machine
+# Build the ring (types, book, matching, commitment, chain, transition), and what a light client checks (fixed, light), for a bare 64-bit RISC-V machine
 # without atomics or an operating system: what a proof's virtual machine is. It finds any use of the standard library, of threads or of wide atomics.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tools/riscv.sh
 
-crates=(proofbook-types proofbook-book proofbook-matching proofbook-books proofbook-commitment proofbook-chain proofbook-transition
+crates=(proofbook-types proofbook-book proofbook-matching proofbook-commitment proofbook-chain proofbook-transition
     proofbook-fixed proofbook-light)
 
 riscv_compiler "RISC-V build of the ring"

@@ -1,0 +1,54 @@
+//! What threads share: the standard library's parts, or loom's where a model checks every order in which they can act.
+//!
+//! Concurrent code of the project names atomics, fences, cells and threads through this module alone. A build with `--cfg loom` then runs
+//! the very code that ships under [loom](https://docs.rs/loom), which tries all interleavings that the memory model allows.
+
+#[cfg(not(loom))]
+mod native {
+    pub use std::hint::spin_loop;
+    pub use std::sync::atomic::{
+        fence, AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicU8, AtomicUsize, Ordering,
+    };
+    pub use std::sync::{Arc, Mutex};
+    pub use std::thread;
+
+    /// A cell whose content is reached through closures, as loom has it, so that its models see each access.
+    #[derive(Debug, Default)]
+    #[repr(transparent)]
+    pub struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        /// A cell with this content.
+        pub const fn new(value: T) -> Self {
+            UnsafeCell(std::cell::UnsafeCell::new(value))
+        }
+
+        /// Calls `f` with a pointer for reading.
+        #[inline(always)]
+        pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            f(self.0.get())
+        }
+
+        /// Calls `f` with a pointer for writing.
+        #[inline(always)]
+        pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+    }
+}
+
+#[cfg(loom)]
+mod modelled {
+    pub use loom::cell::UnsafeCell;
+    pub use loom::hint::spin_loop;
+    pub use loom::sync::atomic::{
+        fence, AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicU8, AtomicUsize, Ordering,
+    };
+    pub use loom::sync::{Arc, Mutex};
+    pub use loom::thread;
+}
+
+#[cfg(loom)]
+pub use modelled::*;
+#[cfg(not(loom))]
+pub use native::*;
