@@ -8,10 +8,6 @@
 //! Invariants: a bit is set exactly if the child is a page with orders or a node with a bit set; a node's children share
 //! all digits of their numbers above its height, and differ in the digit at its height.
 
-use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
-
 /// Bits of a digit.
 const DIGIT_BITS: u32 = 6;
 const DIGIT: u64 = 63;
