@@ -6,6 +6,7 @@
 //! [`linked`] makes a book of it and of any structure for price levels, behind the trait [`linked::Levels`].
 #![deny(unsafe_code)]
 
+pub mod hybrid;
 mod ladder;
 pub mod linked;
 mod orders;
