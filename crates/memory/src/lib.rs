@@ -4,4 +4,5 @@
 #![deny(unsafe_code)]
 
 pub mod numa;
+pub mod pool;
 pub mod sync;
