@@ -7,7 +7,8 @@
 #![deny(unsafe_code)]
 
 mod ladder;
+pub mod layout;
 pub mod linked;
 mod orders;
 
-pub use ladder::{Ladder, PagedLevels};
+pub use ladder::{ladder_layout, Ladder, PagedLevels};
