@@ -8,7 +8,8 @@
 
 pub mod hybrid;
 mod ladder;
+pub mod layout;
 pub mod linked;
 mod orders;
 
-pub use ladder::{Ladder, PagedLevels};
+pub use ladder::{ladder_layout, Ladder, PagedLevels};
