@@ -11,5 +11,7 @@ mod ladder;
 pub mod layout;
 pub mod linked;
 mod orders;
+pub mod simd;
 
 pub use ladder::{ladder_layout, Ladder, PagedLevels};
+pub use simd::{simd_layout, SimdOrderBook};
