@@ -10,8 +10,12 @@ pub mod hybrid;
 mod ladder;
 pub mod layout;
 pub mod linked;
+pub mod numa;
 mod orders;
 pub mod simd;
 
 pub use ladder::{ladder_layout, Ladder, PagedLevels};
 pub use simd::{simd_layout, SimdOrderBook};
+
+/// A book whose memory lies on one node, over the ladder's levels.
+pub type LocalOrderBook = numa::LocalBook<PagedLevels>;
