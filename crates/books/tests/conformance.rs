@@ -18,3 +18,4 @@ conformance!(ladder_with_room, || Ladder::with_capacity(4096));
 conformance!(simd_scalar, || simd("scalar"));
 conformance!(simd_avx2, || simd("avx2"));
 conformance!(simd_avx512, || simd("avx512"));
+conformance!(numa, proofbook_books::LocalOrderBook::default);
