@@ -9,5 +9,7 @@
 mod ladder;
 pub mod linked;
 mod orders;
+pub mod radix;
 
 pub use ladder::{Ladder, PagedLevels};
+pub use radix::{RadixLevels, RadixOrderBook};
