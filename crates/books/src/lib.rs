@@ -7,9 +7,10 @@
 #![deny(unsafe_code)]
 
 mod ladder;
+pub mod layout;
 pub mod linked;
 mod orders;
 pub mod radix;
 
-pub use ladder::{Ladder, PagedLevels};
-pub use radix::{RadixLevels, RadixOrderBook};
+pub use ladder::{ladder_layout, Ladder, PagedLevels};
+pub use radix::{radix_layout, RadixLevels, RadixOrderBook};

@@ -13,6 +13,7 @@ use proofbook_book::{Book, Level};
 use proofbook_types::{AccountId, Order, OrderId, Price, Quantity, Queue, Timestamp};
 
 use crate::orders::{Orders, CAPACITY, NIL};
+pub(crate) use levels::level_layout;
 pub use levels::{price_of, rank_of, LevelData, LevelRef, Levels, Place, Rank};
 pub(crate) use slab::LevelSlab;
 

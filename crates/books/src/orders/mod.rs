@@ -20,7 +20,7 @@ use proofbook_types::{AccountId, Order, OrderId, Quantity, Timestamp};
 
 use expiry::{Entry, ExpiryHeap};
 use index::Index;
-pub(crate) use slot::Hot;
+pub(crate) use slot::{order_layout, Hot};
 use slot::{Cold, Life, Terms, COLD, ICEBERG, NO_COLD, NO_ORDER};
 pub(crate) use verify::Seen;
 
