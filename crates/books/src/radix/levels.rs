@@ -5,9 +5,10 @@
 //!
 //! Invariants, checked by `verify`: the trees name exactly the levels that hold orders, each by the rank that its name stands for.
 
+use proofbook_memory::sync::Arc;
 use proofbook_types::Queue;
 
-use super::nodes::Nodes;
+use super::nodes::{NodeMemory, Nodes};
 use super::tree::{RadixCosts, RadixTrees};
 use super::view::{Depth, Entry};
 use crate::linked::{LevelData, LevelRef, LevelSlab, Levels, Place, Rank};
@@ -23,7 +24,7 @@ pub struct RadixLevels {
 impl Default for RadixLevels {
     fn default() -> Self {
         RadixLevels {
-            trees: RadixTrees::new(Nodes::new()),
+            trees: RadixTrees::new(Nodes::new(Arc::new(NodeMemory::new()))),
             levels: LevelSlab::default(),
             ranks: Vec::new(),
         }

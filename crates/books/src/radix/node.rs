@@ -12,7 +12,8 @@ use core::ptr::NonNull;
 
 use proofbook_memory::sync::UnsafeCell;
 
-use crate::linked::Rank;
+use crate::layout::{layout, LayoutField};
+use crate::linked::{LevelRef, Rank};
 
 /// Bits of a digit.
 const DIGIT_BITS: u32 = 4;
@@ -78,6 +79,27 @@ impl<V> Clone for NodeData<V> {
 }
 
 impl<V> Copy for NodeData<V> {}
+
+/// A leaf that names a level.
+type NameLeaf = LeafData<LevelRef>;
+/// A node above leaves that name levels.
+type NameNode = NodeData<LevelRef>;
+
+/// Where the fields of a node lie.
+pub(super) fn node_layout() -> [LayoutField; 5] {
+    layout!(NameNode {
+        birth,
+        rank,
+        occupied,
+        height,
+        children
+    })
+}
+
+/// Where the fields of a leaf lie.
+pub(super) fn leaf_layout() -> [LayoutField; 3] {
+    layout!(NameLeaf { birth, rank, value })
+}
 
 /// A leaf as threads share it.
 #[repr(transparent)]
