@@ -11,6 +11,7 @@ pub mod layout;
 pub mod linked;
 mod orders;
 pub mod radix;
+mod returned;
 
 pub use ladder::{ladder_layout, Ladder, PagedLevels};
 pub use radix::{radix_layout, RadixLevels, RadixOrderBook};

@@ -242,7 +242,10 @@ impl<V> Link<V> {
 
     #[inline(always)]
     pub(super) fn to_leaf(leaf: NonNull<Leaf<V>>) -> Self {
-        let tagged = leaf.as_ptr().cast::<u8>().map_addr(|address| address | LEAF);
+        let tagged = leaf
+            .as_ptr()
+            .cast::<u8>()
+            .map_addr(|address| address | LEAF);
         Link(tagged, PhantomData)
     }
 

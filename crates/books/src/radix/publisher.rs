@@ -110,15 +110,16 @@ unsafe impl<V: Send + Sync, const N: usize> Send for Roots<V, N> {}
 unsafe impl<V: Send + Sync, const N: usize> Sync for Roots<V, N> {}
 
 impl<V: Copy, const N: usize> Roots<V, N> {
-    /// Roots of empty trees.
-    pub(crate) const EMPTY: Self = Roots([Link::NOTHING; N]);
-
     /// A tree as it was published.
     ///
     /// # Safety
     /// The roots were read, where a publication had put them, under the guard, which is of the domain that they were published in.
     #[inline]
-    pub(crate) unsafe fn view<'g>(&self, tree: usize, _guard: &'g EpochGuard<'_>) -> RadixView<'g, V> {
+    pub(crate) unsafe fn view<'g>(
+        &self,
+        tree: usize,
+        _guard: &'g EpochGuard<'_>,
+    ) -> RadixView<'g, V> {
         // SAFETY: what the roots lead to is retired after they cannot be read any more, so not freed while the guard lives; what was
         // published is not written to before it is freed.
         unsafe { RadixView::new(self.0[tree]) }
@@ -140,6 +141,8 @@ impl<V> Roots<V, 1> {
 pub(crate) struct Publisher<V: Copy, const N: usize> {
     trees: RadixTrees<V, N>,
     participant: Participant,
+    // In boxes, since a parcel keeps its place in memory when it goes out.
+    #[allow(clippy::vec_box)]
     spare: Vec<Box<Parcel<Bag<V>>>>,
     since_collection: u32,
     waiting_max: usize,
@@ -204,8 +207,10 @@ impl<V: Copy, const N: usize> Publisher<V, N> {
             return Ok(());
         }
         self.statistics.waiting += count;
-        self.statistics.waiting_high_water =
-            self.statistics.waiting.max(self.statistics.waiting_high_water);
+        self.statistics.waiting_high_water = self
+            .statistics
+            .waiting
+            .max(self.statistics.waiting_high_water);
         // SAFETY: the parcel was sent out just now; the stack lives as long as the domain's epochs, which are used here alone.
         let retired = unsafe { self.domain.returned.retire(parcel.send()) };
         // SAFETY: `show` put other roots in the place of those that led to what is in the parcel, under this guard.

@@ -50,7 +50,10 @@ impl Depth {
     /// Nodes on the way to a value, on average, in thousandths.
     pub fn nodes_mean_thousandths(&self) -> u64 {
         let values: u64 = self.values.iter().sum();
-        let steps: u64 = (0..).zip(&self.values).map(|(nodes, count)| nodes * count).sum();
+        let steps: u64 = (0..)
+            .zip(&self.values)
+            .map(|(nodes, count)| nodes * count)
+            .sum();
         (1000 * steps).checked_div(values).unwrap_or(0)
     }
 }
