@@ -9,9 +9,15 @@
 mod ladder;
 pub mod layout;
 pub mod linked;
+pub mod lockfree;
 mod orders;
 pub mod radix;
 mod returned;
 
 pub use ladder::{ladder_layout, Ladder, PagedLevels};
+pub use lockfree::{lockfree_layout, OptimizedLockFreeLevels};
 pub use radix::{radix_layout, RadixLevels, RadixOrderBook};
+
+/// A book whose touch and depth many threads read while one changes it, over the ladder's levels or any others.
+pub type OptimizedLockFreeOrderBook<L = PagedLevels> =
+    linked::LinkedBook<OptimizedLockFreeLevels<L>>;

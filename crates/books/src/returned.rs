@@ -43,6 +43,15 @@ impl<T> Parcel<T> {
     pub(crate) fn send(self: Box<Self>) -> NonNull<Self> {
         NonNull::from(Box::leak(self))
     }
+
+    /// The parcel, which is owned again.
+    ///
+    /// # Safety
+    /// It was sent out, and nobody else has it or will get it.
+    pub(crate) unsafe fn receive(parcel: NonNull<Self>) -> Box<Self> {
+        // SAFETY: `send` leaked a box; the caller promises the rest.
+        unsafe { Box::from_raw(parcel.as_ptr()) }
+    }
 }
 
 impl<T> Returned<T> {
@@ -96,9 +105,9 @@ impl<T> Returned<T> {
         }
         // Acquire: what the pushes released. Each was a read-modify-write, so the last one's carries those below.
         let mut top = self.top.swap(ptr::null_mut(), Ordering::Acquire);
-        while !top.is_null() {
-            // SAFETY: parcels in the stack came from boxes and belong to whoever took them out of it, which is this call.
-            let parcel = unsafe { Box::from_raw(top) };
+        while let Some(parcel) = NonNull::new(top) {
+            // SAFETY: parcels in the stack were sent out, and belong to whoever took them out of it, which is this call.
+            let parcel = unsafe { Parcel::receive(parcel) };
             // SAFETY: as above.
             top = parcel.below.with(|below| unsafe { *below });
             take(parcel);

@@ -25,6 +25,7 @@ use crate::orders::order_layout;
 pub use index::{PinnedTree, RadixPriceIndex, RadixReader, RadixReaders};
 pub use levels::RadixLevels;
 pub use node::DEPTH_MAX;
+pub(crate) use publisher::{Domain, Publisher, Roots};
 pub use publisher::{PublishingConfig, PublishingStatistics};
 pub use tree::RadixCosts;
 pub use view::{Ascending, Depth, Entry, RadixView};

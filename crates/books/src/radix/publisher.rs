@@ -110,6 +110,9 @@ unsafe impl<V: Send + Sync, const N: usize> Send for Roots<V, N> {}
 unsafe impl<V: Send + Sync, const N: usize> Sync for Roots<V, N> {}
 
 impl<V: Copy, const N: usize> Roots<V, N> {
+    /// Roots of empty trees.
+    pub(crate) const EMPTY: Self = Roots([Link::NOTHING; N]);
+
     /// A tree as it was published.
     ///
     /// # Safety
