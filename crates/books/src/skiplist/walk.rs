@@ -269,6 +269,16 @@ impl<'g, V> Walk<'g, V> {
         self.seek(node.key().checked_add(1)?)
     }
 
+    /// The first node of the lowest level, removed or not: for lists that nobody changes.
+    pub(super) fn lowest(self) -> Option<NodeRef<'g, V>> {
+        self.node(self.head.links()[0].load(Ordering::Acquire))
+    }
+
+    /// The node after it on the lowest level, removed or not: for lists that nobody changes.
+    pub(super) fn lowest_after(self, node: NodeRef<'g, V>) -> Option<NodeRef<'g, V>> {
+        self.node(node.links()[0].load(Ordering::Acquire))
+    }
+
     /// Marks a node's links, from the top down: the mark of the lowest one is the removal. Says whether it was this call that removed it.
     pub(super) fn mark(self, node: NodeRef<'g, V>, is_pop: bool) -> bool {
         let (lowest, upper) = node.links().split_first().expect("a node has a level");
