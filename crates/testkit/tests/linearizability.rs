@@ -1,5 +1,7 @@
 //! The checker refuses wrong histories and accepts right ones, also those whose only order is hard to find.
 
+#![allow(clippy::unwrap_used)]
+
 use proofbook_testkit::linearizability::{check, check_by_key, Entry, Model, Recorder, Refusal};
 use std::collections::VecDeque;
 use std::sync::Mutex;
