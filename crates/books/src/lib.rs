@@ -10,5 +10,10 @@ mod ladder;
 pub mod layout;
 pub mod linked;
 mod orders;
+mod skiplist;
 
 pub use ladder::{ladder_layout, Ladder, PagedLevels};
+pub use skiplist::{
+    LockFreeSkipList, SkipListConfig, SkipListError, SkipListHandle, SkipListIter, SkipListLevels,
+    SkipListOrderBook, SkipListReader, SkipListStatistics, MAX_HEIGHT,
+};

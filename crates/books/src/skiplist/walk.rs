@@ -57,14 +57,6 @@ impl<V> Head<V> {
         height_of(key, self.seed, self.height_max)
     }
 
-    pub(super) fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    pub(super) fn height_max(&self) -> usize {
-        self.height_max
-    }
-
     /// Notes that a node reaches so many levels.
     #[inline]
     pub(super) fn raise(&self, height: usize) {
