@@ -14,6 +14,6 @@ mod skiplist;
 
 pub use ladder::{ladder_layout, Ladder, PagedLevels};
 pub use skiplist::{
-    LockFreeSkipList, SkipListConfig, SkipListError, SkipListHandle, SkipListIter, SkipListLevels,
-    SkipListOrderBook, SkipListReader, SkipListStatistics, MAX_HEIGHT,
+    skiplist_layout, LockFreeSkipList, SkipListConfig, SkipListError, SkipListHandle, SkipListIter,
+    SkipListLevels, SkipListOrderBook, SkipListReader, SkipListStatistics, MAX_HEIGHT,
 };

@@ -65,10 +65,7 @@ impl Run {
     }
 
     /// Runs these at once and gives what they give.
-    fn threads<R: 'static, const N: usize>(
-        &self,
-        bodies: [fn(&Handle) -> R; N],
-    ) -> [R; N] {
+    fn threads<R: 'static, const N: usize>(&self, bodies: [fn(&Handle) -> R; N]) -> [R; N] {
         let mut bodies = bodies.into_iter();
         let here = bodies.next().expect("a model has threads");
         let others: Vec<_> = bodies
@@ -326,7 +323,10 @@ fn iterate_and_remove() {
         let seen = &seen[0];
         assert!(seen.is_sorted() && seen.contains(&TALL[1]), "{seen:?}");
         // The lower one was removed last.
-        assert!(seen.contains(&TALL[0]) || !seen.contains(&SHORT[0]), "{seen:?}");
+        assert!(
+            seen.contains(&TALL[0]) || !seen.contains(&SHORT[0]),
+            "{seen:?}"
+        );
         assert_eq!(run.finish(), [TALL[1]]);
     });
 }

@@ -16,7 +16,22 @@ mod nodes;
 mod verify;
 mod walk;
 
+use crate::layout::LayoutField;
+use crate::linked::level_layout;
+use crate::orders::order_layout;
+
 pub use levels::{SkipListLevels, SkipListOrderBook, SkipListReader};
 pub use list::{LockFreeSkipList, SkipListHandle, SkipListIter};
 pub use node::MAX_HEIGHT;
 pub use nodes::{SkipListConfig, SkipListError, SkipListStatistics};
+
+/// What the skip list's book is made of: orders, levels, the nodes that find these, and the heads of the lists.
+pub fn skiplist_layout() -> Vec<LayoutField> {
+    let parts: [&[LayoutField]; 4] = [
+        &order_layout(),
+        &level_layout(),
+        &node::node_layout(),
+        &walk::head_layout(),
+    ];
+    parts.concat()
+}

@@ -17,6 +17,7 @@ use core::ptr::NonNull;
 use proofbook_memory::sync::{AtomicPtr, AtomicU8, Ordering, UnsafeCell};
 
 use super::link::Link;
+use crate::layout::{layout, LayoutField};
 
 /// The most links that a node has. A quarter goes on from each level to the next, and a book has at most 2^24 orders, so at most 4^12
 /// levels: one node of these is expected at the twelfth. Longer lists work too; their searches walk a little further at the top.
@@ -132,6 +133,32 @@ const _: () = {
     assert!(size_of::<Middle<u32>>() == 64);
     assert!(size_of::<Large<u32>>() == 128);
 };
+
+/// The nodes of price levels, whose values are names of levels.
+type SmallLevelNode = Small<u32>;
+type MiddleLevelNode = Middle<u32>;
+type LargeLevelNode = Large<u32>;
+
+/// Where the fields of price levels' nodes lie.
+pub(super) fn node_layout() -> Vec<LayoutField> {
+    macro_rules! of_node {
+        ($node:ident) => {
+            layout!($node {
+                node.key,
+                node.value,
+                node.state,
+                node.height,
+                links
+            })
+        };
+    }
+    [
+        of_node!(SmallLevelNode),
+        of_node!(MiddleLevelNode),
+        of_node!(LargeLevelNode),
+    ]
+    .concat()
+}
 
 macro_rules! of_size {
     ($size:ident) => {

@@ -17,9 +17,7 @@ use proofbook_memory::registration::RegistrationError;
 use proofbook_memory::retired::Retired;
 
 use super::change::Retire;
-use super::node::{
-    Large, Middle, Node, NodeRef, Small, MAX_HEIGHT, MIDDLE_HEIGHT, SMALL_HEIGHT,
-};
+use super::node::{Large, Middle, Node, NodeRef, Small, MAX_HEIGHT, MIDDLE_HEIGHT, SMALL_HEIGHT};
 
 /// What a list may use of memory and threads, and how its nodes get their heights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,6 +19,7 @@ use proofbook_memory::sync::{AtomicUsize, Ordering};
 
 use super::link::Link;
 use super::node::{height_of, LinkCell, NodeRef, MAX_HEIGHT};
+use crate::layout::{layout, LayoutField};
 
 /// Where every walk begins: two cache lines.
 #[repr(C, align(64))]
@@ -32,6 +33,17 @@ pub(super) struct Head<V> {
 
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<Head<u32>>() == 128);
+
+/// Where the fields of a list's head lie.
+pub(super) fn head_layout() -> [LayoutField; 4] {
+    type SkipListHead = Head<u32>;
+    layout!(SkipListHead {
+        links,
+        levels,
+        height_max,
+        seed
+    })
+}
 
 impl<V> Head<V> {
     pub(super) fn new(seed: u64, height_max: usize) -> Self {
