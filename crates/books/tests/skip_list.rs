@@ -214,7 +214,7 @@ fn configurations_out_of_range_are_refused() {
         ..config()
     };
     assert!(matches!(
-        SkipListLevels::new(no_threads).map(|_| ()),
+        LockFreeSkipList::<u64>::new(no_threads).map(|_| ()),
         Err(SkipListError::Epochs(_))
     ));
 }

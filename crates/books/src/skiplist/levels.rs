@@ -39,13 +39,12 @@ pub struct SkipListLevels {
     levels: LevelSlab,
     /// The rank of each level by name.
     ranks: Vec<Rank>,
-    config: SkipListConfig,
+    seed: u64,
 }
 
 impl Default for SkipListLevels {
     fn default() -> Self {
-        SkipListLevels::new(SkipListConfig::default())
-            .expect("the default configuration is within all ranges")
+        SkipListLevels::with_seed(0)
     }
 }
 
@@ -59,27 +58,30 @@ impl<V> Retire<V> for RetiresNothing {
 }
 
 impl SkipListLevels {
-    /// No levels yet.
-    ///
-    /// # Errors
-    /// Where a number of the configuration is out of its range.
-    pub fn new(config: SkipListConfig) -> Result<Self, SkipListError> {
-        let nodes = Arc::new(Nodes::new(&config)?);
+    /// No levels yet, and a seed for the heights of nodes. Results never depend on it; a secret one keeps others from choosing prices whose nodes all stay
+    /// low, which would make searches long.
+    pub fn with_seed(seed: u64) -> Self {
+        let config = SkipListConfig {
+            seed,
+            ..SkipListConfig::default()
+        };
+        let nodes = Nodes::new(&config).expect("the default configuration is within all ranges");
+        let nodes = Arc::new(nodes);
         let list = |_| LockFreeSkipList::sharing(&config, Arc::clone(&nodes));
         let queues = core::array::from_fn(list);
-        Ok(SkipListLevels {
-            participant: nodes.register()?,
+        SkipListLevels {
+            participant: nodes.register().expect("it is the first participant"),
             lists: Arc::new(Lists { queues, nodes }),
             levels: LevelSlab::default(),
             ranks: Vec::new(),
-            config,
-        })
+            seed,
+        }
     }
 
     /// Somebody who looks at the prices from another thread.
     ///
     /// # Errors
-    /// Where the writer and as many readers as the configuration has room for are there.
+    /// Where there are as many already as [`SkipListConfig::default`] allows, with the writer.
     pub fn reader(&self) -> Result<SkipListReader, SkipListError> {
         Ok(SkipListReader {
             participant: self.lists.nodes.register()?,
@@ -169,7 +171,9 @@ impl Levels for SkipListLevels {
         let walk = unsafe { lists.queues[queue as usize].head().walk() };
         let insertion = walk
             .insert(rank, allocate, discard, &RetiresNothing)
-            .expect("there is room for as many levels as orders, and as many that wait");
+            .expect(
+                "by default there is room for as many levels as orders, and for all that may wait",
+            );
         match insertion {
             Insertion::New => name,
             Insertion::Present(node) => node.value(),
@@ -233,8 +237,7 @@ impl Levels for SkipListLevels {
 impl Clone for SkipListLevels {
     /// The same levels under the same names, in lists and memory of their own, and without readers.
     fn clone(&self) -> Self {
-        let mut clone =
-            SkipListLevels::new(self.config).expect("the configuration was used before");
+        let mut clone = SkipListLevels::with_seed(self.seed);
         for queue in Queue::ALL {
             let mut next = self.walk(queue).first();
             while let Some(node) = next {

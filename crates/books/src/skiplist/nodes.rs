@@ -37,8 +37,10 @@ pub struct SkipListConfig {
     pub seed: u64,
 }
 
-/// Nodes of each size by default: what a book needs, whose orders and so levels are at most 2^24, and as many that wait.
-const NODES_MAX: usize = 1 << 25;
+/// Levels that a book can have: no more than orders, of which there are at most 2^24.
+const LEVELS_MAX: usize = 1 << 24;
+/// Nodes of each size by default: what a book needs, with those that wait.
+const NODES_MAX: usize = LEVELS_MAX + RETIRED_MAX;
 /// By default 128 KiB of small nodes.
 const NODES_PER_CHUNK: usize = 1 << 12;
 /// Threads by default.
