@@ -179,6 +179,56 @@ fn insert_and_insert_of_different_keys() {
     });
 }
 
+/// The same behind a node that stays: each search may have to go over the other's node.
+#[test]
+fn insert_and_insert_behind_another() {
+    model(PREEMPTIONS, || {
+        let run = Run::with(&[TALL[0]]);
+        let inserted = run.threads([
+            |handle| insert(handle, SHORT[0]),
+            |handle| insert(handle, SHORT[1]),
+        ]);
+        assert_eq!(inserted, [true, true]);
+        assert_eq!(run.finish(), [TALL[0], SHORT[0], SHORT[1]]);
+    });
+}
+
+/// A third thread comes to the new node over the link that the removal of the one before it has set.
+#[test]
+fn insert_behind_a_node_that_is_removed_and_get() {
+    model(PREEMPTIONS - 1, || {
+        let run = Run::with(&[SHORT[0]]);
+        let done = run.threads([
+            |handle| insert(handle, SHORT[1]),
+            |handle| remove(handle, SHORT[0]),
+            |handle| {
+                get(handle, SHORT[1]);
+                true
+            },
+        ]);
+        assert_eq!(done, [true; 3]);
+        assert_eq!(run.finish(), [SHORT[1]]);
+    });
+}
+
+/// The same with a pop in place of the removal.
+#[test]
+fn insert_behind_a_node_that_is_popped_and_get() {
+    model(PREEMPTIONS - 1, || {
+        let run = Run::with(&[SHORT[0]]);
+        let done = run.threads([
+            |handle| insert(handle, SHORT[1]),
+            |handle| pop(handle) == Some(SHORT[0]),
+            |handle| {
+                get(handle, SHORT[1]);
+                true
+            },
+        ]);
+        assert_eq!(done, [true; 3]);
+        assert_eq!(run.finish(), [SHORT[1]]);
+    });
+}
+
 /// A key inserted right behind one that is being removed is not lost: what a mark beside the link would allow.
 #[test]
 fn insert_behind_a_node_that_is_removed() {
@@ -302,6 +352,38 @@ fn pop_and_insert_at_the_front() {
         } else {
             assert_eq!((popped, left), (Some(SHORT[0]), vec![TALL[1]]));
         }
+    });
+}
+
+/// The first key beside an insertion before it.
+#[test]
+fn first_and_insert_at_the_front() {
+    model(PREEMPTIONS, || {
+        let run = Run::with(&[SHORT[1]]);
+        let seen = run.threads([
+            |handle| handle.first().map(|(key, _)| key),
+            |handle| insert(handle, SHORT[0]).then_some(SHORT[0]),
+        ]);
+        assert!(seen[0] == Some(SHORT[0]) || seen[0] == Some(SHORT[1]));
+        assert_eq!(run.finish(), [SHORT[0], SHORT[1]]);
+    });
+}
+
+/// An iteration beside an insertion behind the node on which it stands.
+#[test]
+fn iterate_and_insert() {
+    model(PREEMPTIONS, || {
+        let run = Run::with(&[TALL[0]]);
+        let seen = run.threads([
+            |handle| handle.iter().map(|(key, _)| key).collect::<Vec<_>>(),
+            |handle| {
+                assert!(insert(handle, SHORT[0]));
+                Vec::new()
+            },
+        ]);
+        let all = [TALL[0], SHORT[0]];
+        assert!(seen[0] == all || seen[0] == all[..1], "{seen:?}");
+        assert_eq!(run.finish(), all);
     });
 }
 

@@ -193,7 +193,7 @@ impl<'g, V> Walk<'g, V> {
         position
     }
 
-    /// The search; nothing where a node was removed on which it stood, so that it has to begin again.
+    /// The search; nothing where a node was removed on which it stood, or the first one popped, so that it has to begin again.
     fn try_search(
         self,
         bound: Option<u64>,
@@ -209,10 +209,9 @@ impl<'g, V> Walk<'g, V> {
                 }
                 let Some(node) = self.node(link) else { break };
                 if link.is_popped() {
-                    // Only the head's lowest link is ever so.
+                    // Only the head's lowest link is ever so, so that beginning again goes over few nodes.
                     self.finish_pop(node);
-                    link = links[level].load(Ordering::Acquire);
-                    continue;
+                    return None;
                 }
                 let next = node.links()[level].load(Ordering::Acquire);
                 if next.is_removed() {
