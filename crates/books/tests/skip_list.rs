@@ -1,10 +1,12 @@
 //! The skip list in one thread: what an ordered map does, with a shape that the keys alone decide, within its bounds.
 
 use std::collections::BTreeMap;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use proofbook_books::linked::Levels;
 use proofbook_books::{
-    LockFreeSkipList, SkipListConfig, SkipListError, SkipListLevels, SkipListReader, MAX_HEIGHT,
+    LockFreeSkipList, SkipListConfig, SkipListError, SkipListHandle, SkipListLevels,
+    SkipListOrderBook, SkipListReader, MAX_HEIGHT,
 };
 use proofbook_memory::epoch::StallPolicy;
 use proofbook_memory::pool::PoolError;
@@ -31,7 +33,7 @@ fn list(config: SkipListConfig) -> LockFreeSkipList<u64> {
 fn step(
     random: &mut Random,
     key: u64,
-    handle: &proofbook_books::SkipListHandle<'_, u64>,
+    handle: &SkipListHandle<'_, u64>,
     map: &mut BTreeMap<u64, u64>,
 ) {
     let value = random.next_u64();
@@ -285,4 +287,45 @@ fn readers_see_ranks_in_order() {
     drop(levels);
     let ranks: Vec<_> = reader.ranks(Queue::Asks, 1).collect();
     assert_eq!(ranks, [7, u64::MAX]);
+}
+
+/// A value whose copies cannot be made.
+struct Single;
+
+impl Clone for Single {
+    fn clone(&self) -> Self {
+        panic!("there is only one of each");
+    }
+}
+
+#[test]
+fn a_clone_that_panics_leaves_nothing_behind() {
+    let mut list: LockFreeSkipList<Single> =
+        LockFreeSkipList::new(config()).expect("the configuration is within its ranges");
+    let handle = list.handle().expect("it is the only one");
+    for key in 0..100 {
+        assert_eq!(handle.insert(key, Single), Ok(true));
+    }
+    for key in 0..50 {
+        let popped = catch_unwind(AssertUnwindSafe(|| handle.pop_first().map(|_| ())));
+        let removed = catch_unwind(AssertUnwindSafe(|| handle.remove(99 - key).map(|_| ())));
+        assert!(popped.is_err() && removed.is_err());
+    }
+    assert_eq!(handle.iter().map(|(key, _)| key).next(), None);
+    handle.collect();
+    let statistics = list.statistics();
+    assert_eq!((statistics.nodes, statistics.waiting), (0, 0));
+    drop(handle);
+    list.check().expect("the list is whole");
+}
+
+/// Lists are shared, and what belongs to one thread can be moved to another.
+#[test]
+fn what_threads_may_share() {
+    fn is_shared<T: Send + Sync>() {}
+    fn is_moved<T: Send>() {}
+    is_shared::<LockFreeSkipList<String>>();
+    is_moved::<SkipListHandle<'_, String>>();
+    is_moved::<SkipListOrderBook>();
+    is_moved::<SkipListReader>();
 }

@@ -132,14 +132,14 @@ impl<'g, V> Walk<'g, V> {
             // Another removed it, after this search had found it: at that moment there was none, and this call takes effect right behind it.
             return None;
         }
-        let value = node.value();
         if node.note(GONE) & BUILT != 0 {
             if !self.unlink(node, &position) {
                 self.sweep(node);
             }
             retire.retire(node);
         }
-        Some(value)
+        // Last, so that a clone that panics leaves nothing behind: the node is there as long as the walk may go on.
+        Some(node.value())
     }
 
     /// Unlinks a removed and built node where the position still holds; says whether that was everywhere.
@@ -187,12 +187,12 @@ impl<'g, V> Walk<'g, V> {
             self.finish_pop(node);
             // A node is claimed by a pop at most once, so that one with this mark is this call's.
             if node.links()[0].load(Ordering::Relaxed).is_popped() {
-                let taken = (node.key(), node.value());
                 if node.note(GONE) & BUILT != 0 {
                     self.sweep(node);
                     retire.retire(node);
                 }
-                return Some(taken);
+                // Last, as in `remove`.
+                return Some((node.key(), node.value()));
             }
         }
     }

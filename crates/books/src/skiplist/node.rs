@@ -33,7 +33,7 @@ const BITS_PER_LEVEL: u32 = 2;
 
 /// Set once the inserter links the node nowhere any more.
 pub(super) const BUILT: u8 = 1;
-/// Set once the node is removed and the remover holds what it needs of it.
+/// Set once the node is removed, by who removed it.
 pub(super) const GONE: u8 = 1 << 1;
 
 /// The height that a key has, whatever list it is in, but for the list's seed and bound.

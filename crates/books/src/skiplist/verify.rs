@@ -56,3 +56,51 @@ fn check_link<V>(link: Link<V>, expected: Option<NodeRef<'_, V>>) -> Result<(), 
     }
     Ok(())
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::link::Link;
+    use super::super::node::LinkCell;
+    use super::super::{LockFreeSkipList, SkipListConfig};
+    use super::*;
+
+    /// Puts another link into a cell, checks, and puts the right one back.
+    fn with_fault(list: &LockFreeSkipList<u32>, cell: &LinkCell<u32>, fault: Link<u32>) -> String {
+        let right = cell.load(Ordering::Relaxed);
+        cell.set(fault);
+        let found = list.verify();
+        cell.set(right);
+        found.expect_err("a link is wrong")
+    }
+
+    #[test]
+    fn finds_wrong_links_on_every_level() {
+        let list = LockFreeSkipList::new(SkipListConfig::default()).expect("the default");
+        let handle = list.handle().expect("the first");
+        for key in 0..100 {
+            assert_eq!(handle.insert(key, 0), Ok(true));
+        }
+        assert_eq!(list.verify(), Ok(100));
+        let end = Link::to(core::ptr::null_mut());
+        // SAFETY: nothing is removed here.
+        #[allow(unsafe_code)]
+        let walk = unsafe { list.head().walk() };
+        let mut next = walk.lowest();
+        while let Some(node) = next {
+            next = walk.lowest_after(node);
+            for (level, cell) in node.links().iter().enumerate() {
+                let right = cell.load(Ordering::Relaxed);
+                let found = with_fault(&list, cell, right.removed());
+                assert!(found.starts_with(&format!("level {level} ")), "{found}");
+                let beside = if right == end { node.link() } else { end };
+                // A lowest level that goes round is not looked at: it would not end.
+                if level > 0 {
+                    with_fault(&list, cell, beside);
+                }
+            }
+        }
+        let popped = list.head().links()[0].load(Ordering::Relaxed).popped();
+        with_fault(&list, &list.head().links()[0], popped);
+        assert_eq!(list.verify(), Ok(100));
+    }
+}
