@@ -139,6 +139,33 @@ fn a_chain_goes_in_whole_and_comes_out_in_parts() {
     });
 }
 
+#[test]
+fn many_are_popped_while_one_comes_back() {
+    model(None, || {
+        let guarded = Guarded::<1>::full(2);
+        let other = {
+            let guarded = guarded.clone();
+            thread::spawn(move || {
+                if let Some(index) = guarded.pop() {
+                    guarded.push(index);
+                }
+            })
+        };
+        let mut taken = [0; 2];
+        let count = guarded.stack.pop_many(guarded.links(), &mut taken);
+        for &index in &taken[..count] {
+            guarded.touch(index);
+        }
+        other.join().expect("the other thread's checks hold");
+        let mut out = taken[..count].to_vec();
+        while let Some(index) = guarded.pop() {
+            out.push(index);
+        }
+        out.sort_unstable();
+        assert_eq!(out, [0, 1]);
+    });
+}
+
 fn pool_of(step: usize, max: usize) -> Arc<LockFreePool<u32>> {
     let pool = LockFreePool::new(PoolConfig {
         initial_capacity: 0,
