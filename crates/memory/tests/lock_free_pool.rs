@@ -1,14 +1,14 @@
 //! The pool that all threads share: against a model, with objects that are counted, and from many threads.
 #![allow(unsafe_code)]
 
-mod common;
+mod objects;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use std::sync::{mpsc, Barrier};
 use std::thread;
 
-use common::{soak_factor, Choices, Counted};
+use objects::{soak_factor, Choices, Counted};
 use proofbook_memory::pool::{
     Handle, LockFreePool, PoolConfig, PoolError, PoolStatistics, CAPACITY_MAX,
 };

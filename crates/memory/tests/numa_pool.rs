@@ -1,12 +1,12 @@
 //! The pool with a part on each node: caches, batches, slots that go home, and what is left when all is over.
 
-mod common;
+mod objects;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use common::{soak_factor, Choices, Counted};
+use objects::{soak_factor, Choices, Counted};
 use proofbook_memory::numa::{NodeId, NumaError, Topology};
 use proofbook_memory::pool::{
     AllocationStrategy, NumaOptimizedPool, NumaPoolConfig, NumaPoolStatistics, PoolConfig,
