@@ -146,18 +146,18 @@ fn many_are_popped_while_one_comes_back() {
         let other = {
             let guarded = guarded.clone();
             thread::spawn(move || {
-                if let Some(index) = guarded.pop() {
-                    guarded.push(index);
-                }
+                let mut taken = [0; 2];
+                let count = guarded.stack.pop_many(guarded.links(), &mut taken);
+                taken[..count]
+                    .iter()
+                    .for_each(|&index| guarded.touch(index));
+                taken[..count].to_vec()
             })
         };
-        let mut taken = [0; 2];
-        let count = guarded.stack.pop_many(guarded.links(), &mut taken);
-        for &index in &taken[..count] {
-            guarded.touch(index);
+        if let Some(index) = guarded.pop() {
+            guarded.push(index);
         }
-        other.join().expect("the other thread's checks hold");
-        let mut out = taken[..count].to_vec();
+        let mut out = other.join().expect("the other thread's checks hold");
         while let Some(index) = guarded.pop() {
             out.push(index);
         }

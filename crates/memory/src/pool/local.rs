@@ -43,7 +43,7 @@ pub struct NodeStatistics {
 
 /// What a node counts, on a line of its own.
 #[derive(Debug, Default)]
-#[repr(align(64))]
+#[repr(align(128))]
 struct Counts {
     handed_out: AtomicUsize,
     refills: AtomicU64,
