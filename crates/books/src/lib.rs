@@ -16,11 +16,16 @@ mod orders;
 pub mod radix;
 mod returned;
 pub mod simd;
+mod skiplist;
 
 pub use ladder::{ladder_layout, Ladder, PagedLevels};
 pub use lockfree::{lockfree_layout, OptimizedLockFreeLevels};
-pub use radix::{radix_layout, RadixLevels, RadixOrderBook};
+pub use radix::{radix_layout, RadixLevels, RadixOrderBook, RadixTier};
 pub use simd::{simd_layout, SimdOrderBook};
+pub use skiplist::{
+    skiplist_layout, LockFreeSkipList, SkipListConfig, SkipListError, SkipListHandle, SkipListIter,
+    SkipListLevels, SkipListOrderBook, SkipListReader, SkipListStatistics, MAX_HEIGHT,
+};
 
 /// A book whose touch and depth many threads read while one changes it, over the ladder's levels or any others.
 pub type OptimizedLockFreeOrderBook<L = PagedLevels> =
@@ -28,3 +33,8 @@ pub type OptimizedLockFreeOrderBook<L = PagedLevels> =
 
 /// A book whose memory lies on one node, over the ladder's levels.
 pub type LocalOrderBook = numa::LocalBook<PagedLevels>;
+
+/// A book whose hot levels are in lanes, the warm ones in skip lists, and all others in radix trees.
+pub type HybridOrderBook = linked::LinkedBook<
+    hybrid::HybridLevels<simd::SimdTier, linked::OverLevels<SkipListLevels>, RadixTier>,
+>;
