@@ -38,3 +38,25 @@ pub type LocalOrderBook = numa::LocalBook<PagedLevels>;
 pub type HybridOrderBook = linked::LinkedBook<
     hybrid::HybridLevels<simd::SimdTier, linked::OverLevels<SkipListLevels>, RadixTier>,
 >;
+
+/// What the hybrid book is made of: what is kept of each level, lanes, nodes of the skip lists and of the radix trees, orders.
+pub fn hybrid_layout() -> Vec<layout::LayoutField> {
+    let mut fields = hybrid::places_layout();
+    fields.extend(simd::tier_layout());
+    for part in [skiplist_layout(), radix_layout()] {
+        // Both have the orders and the levels in them.
+        let new: Vec<layout::LayoutField> = part
+            .into_iter()
+            .filter(|field| !fields.contains(field))
+            .collect();
+        fields.extend(new);
+    }
+    fields
+}
+
+/// What a book on a node is made of, and the market around it: the ladder's parts, and what the threads of nodes share.
+pub fn numa_layout() -> Vec<layout::LayoutField> {
+    let mut fields = ladder_layout();
+    fields.extend(numa::cell_layout());
+    fields
+}
