@@ -3,7 +3,6 @@
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used)]
 
-#[allow(dead_code)]
 mod common;
 
 use common::{times, Random};
@@ -93,7 +92,7 @@ fn capacities_out_of_bounds_are_refused() {
 #[test]
 fn threads_exchange_every_value_once_and_in_the_order_of_its_producer() {
     const PRODUCERS: u64 = 2;
-    let values = times(50_000, 5_000_000);
+    let values = times(10_000, 5_000_000);
     let queue = LockFreeQueue::with_capacity(64).unwrap();
     let consumed: Vec<Vec<u64>> = thread::scope(|scope| {
         let queue = &queue;
@@ -143,7 +142,7 @@ fn threads_exchange_every_value_once_and_in_the_order_of_its_producer() {
 
 #[test]
 fn a_ring_passes_everything_in_order_and_tells_when_its_sender_is_gone() {
-    let values = times(50_000, 20_000_000);
+    let values = times(5_000, 20_000_000);
     let (mut sender, mut receiver) = ring::channel(64).unwrap();
     thread::scope(|scope| {
         scope.spawn(move || {
