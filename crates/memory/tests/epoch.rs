@@ -342,7 +342,7 @@ fn a_published_value_is_read_while_it_is_replaced() {
     .unwrap();
     let record = Published::new(&epochs, vec![0_u64; 8]);
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        let readers = [(); 2].map(|()| {
             scope.spawn(|| {
                 let participant = epochs.register().unwrap();
                 let mut last = 0;
@@ -357,13 +357,16 @@ fn a_published_value_is_read_while_it_is_replaced() {
                     );
                     last = value[0];
                 }
-            });
-        }
+            })
+        });
         let participant = epochs.register().unwrap();
         for number in 1..=replacements {
             let guard = participant.pin_with_room(1).unwrap();
             record.replace(&guard, vec![number; 8]).unwrap();
         }
+        readers
+            .into_iter()
+            .for_each(|reader| reader.join().unwrap());
     });
     assert!(epochs.statistics().freed > replacements / 2);
 }
