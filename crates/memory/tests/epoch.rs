@@ -331,7 +331,7 @@ fn settings_out_of_bounds_are_refused() {
 
 #[test]
 fn a_published_value_is_read_while_it_is_replaced() {
-    let replacements = times(5_000, 500_000);
+    let replacements = times(50_000, 2_000_000);
     let epochs = EpochBasedReclamation::new(
         3,
         StallPolicy::Wait {

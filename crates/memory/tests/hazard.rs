@@ -247,7 +247,7 @@ fn destructors_may_retire() {
 
 #[test]
 fn a_published_value_is_read_while_it_is_replaced() {
-    let replacements = times(5_000, 500_000);
+    let replacements = times(50_000, 2_000_000);
     let manager = OptimizedHazardPointerManager::new(3).unwrap();
     let record = Published::new(&manager, (0_u64, 0_u64));
     let start = Barrier::new(3);
