@@ -6,11 +6,13 @@
 //! [`linked`] makes a book of it and of any structure for price levels, behind the trait [`linked::Levels`].
 #![deny(unsafe_code)]
 
+pub mod cache;
 mod ladder;
 pub mod layout;
 pub mod linked;
 mod orders;
 pub mod simd;
 
+pub use cache::{cache_layout, CacheOptimizedOrderBook};
 pub use ladder::{ladder_layout, Ladder, PagedLevels};
 pub use simd::{simd_layout, SimdOrderBook};

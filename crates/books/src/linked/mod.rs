@@ -196,6 +196,15 @@ impl<L: Levels> Book for LinkedBook<L> {
     }
 
     #[inline]
+    fn remove_best(&mut self, queue: Queue, slot: u32) {
+        debug_assert_eq!(self.best(queue), Some(slot));
+        let hot = self.orders.hot(slot);
+        self.levels
+            .trade_all(queue, hot.level, Quantity(hot.displayed));
+        self.remove(slot);
+    }
+
+    #[inline]
     fn fill(&mut self, slot: u32, quantity: Quantity) {
         let hot = self.orders.hot_mut(slot);
         hot.displayed -= quantity.0;
