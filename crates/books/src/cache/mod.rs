@@ -2,23 +2,22 @@
 //!
 //! The first line of the levels holds what everyone asks for, the best prices, the spread, the last trade, how many orders there are; the second what matching needs next. A
 //! price level is one line, with links to the levels beside it in order of price: so when the best level goes, the next one is known without a
-//! search. A level at any other price is found through a [`directory::Directory`], a search tree with one line to a step; so is
+//! search. A level at any other price is found through a [`Directory`], a search tree with one line to a step; so is
 //! where a new level belongs.
 //!
 //! Invariants, checked by `check`: the first two lines agree with the levels; those are linked in order of price, exactly as the directories
 //! have them; and those of the directories.
 
-mod directory;
 mod hot;
 mod price_level;
 mod verify;
 
 use proofbook_types::{Price, Quantity, Queue, Timestamp};
 
+use crate::directory::{directory_layout, Beside, Directory};
 use crate::layout::{layout, LayoutField};
 use crate::linked::{price_of, rank_of, LevelData, LevelRef, Levels, LinkedBook, Place, Rank};
 use crate::orders::order_layout;
-use directory::{Beside, Directory};
 use hot::{HotLine, NextLine};
 pub use hot::{HotView, LastTrade};
 pub use price_level::CacheOptimizedPriceLevel;
@@ -59,7 +58,7 @@ pub fn cache_layout() -> Vec<LayoutField> {
         &levels,
         &hot::lines_layout(),
         &price_level::level_layout(),
-        &directory::directory_layout(),
+        &directory_layout(),
         &order_layout(),
     ];
     parts.concat()

@@ -67,7 +67,7 @@ impl Book for SimdOrderBook {
             return Some(next);
         }
         let queue = self.queue(hot.terms.queue);
-        let level = queue.after(self.kernel, Price(hot.price))?;
+        let level = queue.after(self.kernel, &self.levels, Price(hot.price))?;
         Some(self.levels.get(level).front())
     }
 
@@ -152,7 +152,7 @@ impl Book for SimdOrderBook {
     fn next_level(&self, queue: Queue, after: Option<Price>) -> Option<Level> {
         let level = match after {
             None => self.queue(queue).best(self.kernel)?,
-            Some(price) => self.queue(queue).after(self.kernel, price)?,
+            Some(price) => self.queue(queue).after(self.kernel, &self.levels, price)?,
         };
         Some(self.view(level))
     }

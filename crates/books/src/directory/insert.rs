@@ -41,7 +41,7 @@ impl Leaf {
 
 impl Directory {
     /// Adds a rank that is not here. Says what lies beside it: what is lower, where the leaf tells.
-    pub(in super::super) fn insert(&mut self, rank: Rank, level: LevelRef) -> Beside {
+    pub(crate) fn insert(&mut self, rank: Rank, level: LevelRef) -> Beside {
         if self.inner.line(ROOT).is_full() {
             self.raise_root();
         }

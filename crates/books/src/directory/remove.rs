@@ -27,7 +27,7 @@ impl Leaf {
 
 impl Directory {
     /// Takes out a rank that is here.
-    pub(in super::super) fn remove(&mut self, rank: Rank) {
+    pub(crate) fn remove(&mut self, rank: Rank) {
         let mut line = ROOT;
         for height in (1..=self.height).rev() {
             let child = self.child(line, rank);

@@ -16,7 +16,7 @@ struct Met {
 
 impl Directory {
     /// Checks every line. Gives all ranks with their levels, in order.
-    pub(in super::super) fn verify(&self) -> Result<Vec<Place>, String> {
+    pub(crate) fn verify(&self) -> Result<Vec<Place>, String> {
         // The root is alone in its group.
         let mut met = Met {
             inner_groups: 1,

@@ -58,7 +58,7 @@ const _: () = assert!(core::mem::size_of::<Inner>() == 64);
 const _: () = assert!(core::mem::size_of::<Leaf>() == 64);
 
 /// Where the fields of both kinds of line lie.
-pub(super) fn directory_layout() -> Vec<LayoutField> {
+pub(crate) fn directory_layout() -> Vec<LayoutField> {
     let inner = layout!(Inner {
         separators,
         below,
@@ -107,7 +107,7 @@ impl Leaf {
 
 /// What lies beside a rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beside {
+pub(crate) enum Beside {
     /// No other rank is here.
     Nothing,
     /// The next level of lower rank; the rank itself does not count.
@@ -118,7 +118,7 @@ pub(super) enum Beside {
 
 /// The ranks of one queue and the levels that have them.
 #[derive(Clone, Debug)]
-pub(super) struct Directory {
+pub(crate) struct Directory {
     inner: Groups<Inner>,
     leaves: Groups<Leaf>,
     /// Lines on a way from the root to a leaf, without that; never 0.
@@ -126,7 +126,7 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (mut inner, mut leaves) = (Groups::default(), Groups::default());
         inner.allocate();
         *inner.line_mut(ROOT) = Inner {
@@ -154,13 +154,13 @@ impl Directory {
 
     /// The level that has a rank.
     #[inline]
-    pub(super) fn find(&self, rank: Rank) -> Option<LevelRef> {
+    pub(crate) fn find(&self, rank: Rank) -> Option<LevelRef> {
         let leaf = self.leaf(rank);
         leaf.find(rank).map(|at| leaf.levels[at])
     }
 
     /// What comes after a rank, whether or not that is here: the level itself, or else the last one that does not come after it.
-    pub(super) fn beside(&self, rank: Rank) -> Beside {
+    pub(crate) fn beside(&self, rank: Rank) -> Beside {
         let leaf = self.leaf(rank);
         let count = leaf.count as usize;
         match not_above(&leaf.ranks, count, rank) {
