@@ -177,14 +177,14 @@ impl Orders {
     /// Forgets an order that no queue holds any more, and frees its slot.
     #[inline]
     pub(crate) fn forget(&mut self, slot: u32) {
-        let hot = *self.hot(slot);
-        if hot.terms.has(COLD) {
-            self.remove_cold(slot, hot.account, hot.terms.life);
-        }
-        self.index.remove(hot.id, slot);
-        let free = self.free;
-        self.hot_mut(slot).next = free;
+        let hot = &mut self.hot[slot as usize];
+        let (id, account, terms) = (hot.id, hot.account, hot.terms);
+        hot.next = self.free;
         self.free = slot;
+        if terms.has(COLD) {
+            self.remove_cold(slot, account, terms.life);
+        }
+        self.index.remove(id, slot);
     }
 
     #[cold]
