@@ -1,7 +1,7 @@
 //! The SIMD book as a [`Book`].
 
 use proofbook_book::{Book, Level, QueuePlace};
-use proofbook_types::{AccountId, Order, OrderId, Price, Quantity, Queue, Timestamp};
+use proofbook_types::{AccountId, Order, OrderId, Price, Quantity, Queue, Side, Timestamp};
 
 use super::{SimdOrderBook, LANES};
 use crate::orders::NIL;
@@ -51,6 +51,17 @@ impl Book for SimdOrderBook {
     fn best_price(&self, queue: Queue) -> Option<Price> {
         let level = self.queue(queue).best(self.kernel)?;
         Some(Price(self.levels.get(level).price))
+    }
+
+    /// Whether any level is matched: that needs no search for the best one.
+    #[inline]
+    fn crosses(&self, queue: Queue, bound: Price) -> bool {
+        let side = match queue.is_descending() {
+            true => Side::Sell,
+            false => Side::Buy,
+        };
+        let lanes = &self.queue(queue).lanes;
+        lanes.find_matching_levels(self.kernel, bound, side) != 0
     }
 
     #[inline]

@@ -51,7 +51,7 @@ pub(super) fn level_layout() -> [LayoutField; 11] {
     })
 }
 
-/// Names a level for good: once it is gone, no other level answers to it.
+/// Names a level for good: once it is gone, no other level answers to it, or only after 2^32 others in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LevelName {
     pub(super) level: u32,
@@ -249,7 +249,7 @@ impl LevelTable {
     /// Frees a level. What its name was names nothing from now on.
     pub(super) fn free(&mut self, level: u32) {
         let place = self.get_mut(level);
-        // After 2^32 levels in one place names repeat; the book itself does not rely on them.
+        // That names repeat in the end matters to their holders alone: the book does not rely on them.
         place.generation = place.generation.wrapping_add(1);
         self.free.push(level);
     }
