@@ -10,6 +10,7 @@
 //! long runs.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod flow;
 
