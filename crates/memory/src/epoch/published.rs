@@ -18,13 +18,28 @@ pub struct Published<T: Send + Sync + 'static> {
 }
 
 /// A value that was not published, because the one before could not have been retired.
-#[derive(Debug)]
 pub struct NotReplaced<T> {
     /// Why.
     pub stalled: Stalled,
     /// The value.
     pub value: T,
 }
+
+impl<T> fmt::Debug for NotReplaced<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotReplaced")
+            .field("stalled", &self.stalled)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for NotReplaced<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stalled.fmt(f)
+    }
+}
+
+impl<T> core::error::Error for NotReplaced<T> {}
 
 impl<T: Send + Sync + 'static> Published<T> {
     /// A value to start with.
@@ -60,10 +75,10 @@ impl<T: Send + Sync + 'static> Published<T> {
         if let Err(stalled) = guard.room(1) {
             return Err(NotReplaced { stalled, value });
         }
-        // Release: whoever sees the pointer sees the value. Acquire: the value before, which may be dropped here.
+        // Release: whoever sees the pointer sees the value. Whoever wrote the value before was pinned then, and has unpinned before it is freed, which acquires what was written.
         let before = self
             .current
-            .swap(Box::into_raw(Box::new(value)), Ordering::AcqRel);
+            .swap(Box::into_raw(Box::new(value)), Ordering::Release);
         // SAFETY: whoever pins from now on does not reach the box, and only the thread that took its pointer out retires it. It
         // borrows nothing and may be dropped by any thread, as the bounds of `T` say.
         unsafe { guard.retire(Retired::boxed(before)) }
