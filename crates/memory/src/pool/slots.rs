@@ -10,13 +10,13 @@
 //!
 //! Invariants: chunk `n` is published before any of its slots is named; the cursor never goes back; each slot is dealt out once.
 #![allow(unsafe_code)]
-#![allow(dead_code)]
 
 use std::alloc::{alloc, dealloc, Layout};
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 
+use super::error::in_range;
 use super::stack::Links;
 use super::PoolError;
 use crate::numa::{self, Node, NodeId};
@@ -140,25 +140,6 @@ pub(super) struct Slots<T> {
     node: Option<Node>,
     prefault: bool,
     marker: PhantomData<Slot<T>>,
-}
-
-/// Refuses a number that is out of its range.
-pub(super) fn in_range(
-    what: &'static str,
-    received: usize,
-    least: usize,
-    most: usize,
-) -> Result<usize, PoolError> {
-    if (least..=most).contains(&received) {
-        Ok(received)
-    } else {
-        Err(PoolError::OutOfRange {
-            what,
-            least,
-            most,
-            received,
-        })
-    }
 }
 
 impl<T> Slots<T> {
