@@ -10,7 +10,7 @@
 use loom::model::Builder;
 use proofbook_books::{LockFreeSkipList, SkipListConfig, SkipListHandle};
 use proofbook_memory::epoch::StallPolicy;
-use proofbook_memory::sync::thread;
+use proofbook_memory::sync::{thread, Arc, UnsafeCell};
 
 /// How often threads are interrupted at most, where trying everything would take too long.
 const PREEMPTIONS: usize = 3;
@@ -352,6 +352,92 @@ fn pop_and_insert_at_the_front() {
         } else {
             assert_eq!((popped, left), (Some(SHORT[0]), vec![TALL[1]]));
         }
+    });
+}
+
+/// What one thread writes before a call, and others read that have seen what the call did.
+struct Written(UnsafeCell<u32>);
+
+// SAFETY: that nobody reads it while it is written is what the models check.
+unsafe impl Sync for Written {}
+// SAFETY: as above.
+unsafe impl Send for Written {}
+
+/// One thread writes and changes the list, the other reads where it has seen the change.
+fn published(
+    keys: &[u64],
+    change: impl Fn(&Handle) + Send + 'static,
+    is_seen: impl Fn(&Handle) -> bool,
+) {
+    let run = Run::with(keys);
+    let written = Arc::new(Written(UnsafeCell::new(0)));
+    let handle = run.handle();
+    let writer = {
+        let written = Arc::clone(&written);
+        thread::spawn(move || {
+            // SAFETY: nobody reads it before the change is seen.
+            written.0.with_mut(|value| unsafe { *value = 7 });
+            change(&handle);
+            Moved(handle)
+        })
+    };
+    let handle = run.handle();
+    if is_seen(&handle) {
+        // SAFETY: it was written before the change.
+        assert_eq!(written.0.with(|value| unsafe { *value }), 7);
+    }
+    drop(writer.join().expect("the thread ends"));
+    drop(handle);
+    run.finish();
+}
+
+#[test]
+fn who_finds_a_key_sees_what_came_before_its_insertion() {
+    model(PREEMPTIONS, || {
+        published(
+            &[],
+            |handle| assert!(insert(handle, TALL[0])),
+            |handle| get(handle, TALL[0]),
+        );
+    });
+}
+
+#[test]
+fn who_finds_no_key_sees_what_came_before_its_removal() {
+    model(PREEMPTIONS, || {
+        published(
+            &[TALL[0]],
+            |handle| assert!(remove(handle, TALL[0])),
+            |handle| !get(handle, TALL[0]),
+        );
+    });
+}
+
+/// The writer may be the slower of two removers.
+#[test]
+fn who_removes_nothing_sees_what_came_before_the_removal() {
+    model(PREEMPTIONS, || {
+        published(
+            &[SHORT[0]],
+            |handle| {
+                remove(handle, SHORT[0]);
+            },
+            |handle| !remove(handle, SHORT[0]),
+        );
+    });
+}
+
+/// The reader may have ended the pop itself.
+#[test]
+fn who_removes_nothing_sees_what_came_before_the_pop() {
+    model(PREEMPTIONS, || {
+        published(
+            &[SHORT[0]],
+            |handle| {
+                pop(handle);
+            },
+            |handle| !remove(handle, SHORT[0]),
+        );
     });
 }
 
