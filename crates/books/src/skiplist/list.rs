@@ -5,7 +5,7 @@
 //! return, so that a history of them is linearizable (Herlihy and Wing 1990): on processors where all threads see the stores of others in one
 //! order, such as x86-64, ARMv8 and RISC-V, by any clock; by the memory model alone, with respect to what happens before what. Whoever sees what
 //! a call did, be it that a key is gone, sees all that its thread did before. An iteration is weaker: it gives keys in order, each of which was
-//! there at some moment of the iteration, and no key is missed that was there all the time.
+//! there at some moment of the step that gave it, and no step passes over a key that was there all through the step.
 
 use core::fmt;
 
