@@ -513,7 +513,7 @@ fn iterate_and_insert() {
 /// An iteration beside a removal gives what was there all the time, in order, and nothing that was freed.
 #[test]
 fn iterate_and_remove() {
-    model(PREEMPTIONS, || {
+    model(PREEMPTIONS - 1, || {
         let run = Run::with(&[TALL[0], SHORT[0], TALL[1]]);
         let seen = run.threads([
             |handle| {
