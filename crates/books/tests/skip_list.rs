@@ -252,6 +252,29 @@ fn a_long_iteration_does_not_hold_back_what_is_freed() {
 }
 
 #[test]
+fn a_step_finds_what_was_inserted_before_it_behind_a_node_that_is_gone() {
+    let list = list(config());
+    let handle = list.handle().expect("one of three");
+    for key in [10, 20, 30] {
+        assert_eq!(handle.insert(key, key), Ok(true));
+    }
+    let mut iteration = handle.iter();
+    assert_eq!(iteration.next(), Some((10, 10)));
+    assert_eq!(handle.remove(10), Ok(Some(10)));
+    assert_eq!(handle.insert(15, 15), Ok(true));
+    assert_eq!(iteration.next(), Some((15, 15)));
+    assert_eq!(handle.remove(20), Ok(Some(20)));
+    assert_eq!(iteration.next(), Some((30, 30)));
+    assert_eq!(iteration.next(), None);
+    assert_eq!(handle.insert(40, 40), Ok(true));
+    assert_eq!(
+        iteration.next(),
+        None,
+        "an iteration that has ended stays so"
+    );
+}
+
+#[test]
 fn clones_of_levels_are_equal_and_apart() {
     let mut levels = SkipListLevels::default();
     let mut names = Vec::new();

@@ -436,7 +436,7 @@ fn readers_of_levels_miss_nothing_that_stays() {
     }
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        let readers = [(); 2].map(|()| {
             let reader = levels.reader().expect("there is room");
             let (is_over, lasting) = (&is_over, &lasting);
             scope.spawn(move || {
@@ -453,8 +453,9 @@ fn readers_of_levels_miss_nothing_that_stays() {
                     assert_eq!(reader.best(Queue::Bids), None);
                     looks += 1;
                 }
-            });
-        }
+                reader
+            })
+        });
         let mut random = Random::new(5);
         for _ in 0..times(100_000) {
             let rank = random.below(1_000);
@@ -470,6 +471,7 @@ fn readers_of_levels_miss_nothing_that_stays() {
             }
         }
         is_over.store(true, Ordering::Relaxed);
+        readers.map(|reader| reader.join().expect("no reader fails"));
     });
     for &rank in &lasting {
         let level = levels.find(Queue::Asks, rank).expect("it stayed");

@@ -177,9 +177,9 @@ impl<'g, V> Walk<'g, V> {
                 self.search(Some(0), 1);
                 continue;
             }
-            // Relaxed: it publishes nothing, and the node was acquired with the link.
+            // Release: another thread may end the pop, and who sees that sees what this one did before.
             if cell
-                .exchange(link, link.popped(), Ordering::Relaxed, Ordering::Relaxed)
+                .exchange(link, link.popped(), Ordering::Release, Ordering::Relaxed)
                 .is_err()
             {
                 continue;
