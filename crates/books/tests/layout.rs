@@ -1,7 +1,10 @@
 //! What the books say of their structures' layouts: fields lie one behind the other and fill whole parts of cache lines.
 
 use proofbook_books::layout::LayoutField;
-use proofbook_books::{cache_layout, hybrid_layout, ladder_layout, lockfree_layout, numa_layout, radix_layout, simd_layout, skiplist_layout};
+use proofbook_books::{
+    cache_layout, hybrid_layout, ladder_layout, lockfree_layout, numa_layout, radix_layout,
+    simd_layout, skiplist_layout,
+};
 
 /// Fields of a structure, checked: in ascending order, none over another.
 fn structure(layout: &[LayoutField], name: &str) -> Vec<LayoutField> {
@@ -118,6 +121,9 @@ fn the_cache_optimized_book() {
     }
     // Seven numbers of 64 bits and the marks.
     assert_eq!(length(&layout, "HotLine"), 57);
+}
+
+#[test]
 fn what_threads_share_of_a_lock_free_book() {
     let layout = lockfree_layout();
     assert_eq!(length(&layout, "TouchLine"), 64, "one cache line");
