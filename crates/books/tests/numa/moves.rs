@@ -183,7 +183,7 @@ fn moves_under_load(seed: u64, commands: u64) {
 #[test]
 fn markets_move_under_load_and_nothing_is_lost_or_reordered() {
     let (rounds, commands) = match std::env::var_os("PROOFBOOK_SOAK") {
-        Some(_) => (40, 20_000),
+        Some(_) => (10, 20_000),
         None => (4, 2_500),
     };
     for seed in 1..=rounds {
