@@ -27,7 +27,7 @@ from oracle.flow import Flow, Shape
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-CRATES = ("types", "book", "books", "matching")
+CRATES = ("types", "book", "memory", "books", "matching")
 # Shape of the flows, how many, and how many commands each.
 PLAN: tuple[tuple[Shape, int, int], ...] = (("ordinary", 200, 250), ("opening", 1000, 20), ("worn", 20, 100))
 REPLAY_SECONDS_MAX = 120

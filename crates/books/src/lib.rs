@@ -1,15 +1,14 @@
-//! Fast implementations of [`proofbook_book::Book`], one module each.
+//! Implementations of [`proofbook_book::Book`], one module each.
 //!
 //! [`Ladder`] is the default: the one that the engine, the Python package and the C ABI use.
 //!
-//! With the feature `std`, [`Ladder::with_secret_seed`] draws the seed of the id index from the operating system.
-#![no_std]
-#![forbid(unsafe_code)]
-
-extern crate alloc;
-#[cfg(feature = "std")]
-extern crate std;
+//! What the books have in common stands once: `orders` keeps live orders in a slab and finds them by id, account and expiry;
+//! [`linked`] makes a book of it and of any structure for price levels, behind the trait [`linked::Levels`].
+#![deny(unsafe_code)]
 
 mod ladder;
+pub mod layout;
+pub mod linked;
+mod orders;
 
-pub use ladder::Ladder;
+pub use ladder::{ladder_layout, Ladder, PagedLevels};

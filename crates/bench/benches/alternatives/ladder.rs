@@ -1,16 +1,16 @@
-//! The ladder's own parts, compiled from where they are, since nothing outside it may use them.
+//! The ladder's own parts. Its index of ids is compiled from where it is, since nothing outside of the books may use it.
 
 #![allow(dead_code, unused_imports)]
 
-/// As in the ladder.
-const NIL: u32 = u32::MAX;
+use proofbook_books::linked::{LevelRef, Levels};
+use proofbook_books::PagedLevels;
+use proofbook_types::Queue;
 
-#[path = "../../../books/src/ladder/index.rs"]
+/// As in the books.
+const NIL: u32 = 0;
+
+#[path = "../../../books/src/orders/index.rs"]
 mod index;
-#[path = "../../../books/src/ladder/levels.rs"]
-mod levels;
-#[path = "../../../books/src/ladder/trie.rs"]
-mod trie;
 
 /// The ladder's index of ids, with the ids of its slots beside it, as the ladder has them in its orders.
 pub struct LadderIndex {
@@ -45,46 +45,51 @@ impl LadderIndex {
 
 /// The ladder's levels of both sides, with each slot's level beside them, as the ladder has it in its orders.
 pub struct LadderLevels {
-    sides: [levels::Levels; 2],
-    of_slot: Vec<levels::LevelRef>,
+    levels: PagedLevels,
+    of_slot: Vec<LevelRef>,
 }
+
+const SIDES: [Queue; 2] = [Queue::Bids, Queue::Asks];
 
 impl LadderLevels {
     pub fn new(capacity: usize) -> Self {
         LadderLevels {
-            sides: [levels::Levels::new(), levels::Levels::new()],
+            levels: PagedLevels::default(),
             of_slot: vec![0; capacity],
         }
     }
 
     #[inline]
     pub fn best(&self, side: usize) -> Option<u64> {
-        self.sides[side].best().map(|(rank, _)| rank)
+        self.levels.best(SIDES[side]).map(|best| best.rank)
     }
 
     #[inline]
     pub fn add(&mut self, side: usize, rank: u64, slot: u32) -> u64 {
-        let level = self.sides[side].occupy(rank);
+        let level = self.levels.occupy(SIDES[side], rank);
         self.of_slot[slot as usize] = level;
-        let data = self.sides[side].get_mut(level);
-        data.append(slot, 1, 0);
-        u64::from(data.orders)
+        let orders = self.levels.update(SIDES[side], level, |data| {
+            data.append(slot, 1, 0);
+            data.orders
+        });
+        u64::from(orders)
     }
 
     #[inline]
     pub fn touch(&mut self, side: usize, slot: u32) -> u64 {
-        u64::from(self.sides[side].get(self.of_slot[slot as usize]).orders)
+        let level = self.of_slot[slot as usize];
+        u64::from(self.levels.get(SIDES[side], level).orders)
     }
 
     #[inline]
     pub fn drop(&mut self, side: usize, slot: u32) -> u64 {
         let level = self.of_slot[slot as usize];
-        let data = self.sides[side].get_mut(level);
-        data.remove(NIL - 1, NIL - 1, 1, 0);
-        let left = data.orders;
+        let left = self.levels.update(SIDES[side], level, |data| {
+            data.remove(NIL, NIL, 1, 0);
+            data.orders
+        });
         if left == 0 {
-            (data.head, data.tail) = (NIL, NIL);
-            self.sides[side].vacate(level);
+            self.levels.vacate(SIDES[side], level);
         }
         u64::from(left)
     }

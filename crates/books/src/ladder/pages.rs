@@ -1,8 +1,6 @@
 //! Price levels of one queue, found without a tree walk near the touch and in a bounded number of steps anywhere.
 //!
-//! A price becomes a **rank**: an unsigned number that is lower the better the price is in its queue. So one piece of
-//! code serves bids and asks alike, and "best" is always the lowest rank. 64 neighbouring ranks make a **page**: a
-//! word whose bits tell which of them hold orders, and for each of those the index of its level. The levels themselves lie in a
+//! 64 neighbouring ranks make a **page**: a word whose bits tell which of them hold orders, and for each of those the index of its level. The levels themselves lie in a
 //! slab whose freed places are used again last in, first out: however far the prices of a market spread, what it touches stays
 //! within a few cache lines for each level that holds orders. Pages hang in a [`Trie`].
 //!
@@ -10,15 +8,9 @@
 //! A page whose last order goes stays where it is, because markets come back to the same prices; only its bits are
 //! cleared. When too many pages stand empty they are all given back at once.
 
-use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
-
-use proofbook_types::{Price, Queue};
-
 use super::trie::{above, PageFacts, Trie, NONE};
-use super::NIL;
+use crate::layout::{layout, LayoutField};
+use crate::linked::{LevelData, LevelRef, LevelSlab, Place};
 
 const PAGE_BITS: u32 = 6;
 const DIGIT: u64 = 63;
@@ -27,61 +19,6 @@ const CACHE_SIZE: usize = 1024;
 const NO_PAGE: u64 = u64::MAX;
 /// How many pages may stand empty beyond as many as hold orders.
 const EMPTY_PAGES_MAX: usize = 1024;
-
-/// The orders at one price: half a cache line.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(32))]
-pub(super) struct LevelData {
-    pub(super) displayed: u64,
-    pub(super) hidden: u64,
-    pub(super) head: u32,
-    pub(super) tail: u32,
-    pub(super) orders: u32,
-    /// Its page's index times 64 plus its place in the page.
-    place: u32,
-}
-
-const EMPTY_LEVEL: LevelData = LevelData {
-    displayed: 0,
-    hidden: 0,
-    head: NIL,
-    tail: NIL,
-    orders: 0,
-    place: 0,
-};
-
-const _: () = assert!(core::mem::size_of::<LevelData>() == 32);
-
-impl LevelData {
-    /// Counts a slot in as the last one. The links between slots are the caller's.
-    #[inline]
-    pub(super) fn append(&mut self, slot: u32, displayed: u64, hidden: u64) {
-        self.head = if self.tail == NIL { slot } else { self.head };
-        self.tail = slot;
-        self.displayed += displayed;
-        self.hidden += hidden;
-        self.orders += 1;
-    }
-
-    /// Counts the only slot out.
-    #[inline]
-    pub(super) fn clear(&mut self) {
-        *self = LevelData {
-            place: self.place,
-            ..EMPTY_LEVEL
-        };
-    }
-
-    /// Counts the slot between `previous` and `next` out.
-    #[inline]
-    pub(super) fn remove(&mut self, previous: u32, next: u32, displayed: u64, hidden: u64) {
-        self.head = if previous == NIL { next } else { self.head };
-        self.tail = if next == NIL { previous } else { self.tail };
-        self.displayed -= displayed;
-        self.hidden -= hidden;
-        self.orders -= 1;
-    }
-}
 
 #[derive(Clone, Debug)]
 #[repr(C)]
@@ -94,12 +31,19 @@ struct Page {
     levels: [LevelRef; 64],
 }
 
-/// Where a level lies in the slab.
-pub(super) type LevelRef = u32;
+/// Where the fields of a page lie.
+pub(super) fn layout() -> [LayoutField; 4] {
+    layout!(Page {
+        number,
+        occupied,
+        parent,
+        levels
+    })
+}
 
-/// The levels of one queue by rank.
+/// The levels of one queue by rank. A level's tag is its page's index times 64 plus its place in the page.
 #[derive(Clone, Debug)]
-pub(super) struct Levels {
+pub(super) struct Pages {
     /// By the lowest digits of a page's number, the page used there last, or `NONE`.
     cache: Box<[u32; CACHE_SIZE]>,
     pages: Vec<Page>,
@@ -107,21 +51,19 @@ pub(super) struct Levels {
     used_pages: Vec<u32>,
     free_pages: Vec<u32>,
     occupied_pages: usize,
-    levels: Vec<LevelData>,
-    free_levels: Vec<LevelRef>,
+    levels: LevelSlab,
     trie: Trie,
 }
 
-impl Levels {
+impl Pages {
     pub(super) fn new() -> Self {
-        Levels {
+        Pages {
             cache: Box::new([NONE; CACHE_SIZE]),
             pages: Vec::new(),
             used_pages: Vec::new(),
             free_pages: Vec::new(),
             occupied_pages: 0,
-            levels: Vec::new(),
-            free_levels: Vec::new(),
+            levels: LevelSlab::default(),
             trie: Trie::new(),
         }
     }
@@ -129,7 +71,7 @@ impl Levels {
     /// The best level's rank and place. A few steps down the occupancy words, every time: to keep it at hand would cost a
     /// comparison at each birth and each death of a level that no processor can predict.
     #[inline(always)]
-    pub(super) fn best(&self) -> Option<(u64, LevelRef)> {
+    pub(super) fn best(&self) -> Option<Place> {
         if self.occupied_pages == 0 {
             return None;
         }
@@ -138,12 +80,12 @@ impl Levels {
 
     #[inline]
     pub(super) fn get(&self, level: LevelRef) -> &LevelData {
-        &self.levels[level as usize]
+        self.levels.get(level)
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, level: LevelRef) -> &mut LevelData {
-        &mut self.levels[level as usize]
+        self.levels.get_mut(level)
     }
 
     /// The level at a rank, if it holds orders.
@@ -169,15 +111,8 @@ impl Levels {
             return page.levels[digit];
         }
         page.occupied = before | 1 << digit;
-        let level = match self.free_levels.pop() {
-            Some(level) => level,
-            None => {
-                self.levels.push(EMPTY_LEVEL);
-                (self.levels.len() - 1) as u32
-            }
-        };
+        let level = self.levels.allocate(page_index << PAGE_BITS | digit as u32);
         page.levels[digit] = level;
-        self.levels[level as usize].place = page_index << PAGE_BITS | digit as u32;
         if before == 0 {
             let parent = page.parent;
             self.occupied_pages += 1;
@@ -189,8 +124,8 @@ impl Levels {
     /// Gives up a level that holds no orders any more.
     #[inline]
     pub(super) fn vacate(&mut self, level: LevelRef) {
-        let place = self.levels[level as usize].place;
-        self.free_levels.push(level);
+        let place = self.levels.get(level).tag;
+        self.levels.free(level);
         let page = &mut self.pages[(place >> PAGE_BITS) as usize];
         page.occupied &= !(1 << (place & 63));
         if page.occupied == 0 {
@@ -201,7 +136,7 @@ impl Levels {
     }
 
     /// The first occupied level whose rank is above `rank`.
-    pub(super) fn after(&self, rank: u64) -> Option<(u64, LevelRef)> {
+    pub(super) fn after(&self, rank: u64) -> Option<Place> {
         let number = rank >> PAGE_BITS;
         if let Some(page) = self.find_page(number) {
             let page = &self.pages[page as usize];
@@ -209,13 +144,14 @@ impl Levels {
             if above != 0 {
                 let digit = above.trailing_zeros();
                 let rank = number << PAGE_BITS | u64::from(digit);
-                return Some((rank, page.levels[digit as usize]));
+                let level = page.levels[digit as usize];
+                return Some(Place { rank, level });
             }
         }
         self.first_after_page(number)
     }
 
-    fn first_after_page(&self, number: u64) -> Option<(u64, LevelRef)> {
+    fn first_after_page(&self, number: u64) -> Option<Place> {
         if self.occupied_pages == 0 {
             return None;
         }
@@ -229,13 +165,13 @@ impl Levels {
 
     /// The first occupied level of a page that has one.
     #[inline]
-    fn first_in(&self, page_index: u32) -> (u64, LevelRef) {
+    fn first_in(&self, page_index: u32) -> Place {
         let page = &self.pages[page_index as usize];
         let digit = page.occupied.trailing_zeros();
-        (
-            page.number << PAGE_BITS | u64::from(digit),
-            page.levels[digit as usize],
-        )
+        Place {
+            rank: page.number << PAGE_BITS | u64::from(digit),
+            level: page.levels[digit as usize],
+        }
     }
 
     /// The page with a number, whether or not it holds orders.
@@ -327,14 +263,14 @@ impl Levels {
     pub(super) fn verify(&self) -> Result<(), String> {
         let mut occupied = 0;
         let mut levels = 0;
-        let mut best: Option<(u64, LevelRef)> = None;
+        let mut best: Option<Place> = None;
         for (index, page) in self.pages.iter().enumerate() {
             for (digit, &level) in page.levels.iter().enumerate() {
                 if page.occupied >> digit & 1 == 0 {
                     continue;
                 }
                 let data = self.get(level);
-                if data.orders == 0 || data.place != (index as u32) << PAGE_BITS | digit as u32 {
+                if data.orders == 0 || data.tag != (index as u32) << PAGE_BITS | digit as u32 {
                     return Err(format!("page {}: level {digit} is {data:?}", page.number));
                 }
                 levels += 1;
@@ -351,8 +287,9 @@ impl Levels {
                 occupied += 1;
                 let digit = page.occupied.trailing_zeros();
                 let rank = page.number << PAGE_BITS | u64::from(digit);
-                if best.is_none_or(|(best, _)| rank < best) {
-                    best = Some((rank, page.levels[digit as usize]));
+                if best.is_none_or(|best| rank < best.rank) {
+                    let level = page.levels[digit as usize];
+                    best = Some(Place { rank, level });
                 }
             }
         }
@@ -363,7 +300,7 @@ impl Levels {
                 self.best()
             ));
         }
-        if levels + self.free_levels.len() != self.levels.len() {
+        if levels != self.levels.used() {
             return Err(format!("{levels} levels hold orders, others are lost"));
         }
         let hanging = self.trie.verify(|page| facts(&self.pages[page as usize]))?;
@@ -372,23 +309,6 @@ impl Levels {
         }
         Ok(())
     }
-}
-
-/// What turns a price into its rank and back: flips the sign bit, and all others where higher prices come first.
-#[inline]
-fn rank_mask(queue: Queue) -> u64 {
-    (1 << 63) - u64::from(queue.is_descending())
-}
-
-/// Lower is better, in every queue.
-#[inline]
-pub(super) fn rank_of(queue: Queue, price: Price) -> u64 {
-    price.0 as u64 ^ rank_mask(queue)
-}
-
-#[inline]
-pub(super) fn price_of(queue: Queue, rank: u64) -> Price {
-    Price((rank ^ rank_mask(queue)) as i64)
 }
 
 fn facts(page: &Page) -> PageFacts {
@@ -400,7 +320,6 @@ fn facts(page: &Page) -> PageFacts {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
     use super::*;
     use std::collections::BTreeSet;
 
@@ -414,7 +333,7 @@ mod tests {
             state
         };
         for spread in [3u32, 9, 20, 40, 63] {
-            let mut levels = Levels::new();
+            let mut levels = Pages::new();
             let mut set = BTreeSet::new();
             for _ in 0..20_000 {
                 let rank =
@@ -429,15 +348,15 @@ mod tests {
                     assert!(!set.contains(&rank));
                 }
                 if random() % 4 == 0 {
-                    if let Some((_, level)) = levels.best() {
-                        levels.vacate(level);
+                    if let Some(best) = levels.best() {
+                        levels.vacate(best.level);
                         set.pop_first();
                     }
                 }
-                let best = levels.best().map(|(rank, _)| rank);
+                let best = levels.best().map(|best| best.rank);
                 assert_eq!(best, set.first().copied());
                 let next = set.range(rank + 1..).next().copied();
-                assert_eq!(levels.after(rank).map(|(rank, _)| rank), next);
+                assert_eq!(levels.after(rank).map(|place| place.rank), next);
             }
         }
     }

@@ -1,7 +1,5 @@
 //! Which order expires first: a binary heap whose entries know, through a callback, where they stand.
 
-use alloc::vec::Vec;
-
 /// One order with an expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {

@@ -4,30 +4,47 @@ use proofbook_types::{
     AccountId, Order, OrderId, Price, Quantity, Queue, SelfTradePrevention, TimeInForce, Timestamp,
 };
 
-use super::levels::LevelRef;
 use super::NIL;
+use crate::layout::{layout, LayoutField};
+use crate::linked::LevelRef;
 
 /// A live order's hot half: exactly one cache line.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-pub(super) struct Hot {
-    pub(super) id: u64,
-    pub(super) displayed: u64,
+pub(crate) struct Hot {
+    pub(crate) id: u64,
+    pub(crate) displayed: u64,
     /// Price at which it stands in its queue.
-    pub(super) price: i64,
-    pub(super) priority: u64,
-    pub(super) account: u64,
-    pub(super) filled: u64,
-    pub(super) next: u32,
-    pub(super) previous: u32,
-    pub(super) level: LevelRef,
-    pub(super) terms: Terms,
+    pub(crate) price: i64,
+    pub(crate) priority: u64,
+    pub(crate) account: u64,
+    pub(crate) filled: u64,
+    pub(crate) next: u32,
+    pub(crate) previous: u32,
+    pub(crate) level: LevelRef,
+    pub(crate) terms: Terms,
 }
 
 const _: () = assert!(core::mem::size_of::<Hot>() == 64);
 
+/// Where the fields of a live order's hot half lie.
+pub(crate) fn order_layout() -> [LayoutField; 10] {
+    layout!(Hot {
+        id,
+        displayed,
+        price,
+        priority,
+        account,
+        filled,
+        next,
+        previous,
+        level,
+        terms
+    })
+}
+
 /// The cold half of an order that has none.
-pub(super) const NO_COLD: Cold = Cold {
+pub(crate) const NO_COLD: Cold = Cold {
     hidden: 0,
     display: 0,
     expiry: 0,
@@ -38,7 +55,7 @@ pub(super) const NO_COLD: Cold = Cold {
 };
 
 /// What slot 0 holds.
-pub(super) const NO_ORDER: Hot = Hot {
+pub(crate) const NO_ORDER: Hot = Hot {
     id: 0,
     displayed: 0,
     price: 0,
@@ -58,45 +75,45 @@ pub(super) const NO_ORDER: Hot = Hot {
 
 /// A live order's cold half. Only those fields are meaningful that its terms call for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cold {
-    pub(super) hidden: u64,
-    pub(super) display: u64,
-    pub(super) expiry: u64,
-    pub(super) limit_price: i64,
-    pub(super) heap_position: u32,
-    pub(super) account_next: u32,
-    pub(super) account_previous: u32,
+pub(crate) struct Cold {
+    pub(crate) hidden: u64,
+    pub(crate) display: u64,
+    pub(crate) expiry: u64,
+    pub(crate) limit_price: i64,
+    pub(crate) heap_position: u32,
+    pub(crate) account_next: u32,
+    pub(crate) account_previous: u32,
 }
 
 /// An order's terms in four bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub(super) struct Terms {
-    pub(super) queue: Queue,
-    pub(super) self_trade: SelfTradePrevention,
-    pub(super) life: Life,
-    pub(super) flags: u8,
+pub(crate) struct Terms {
+    pub(crate) queue: Queue,
+    pub(crate) self_trade: SelfTradePrevention,
+    pub(crate) life: Life,
+    pub(crate) flags: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Life {
+pub(crate) enum Life {
     Cancel,
     Immediate,
     Kill,
     Date,
 }
 
-pub(super) const POST_ONLY: u8 = 1;
-pub(super) const ICEBERG: u8 = 1 << 1;
+pub(crate) const POST_ONLY: u8 = 1;
+pub(crate) const ICEBERG: u8 = 1 << 1;
 /// A stop order that has a limit price too.
-pub(super) const STOP_LIMIT: u8 = 1 << 2;
+pub(crate) const STOP_LIMIT: u8 = 1 << 2;
 /// Something is kept in the cold half.
-pub(super) const COLD: u8 = 1 << 3;
+pub(crate) const COLD: u8 = 1 << 3;
 
 impl Terms {
     #[inline]
-    pub(super) fn of(order: &Order) -> Terms {
+    pub(crate) fn of(order: &Order) -> Terms {
         let is_stop_limit = order.stop_price.is_some() && order.price.is_some();
         let has_expiry = order.time_in_force.expiry().is_some();
         let has_cold =
@@ -119,7 +136,7 @@ impl Terms {
     }
 
     #[inline]
-    pub(super) fn has(self, flag: u8) -> bool {
+    pub(crate) fn has(self, flag: u8) -> bool {
         self.flags & flag != 0
     }
 }
@@ -127,7 +144,7 @@ impl Terms {
 impl Hot {
     /// The whole order; of `cold` only what the terms call for is looked at.
     #[inline(always)]
-    pub(super) fn order(&self, cold: &Cold) -> Order {
+    pub(crate) fn order(&self, cold: &Cold) -> Order {
         let terms = self.terms;
         let is_stop = matches!(terms.queue, Queue::BuyStops | Queue::SellStops);
         Order {

@@ -11,9 +11,6 @@
 //! lowers counts, nothing moves, and there are no tombstones. The hash is a folded multiplication with a seed, so that nobody who
 //! does not know the seed can choose keys that collide. At most four entries to a group are used on average.
 
-use alloc::vec;
-use alloc::vec::Vec;
-
 use super::NIL;
 
 /// Distance between the first slots of neighbouring groups; the last place of each is not used.
@@ -33,7 +30,7 @@ const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A map from keys to slots. The caller says which key a slot has.
 #[derive(Clone, Debug)]
-pub(super) struct Index {
+pub(crate) struct Index {
     /// Marks and count of each group.
     groups: Vec<u64>,
     slots: Vec<u32>,
@@ -50,7 +47,7 @@ struct Hash {
 
 impl Index {
     /// Room for `capacity` keys before it has to grow.
-    pub(super) fn with_capacity(capacity: usize, seed: u64) -> Self {
+    pub(crate) fn with_capacity(capacity: usize, seed: u64) -> Self {
         let groups = capacity.div_ceil(ENTRIES_MAX).next_power_of_two();
         Index {
             groups: vec![0; groups],
@@ -60,7 +57,7 @@ impl Index {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
@@ -81,7 +78,7 @@ impl Index {
 
     /// The slot of `key`, where `key_of` tells the key of a slot.
     #[inline(always)]
-    pub(super) fn find(&self, key: u64, key_of: impl Fn(u32) -> u64) -> Option<u32> {
+    pub(crate) fn find(&self, key: u64, key_of: impl Fn(u32) -> u64) -> Option<u32> {
         self.position(key, |slot| key_of(slot) == key)
             .map(|position| self.slots[position])
     }
@@ -112,7 +109,7 @@ impl Index {
 
     /// Adds a key that is not in here.
     #[inline(always)]
-    pub(super) fn insert(&mut self, key: u64, slot: u32, key_of: impl Fn(u32) -> u64) {
+    pub(crate) fn insert(&mut self, key: u64, slot: u32, key_of: impl Fn(u32) -> u64) {
         if self.len >= self.groups.len() * ENTRIES_MAX {
             self.grow(key_of);
         }
@@ -155,14 +152,14 @@ impl Index {
     }
 
     /// Points a key that is in here to another slot.
-    pub(super) fn set(&mut self, key: u64, slot: u32, key_of: impl Fn(u32) -> u64) {
+    pub(crate) fn set(&mut self, key: u64, slot: u32, key_of: impl Fn(u32) -> u64) {
         let position = self.position(key, |slot| key_of(slot) == key);
         self.slots[position.expect("the key is in the index")] = slot;
     }
 
     /// Removes a key that is in here with `slot`.
     #[inline(always)]
-    pub(super) fn remove(&mut self, key: u64, slot: u32) {
+    pub(crate) fn remove(&mut self, key: u64, slot: u32) {
         let position = self.position(key, |found| found == slot);
         let position = position.expect("the key is in the index");
         let group = position / STRIDE;
@@ -192,7 +189,6 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
     use super::*;
     use std::collections::BTreeMap;
 
