@@ -2,13 +2,18 @@
 //!
 //! [`Ladder`] is the default: the one that the engine, the Python package and the C ABI use.
 //!
-//! What the books have in common stands once: `orders` keeps live orders in a slab and finds them by id, account and expiry;
-//! [`linked`] makes a book of it and of any structure for price levels, behind the trait [`linked::Levels`].
+//! What the books have in common stands once: `orders` keeps live orders in a slab and finds them by id, account and expiry; `directory` is a
+//! search tree for levels, for books that have one; [`linked`] makes a book of it and of any structure for price levels, behind the trait [`linked::Levels`].
 #![deny(unsafe_code)]
 
+pub mod cache;
+mod directory;
 mod ladder;
 pub mod layout;
 pub mod linked;
 mod orders;
+pub mod simd;
 
+pub use cache::{cache_layout, CacheOptimizedOrderBook};
 pub use ladder::{ladder_layout, Ladder, PagedLevels};
+pub use simd::{simd_layout, SimdOrderBook};

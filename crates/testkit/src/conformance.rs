@@ -115,6 +115,16 @@ impl<B: Book> Pair<B> {
         &self.reference
     }
 
+    /// The market under test.
+    pub fn tested(&self) -> &MatchingEngine<B> {
+        &self.tested
+    }
+
+    /// What the market under test said to the last command.
+    pub fn events(&self) -> &[Event] {
+        &self.found
+    }
+
     /// Applies a command to both and compares the events.
     ///
     /// # Errors
