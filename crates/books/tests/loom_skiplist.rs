@@ -11,7 +11,8 @@
 #![cfg(loom)]
 
 use loom::model::Builder;
-use proofbook_books::{LockFreeSkipList, SkipListConfig, SkipListHandle};
+use proofbook_books::skiplist::{SkipListConfig, SkipListHandle};
+use proofbook_books::LockFreeSkipList;
 use proofbook_memory::epoch::StallPolicy;
 use proofbook_memory::sync::{thread, Arc, UnsafeCell};
 

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Barrier};
 
 use proofbook_books::linked::Levels;
-use proofbook_books::{LockFreeSkipList, SkipListConfig, SkipListHandle, SkipListLevels};
+use proofbook_books::skiplist::{SkipListConfig, SkipListHandle, SkipListLevels};
+use proofbook_books::LockFreeSkipList;
 use proofbook_testkit::linearizability::{check, check_by_key, Entry, Log, Model, Recorder};
 use proofbook_testkit::workload::Random;
 use proofbook_types::Queue;
