@@ -13,7 +13,9 @@ pub mod layout;
 pub mod linked;
 mod orders;
 pub mod simd;
+pub mod skiplist;
 
 pub use cache::{cache_layout, CacheOptimizedOrderBook};
 pub use ladder::{ladder_layout, Ladder, PagedLevels};
 pub use simd::{simd_layout, SimdOrderBook};
+pub use skiplist::{skiplist_layout, LockFreeSkipList, SkipListOrderBook};

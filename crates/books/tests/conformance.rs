@@ -1,7 +1,7 @@
 //! Every book behaves exactly as the reference book does.
 
 use proofbook_books::simd::Kernel;
-use proofbook_books::{CacheOptimizedOrderBook, Ladder, SimdOrderBook};
+use proofbook_books::{CacheOptimizedOrderBook, Ladder, SimdOrderBook, SkipListOrderBook};
 use proofbook_testkit::conformance;
 
 /// A SIMD book with a kernel; where the machine lacks that, with the portable one, and it says so.
@@ -19,3 +19,4 @@ conformance!(simd_scalar, || simd("scalar"));
 conformance!(simd_avx2, || simd("avx2"));
 conformance!(simd_avx512, || simd("avx512"));
 conformance!(cache_optimized, CacheOptimizedOrderBook::default);
+conformance!(skip_list, SkipListOrderBook::default);
