@@ -11,7 +11,8 @@
 #![cfg(loom)]
 
 use loom::model::Builder;
-use proofbook_books::{LockFreeSkipList, SkipListConfig, SkipListHandle};
+use proofbook_books::skiplist::{SkipListConfig, SkipListHandle};
+use proofbook_books::LockFreeSkipList;
 use proofbook_memory::epoch::StallPolicy;
 use proofbook_memory::sync::{thread, Arc, UnsafeCell};
 
@@ -214,6 +215,24 @@ fn insert_behind_a_node_that_is_removed_and_get() {
     });
 }
 
+/// The same on the upper level.
+#[test]
+fn insert_behind_a_tall_node_that_is_removed_and_get() {
+    model(1, || {
+        let run = Run::with(&[TALL[0]]);
+        let done = run.threads([
+            |handle| remove(handle, TALL[0]),
+            |handle| insert(handle, TALL[1]),
+            |handle| {
+                get(handle, TALL[1]);
+                true
+            },
+        ]);
+        assert_eq!(done, [true; 3]);
+        assert_eq!(run.finish(), [TALL[1]]);
+    });
+}
+
 /// The same with a pop in place of the removal.
 #[test]
 fn insert_behind_a_node_that_is_popped_and_get() {
@@ -312,7 +331,11 @@ fn insert_over_a_removed_node_and_get() {
         let run = Run::with(&[SHORT[0]]);
         let done = run.threads([
             |handle| remove(handle, SHORT[0]),
-            |handle| insert(handle, SHORT[1]) && insert(handle, SHORT[2]),
+            |handle| {
+                // One pin for both, whose fence orders nothing that they do.
+                let _pinned = handle.iter();
+                insert(handle, SHORT[1]) && insert(handle, SHORT[2])
+            },
             |handle| {
                 get(handle, SHORT[1]);
                 true
@@ -420,9 +443,12 @@ fn published(
         })
     };
     let handle = run.handle();
+    // Pinned before: to loom, all that came before one thread's fence comes before what follows a later one of another.
+    let pinned = handle.iter();
     // SAFETY: nobody reads it before the change is seen.
     written.0.with_mut(|value| unsafe { *value = 7 });
     change(&handle);
+    drop(pinned);
     drop(reader.join().expect("the thread ends"));
     drop(handle);
     run.finish();

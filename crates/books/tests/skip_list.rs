@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use proofbook_books::linked::Levels;
-use proofbook_books::{
-    LockFreeSkipList, SkipListConfig, SkipListError, SkipListHandle, SkipListLevels,
-    SkipListOrderBook, SkipListReader, MAX_HEIGHT,
+use proofbook_books::skiplist::{
+    SkipListConfig, SkipListError, SkipListHandle, SkipListLevels, SkipListReader, MAX_HEIGHT,
 };
+use proofbook_books::{LockFreeSkipList, SkipListOrderBook};
 use proofbook_memory::epoch::StallPolicy;
 use proofbook_memory::pool::PoolError;
 use proofbook_testkit::workload::Random;

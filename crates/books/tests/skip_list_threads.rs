@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Barrier};
 
 use proofbook_books::linked::Levels;
-use proofbook_books::{LockFreeSkipList, SkipListConfig, SkipListHandle, SkipListLevels};
+use proofbook_books::skiplist::{SkipListConfig, SkipListHandle, SkipListLevels};
+use proofbook_books::LockFreeSkipList;
 use proofbook_testkit::linearizability::{check, check_by_key, Entry, Log, Model, Recorder};
 use proofbook_testkit::workload::Random;
 use proofbook_types::Queue;
@@ -471,7 +472,9 @@ fn readers_of_levels_miss_nothing_that_stays() {
             }
         }
         is_over.store(true, Ordering::Relaxed);
-        readers.map(|reader| reader.join().expect("no reader fails"));
+        for reader in readers {
+            drop(reader.join().expect("no reader fails"));
+        }
     });
     for &rank in &lasting {
         let level = levels.find(Queue::Asks, rank).expect("it stayed");

@@ -188,9 +188,10 @@ fn threads_share_batches_and_leave_nothing() {
     let live = AtomicI64::new(0);
     let allocator = BatchAllocator::<Counted, 130>::new(3).expect("three batches");
     thread::scope(|scope| {
+        let mut threads = Vec::new();
         for id in 0..4u64 {
             let (allocator, live) = (&allocator, &live);
-            scope.spawn(move || {
+            threads.push(scope.spawn(move || {
                 let mut choices = Choices::new(id);
                 let mut singles = Vec::new();
                 let mut bursts = Vec::new();
@@ -218,7 +219,10 @@ fn threads_share_batches_and_leave_nothing() {
                 assert!(singles
                     .iter()
                     .all(|object| object.number() < 2_000 * soak_factor()));
-            });
+            }));
+        }
+        for thread in threads {
+            thread.join().expect("the thread's checks hold");
         }
     });
     assert_eq!((allocator.in_use(), live.load(Ordering::Relaxed)), (0, 0));

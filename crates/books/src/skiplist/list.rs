@@ -23,7 +23,7 @@ const STEPS_PER_PIN: u32 = 256;
 /// A sorted map from 64-bit keys to values that many threads read and change without locks.
 ///
 /// ```
-/// use proofbook_books::{LockFreeSkipList, SkipListConfig};
+/// use proofbook_books::skiplist::{LockFreeSkipList, SkipListConfig};
 ///
 /// let list: LockFreeSkipList<u32> = LockFreeSkipList::new(SkipListConfig::default())?;
 /// std::thread::scope(|scope| {
@@ -37,7 +37,7 @@ const STEPS_PER_PIN: u32 = 256;
 /// assert_eq!(handle.pop_first()?, Some((0, 7)));
 /// assert_eq!(handle.remove(0)?, None);
 /// assert_eq!(handle.range(198).map(|(key, _)| key).collect::<Vec<_>>(), [198, 199]);
-/// # Ok::<(), proofbook_books::SkipListError>(())
+/// # Ok::<(), proofbook_books::skiplist::SkipListError>(())
 /// ```
 pub struct LockFreeSkipList<V> {
     head: Head<V>,

@@ -317,8 +317,8 @@ impl<'g, V> Walk<'g, V> {
     /// possible, and then it is not the pop that removed it.
     pub(super) fn finish_pop(self, node: NodeRef<'g, V>) {
         self.mark(node, true);
-        // Acquire: what it leads to, which the exchange publishes with release.
-        let next = node.links()[0].load(Ordering::Acquire);
+        // Relaxed: the marking acquired what it leads to, for good.
+        let next = node.links()[0].load(Ordering::Relaxed);
         let claimed = node.link().popped();
         // Where it fails, another has ended the pop.
         let _ = self.head.links()[0].exchange(

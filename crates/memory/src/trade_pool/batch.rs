@@ -6,7 +6,6 @@
 //! Invariant: a place holds an object exactly while its bit is set by an owner that wrote one there; the owner ends the object before the bit.
 #![allow(unsafe_code)]
 
-use std::cell::UnsafeCell;
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
@@ -15,12 +14,12 @@ use std::ptr::NonNull;
 use super::bit_set::WORD_BITS;
 use super::{AtomicBitSet, BatchUsageStats, Burst};
 use crate::pool::{in_range, PoolError, Refused};
-use crate::sync::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicU64, AtomicUsize, Ordering, UnsafeCell};
 
 /// Batches that an allocator can have.
 pub const BATCHES_MAX: usize = 1 << 16;
 
-/// Room for `N` objects, beginning with a page. The cells are the standard library's own: a burst is a slice of them.
+/// Room for `N` objects, beginning with a page.
 #[repr(C, align(4096))]
 pub struct AlignedBatch<T, const N: usize> {
     objects: [UnsafeCell<MaybeUninit<T>>; N],

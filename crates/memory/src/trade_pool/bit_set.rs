@@ -128,6 +128,7 @@ impl AtomicBitSet {
     }
 
     /// Puts a number in whoever else does. For sets that only remember something and own nothing.
+    #[cfg(not(loom))]
     pub(super) fn insert(&self, number: usize) {
         let bit = 1 << (number % WORD_BITS);
         let word = &self.words[number / WORD_BITS];
@@ -138,6 +139,7 @@ impl AtomicBitSet {
     }
 
     /// Takes a number out whoever else does.
+    #[cfg(not(loom))]
     pub(super) fn remove(&self, number: usize) {
         let bit = 1 << (number % WORD_BITS);
         self.words[number / WORD_BITS].fetch_and(!bit, Ordering::Relaxed);

@@ -22,24 +22,33 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+// A burst is a slice of cells, which the cells of a model cannot be: models see the bitmap, which says who owns what, and not the batches.
 mod aggregate;
+#[cfg(not(loom))]
 mod batch;
 mod bit_set;
+#[cfg(not(loom))]
 mod burst;
 mod layout;
 mod optimizer;
+#[cfg(not(loom))]
 mod pool;
 mod totals;
 mod trade;
+#[cfg(not(loom))]
 mod usage;
 
 pub use aggregate::{Group, TradeResultAggregator};
+#[cfg(not(loom))]
 pub use batch::{AlignedBatch, BatchAllocator, BatchBox, BATCHES_MAX};
 pub use bit_set::AtomicBitSet;
+#[cfg(not(loom))]
 pub use burst::Burst;
 pub use layout::{Blocks, Columns, MemoryLayout, BLOCK};
 pub use optimizer::{Clock, LayoutChoice, LayoutFigure, MemoryLayoutOptimizer};
+#[cfg(not(loom))]
 pub use pool::{PreparedBurst, TradeBurst, TradePool, SEGMENTS_MAX};
 pub use totals::{AveragePrice, SumOverflow, Totals};
 pub use trade::Trade;
+#[cfg(not(loom))]
 pub use usage::{BatchUsageStats, BURST_STEP};
