@@ -11,8 +11,8 @@ pub mod layout;
 pub mod linked;
 pub mod lockfree;
 mod orders;
+mod parcels;
 pub mod radix;
-mod returned;
 
 pub use ladder::{ladder_layout, Ladder, PagedLevels};
 pub use lockfree::{lockfree_layout, OptimizedLockFreeLevels};

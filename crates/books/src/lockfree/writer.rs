@@ -49,7 +49,7 @@ pub(super) struct Writer {
     is_open: bool,
     snapshot_interval: u64,
     since_snapshot: u64,
-    // Dropped last: what the participants leave behind comes back into it.
+    // Dropped last: records that the participant leaves behind lie in it.
     shared: Arc<Shared>,
 }
 
@@ -87,7 +87,7 @@ impl Writer {
     pub(super) fn statistics(&self) -> LockFreeStatistics {
         LockFreeStatistics {
             snapshots: self.publisher.statistics(),
-            records: self.records.made(),
+            records: self.shared.records(),
             costs: self.publisher.trees().costs(),
         }
     }
