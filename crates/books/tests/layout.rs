@@ -1,7 +1,7 @@
 //! What the books say of their structures' layouts: fields lie one behind the other and fill whole parts of cache lines.
 
 use proofbook_books::layout::LayoutField;
-use proofbook_books::{ladder_layout, lockfree_layout, radix_layout};
+use proofbook_books::{cache_layout, ladder_layout, lockfree_layout, radix_layout, simd_layout};
 
 /// Fields of a structure, checked: in ascending order, none over another.
 fn structure(layout: &[LayoutField], name: &str) -> Vec<LayoutField> {
@@ -63,4 +63,32 @@ fn what_threads_share_of_a_lock_free_book() {
     assert!(words.iter().all(|word| word.bytes == 8));
     let names: Vec<&str> = words.iter().map(|word| word.name).collect();
     assert_eq!(names[1..5], ["sequence", "time", "best_bid", "best_ask"]);
+}
+
+#[test]
+fn the_simd_book() {
+    let layout = simd_layout();
+    let lanes = structure(&layout, "SimdPriceLevels");
+    // Each array of eight numbers of 64 bits is a cache line of its own.
+    for (index, field) in lanes.iter().take(4).enumerate() {
+        assert_eq!((field.offset, field.bytes), (64 * index, 64), "{field:?}");
+    }
+    assert_eq!(length(&layout, "SimdPriceLevels"), 4 * 64 + 33);
+    assert_eq!(length(&layout, "SimdOrderArray"), 3 * 64 + 42);
+    assert_eq!(length(&layout, "SimdOptimizedPriceLevel"), 5 * 64);
+}
+
+#[test]
+fn the_cache_optimized_book() {
+    let layout = cache_layout();
+    let lines = structure(&layout, "CacheOptimizedLevels");
+    assert_eq!((lines[0].offset, lines[0].bytes), (0, 64));
+    assert_eq!((lines[1].offset, lines[1].bytes), (64, 64));
+    for name in ["NextLine", "CacheOptimizedPriceLevel", "Inner", "Leaf"] {
+        let field = structure(&layout, name)[0];
+        assert_eq!(field.offset, 0, "{field:?}");
+        assert_eq!(length(&layout, name), 64);
+    }
+    // Seven numbers of 64 bits and the marks.
+    assert_eq!(length(&layout, "HotLine"), 57);
 }
