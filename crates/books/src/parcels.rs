@@ -114,7 +114,8 @@ impl<T> Parcels<T> {
     unsafe fn come_back(parcel: *mut (), _context: *const ()) {
         // SAFETY: the caller's promise.
         let parcel = unsafe { &*parcel.cast::<Parcel<T>>() };
-        // Release: what others did with the parcel is over for whoever sees the mark.
+        // Release: what others did with the parcel is over for whoever sees the mark. The writer's own part in the reclamation mostly comes here, where no order
+        // is needed; any thread may.
         parcel.is_back.store(true, Ordering::Release);
     }
 
