@@ -136,9 +136,13 @@ fn other_threads_give_back_through_the_queue() {
             notes.push(note);
         }
         thread::scope(|scope| {
+            let mut threads = Vec::new();
             while let Some(note) = notes.pop() {
                 let returns = pool.returns();
-                scope.spawn(move || returns.give_back(note, Timestamp(turn)));
+                threads.push(scope.spawn(move || returns.give_back(note, Timestamp(turn))));
+            }
+            for thread in threads {
+                thread.join().expect("the thread's checks hold");
             }
         });
         pool.maintain(Timestamp(turn));

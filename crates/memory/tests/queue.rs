@@ -96,15 +96,17 @@ fn threads_exchange_every_value_once_and_in_the_order_of_its_producer() {
     let queue = LockFreeQueue::with_capacity(64).unwrap();
     let consumed: Vec<Vec<u64>> = thread::scope(|scope| {
         let queue = &queue;
-        for producer in 0..PRODUCERS {
-            scope.spawn(move || {
-                for number in 0..values {
-                    while queue.push(producer << 32 | number).is_err() {
-                        thread::yield_now();
+        let producers: Vec<_> = (0..PRODUCERS)
+            .map(|producer| {
+                scope.spawn(move || {
+                    for number in 0..values {
+                        while queue.push(producer << 32 | number).is_err() {
+                            thread::yield_now();
+                        }
                     }
-                }
-            });
-        }
+                })
+            })
+            .collect();
         let consumers: Vec<_> = [1, 7]
             .map(|limit| {
                 scope.spawn(move || {
@@ -121,6 +123,9 @@ fn threads_exchange_every_value_once_and_in_the_order_of_its_producer() {
                 })
             })
             .into();
+        producers
+            .into_iter()
+            .for_each(|producer| producer.join().unwrap());
         consumers
             .into_iter()
             .map(|consumer| consumer.join().unwrap())
@@ -145,7 +150,7 @@ fn a_ring_passes_everything_in_order_and_tells_when_its_sender_is_gone() {
     let values = times(5_000, 20_000_000);
     let (mut sender, mut receiver) = ring::channel(64).unwrap();
     thread::scope(|scope| {
-        scope.spawn(move || {
+        let other = scope.spawn(move || {
             let mut next = (0..values).peekable();
             while next.peek().is_some() {
                 // One alone, then six together.
@@ -181,6 +186,7 @@ fn a_ring_passes_everything_in_order_and_tells_when_its_sender_is_gone() {
             }
         }
         assert_eq!(expected, values);
+        other.join().unwrap();
     });
 }
 

@@ -57,6 +57,7 @@ impl<T: Send + Sync + 'static> Published<T> {
 
 impl<T: Send + Sync + 'static> Drop for Published<T> {
     fn drop(&mut self) {
+        // Relaxed: whoever owns this comes after all who replaced the value.
         let last = self.current.load(Ordering::Relaxed);
         // SAFETY: `self` is not borrowed, so that nobody holds the value, and the pointer came from a box.
         drop(unsafe { Box::from_raw(last) });
