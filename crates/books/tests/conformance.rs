@@ -3,7 +3,7 @@
 use proofbook_books::simd::Kernel;
 use proofbook_books::{
     CacheOptimizedOrderBook, Ladder, OptimizedLockFreeOrderBook, PagedLevels, RadixLevels,
-    RadixOrderBook, SimdOrderBook,
+    RadixOrderBook, SimdOrderBook, SkipListOrderBook,
 };
 use proofbook_testkit::conformance;
 
@@ -22,6 +22,7 @@ conformance!(simd_scalar, || simd("scalar"));
 conformance!(simd_avx2, || simd("avx2"));
 conformance!(simd_avx512, || simd("avx512"));
 conformance!(cache_optimized, CacheOptimizedOrderBook::default);
+conformance!(skip_list, SkipListOrderBook::default);
 conformance!(radix, RadixOrderBook::default);
 conformance!(lockfree, OptimizedLockFreeOrderBook::<PagedLevels>::default);
 conformance!(

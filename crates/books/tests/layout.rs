@@ -1,7 +1,9 @@
 //! What the books say of their structures' layouts: fields lie one behind the other and fill whole parts of cache lines.
 
 use proofbook_books::layout::LayoutField;
-use proofbook_books::{cache_layout, ladder_layout, lockfree_layout, radix_layout, simd_layout};
+use proofbook_books::{
+    cache_layout, ladder_layout, lockfree_layout, radix_layout, simd_layout, skiplist_layout,
+};
 
 /// Fields of a structure, checked: in ascending order, none over another.
 fn structure(layout: &[LayoutField], name: &str) -> Vec<LayoutField> {
@@ -91,4 +93,20 @@ fn the_cache_optimized_book() {
     }
     // Seven numbers of 64 bits and the marks.
     assert_eq!(length(&layout, "HotLine"), 57);
+}
+
+#[test]
+fn the_skip_list() {
+    let layout = skiplist_layout();
+    assert_eq!(length(&layout, "SmallLevelNode"), 32);
+    assert_eq!(length(&layout, "MiddleLevelNode"), 64);
+    assert_eq!(length(&layout, "LargeLevelNode"), 16 + 8 * 12);
+    assert_eq!(length(&layout, "SkipListHead"), 8 * 12 + 24);
+    for node in ["SmallLevelNode", "MiddleLevelNode", "LargeLevelNode"] {
+        let offsets: Vec<usize> = structure(&layout, node)
+            .iter()
+            .map(|field| field.offset)
+            .collect();
+        assert_eq!(offsets, [0, 8, 12, 13, 16], "{node}");
+    }
 }

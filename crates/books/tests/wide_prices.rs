@@ -4,7 +4,7 @@
 use proofbook_book::Book;
 use proofbook_books::{
     CacheOptimizedOrderBook, Ladder, OptimizedLockFreeOrderBook, PagedLevels, RadixOrderBook,
-    SimdOrderBook,
+    SimdOrderBook, SkipListOrderBook,
 };
 use proofbook_testkit::conformance::Pair;
 use proofbook_testkit::workload::Random;
@@ -142,6 +142,7 @@ macro_rules! wide_prices {
 wide_prices!(ladder, || Ladder::with_capacity(8));
 wide_prices!(simd, SimdOrderBook::default);
 wide_prices!(cache_optimized, CacheOptimizedOrderBook::default);
+wide_prices!(skip_list, SkipListOrderBook::default);
 wide_prices!(radix, || RadixOrderBook::with_capacity(8));
 wide_prices!(lockfree, || {
     OptimizedLockFreeOrderBook::<PagedLevels>::with_capacity(8)
