@@ -15,8 +15,8 @@ pub mod linked;
 pub mod lockfree;
 pub mod numa;
 mod orders;
+mod parcels;
 pub mod radix;
-mod returned;
 pub mod simd;
 pub mod skiplist;
 

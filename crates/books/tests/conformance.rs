@@ -21,13 +21,13 @@ conformance!(ladder_with_room, || Ladder::with_capacity(4096));
 conformance!(simd_scalar, || simd("scalar"));
 conformance!(simd_avx2, || simd("avx2"));
 conformance!(simd_avx512, || simd("avx512"));
-conformance!(numa, LocalOrderBook::default);
+conformance!(cache_optimized, CacheOptimizedOrderBook::default);
+conformance!(skip_list, SkipListOrderBook::default);
 conformance!(radix, RadixOrderBook::default);
 conformance!(lockfree, OptimizedLockFreeOrderBook::<PagedLevels>::default);
 conformance!(
     lockfree_over_radix_trees,
     OptimizedLockFreeOrderBook::<RadixLevels>::default
 );
-conformance!(skip_list, SkipListOrderBook::default);
 conformance!(hybrid, HybridOrderBook::default);
-conformance!(cache_optimized, CacheOptimizedOrderBook::default);
+conformance!(numa, LocalOrderBook::default);

@@ -42,6 +42,33 @@ fn the_ladder() {
 }
 
 #[test]
+fn the_radix_tree() {
+    let layout = radix_layout();
+    assert_eq!(length(&layout, "Hot"), 64);
+    assert_eq!(length(&layout, "LevelData"), 32);
+    // Within three cache lines, and sixteen links of a word each.
+    assert_eq!(length(&layout, "NameNode"), 24 + 16 * 8);
+    assert_eq!(length(&layout, "NameLeaf"), 20);
+}
+
+#[test]
+fn what_threads_share_of_a_lock_free_book() {
+    let layout = lockfree_layout();
+    assert_eq!(length(&layout, "TouchLine"), 64, "one cache line");
+    let shared = structure(&layout, "Shared");
+    let offsets: Vec<usize> = shared.iter().map(|field| field.offset).collect();
+    assert_eq!(
+        offsets,
+        [0, 64],
+        "a line for the touch, another for the record"
+    );
+    let words = structure(&layout, "TouchLine");
+    assert!(words.iter().all(|word| word.bytes == 8));
+    let names: Vec<&str> = words.iter().map(|word| word.name).collect();
+    assert_eq!(names[1..5], ["sequence", "time", "best_bid", "best_ask"]);
+}
+
+#[test]
 fn the_simd_book() {
     let layout = simd_layout();
     let lanes = structure(&layout, "SimdPriceLevels");
@@ -55,13 +82,18 @@ fn the_simd_book() {
 }
 
 #[test]
-fn the_radix_tree() {
-    let layout = radix_layout();
-    assert_eq!(length(&layout, "Hot"), 64);
-    assert_eq!(length(&layout, "LevelData"), 32);
-    // Within three cache lines, and sixteen links of a word each.
-    assert_eq!(length(&layout, "NameNode"), 24 + 16 * 8);
-    assert_eq!(length(&layout, "NameLeaf"), 20);
+fn the_cache_optimized_book() {
+    let layout = cache_layout();
+    let lines = structure(&layout, "CacheOptimizedLevels");
+    assert_eq!((lines[0].offset, lines[0].bytes), (0, 64));
+    assert_eq!((lines[1].offset, lines[1].bytes), (64, 64));
+    for name in ["NextLine", "CacheOptimizedPriceLevel", "Inner", "Leaf"] {
+        let field = structure(&layout, name)[0];
+        assert_eq!(field.offset, 0, "{field:?}");
+        assert_eq!(length(&layout, name), 64);
+    }
+    // Seven numbers of 64 bits and the marks.
+    assert_eq!(length(&layout, "HotLine"), 57);
 }
 
 #[test]
@@ -106,36 +138,4 @@ fn the_books_on_nodes() {
         ("work", 0, 128)
     );
     assert_eq!((cell[1].name, cell[1].offset % 128), ("commands", 0));
-}
-
-#[test]
-fn the_cache_optimized_book() {
-    let layout = cache_layout();
-    let lines = structure(&layout, "CacheOptimizedLevels");
-    assert_eq!((lines[0].offset, lines[0].bytes), (0, 64));
-    assert_eq!((lines[1].offset, lines[1].bytes), (64, 64));
-    for name in ["NextLine", "CacheOptimizedPriceLevel", "Inner", "Leaf"] {
-        let field = structure(&layout, name)[0];
-        assert_eq!(field.offset, 0, "{field:?}");
-        assert_eq!(length(&layout, name), 64);
-    }
-    // Seven numbers of 64 bits and the marks.
-    assert_eq!(length(&layout, "HotLine"), 57);
-}
-
-#[test]
-fn what_threads_share_of_a_lock_free_book() {
-    let layout = lockfree_layout();
-    assert_eq!(length(&layout, "TouchLine"), 64, "one cache line");
-    let shared = structure(&layout, "Shared");
-    let offsets: Vec<usize> = shared.iter().map(|field| field.offset).collect();
-    assert_eq!(
-        offsets,
-        [0, 64],
-        "a line for the touch, another for the record"
-    );
-    let words = structure(&layout, "TouchLine");
-    assert!(words.iter().all(|word| word.bytes == 8));
-    let names: Vec<&str> = words.iter().map(|word| word.name).collect();
-    assert_eq!(names[1..5], ["sequence", "time", "best_bid", "best_ask"]);
 }

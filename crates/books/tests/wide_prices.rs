@@ -141,11 +141,11 @@ macro_rules! wide_prices {
 
 wide_prices!(ladder, || Ladder::with_capacity(8));
 wide_prices!(simd, SimdOrderBook::default);
+wide_prices!(cache_optimized, CacheOptimizedOrderBook::default);
+wide_prices!(skip_list, SkipListOrderBook::default);
 wide_prices!(radix, || RadixOrderBook::with_capacity(8));
 wide_prices!(lockfree, || {
     OptimizedLockFreeOrderBook::<PagedLevels>::with_capacity(8)
 });
-wide_prices!(skip_list, SkipListOrderBook::default);
 wide_prices!(hybrid, || HybridOrderBook::with_capacity(8));
 wide_prices!(numa, LocalOrderBook::default);
-wide_prices!(cache_optimized, CacheOptimizedOrderBook::default);
