@@ -2,6 +2,8 @@
 //!
 //! [`Ladder`] is the default: the one that the engine, the Python package and the C ABI use.
 //!
+//! [`Structure`] lists all books by name.
+//!
 //! What the books have in common stands once: `orders` keeps live orders in a slab and finds them by id, account and expiry;
 //! [`linked`] makes a book of it and of any structure for price levels, behind the trait [`linked::Levels`].
 #![deny(unsafe_code)]
@@ -9,5 +11,7 @@
 mod ladder;
 pub mod linked;
 mod orders;
+mod structure;
 
 pub use ladder::{Ladder, PagedLevels};
+pub use structure::{NamedBook, Structure, Visitor};

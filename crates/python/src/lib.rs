@@ -82,7 +82,7 @@ mod _core {
     #[pymodule_export]
     use crate::timing::time_loops;
     #[pymodule_export]
-    use crate::tools::{bench_command, convert, generate, journal, recover, replay};
+    use crate::tools::{bench_command, convert, engines, generate, journal, recover, replay};
     #[pymodule_export]
     use crate::views::{Depth, LevelView, OrderView, PlaceView, StatisticsView};
 }

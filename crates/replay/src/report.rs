@@ -127,6 +127,8 @@ pub struct Report {
     pub format: String,
     /// `rebuild` or `match`.
     pub mode: String,
+    /// What held the orders.
+    pub engine: String,
     /// The files that were read.
     pub files: Vec<String>,
     /// The order book file that was compared with.
@@ -258,6 +260,7 @@ impl Report {
         };
         line("files", self.files.join(", "));
         line("format, mode", format!("{}, {}", self.format, self.mode));
+        line("engine", self.engine.clone());
         if let Some(symbol) = &self.final_book.symbol {
             line(
                 "instrument",
