@@ -9,9 +9,10 @@
 #![deny(unsafe_code)]
 
 mod ladder;
+pub mod layout;
 pub mod linked;
 mod orders;
 mod structure;
 
-pub use ladder::{Ladder, PagedLevels};
+pub use ladder::{ladder_layout, Ladder, PagedLevels};
 pub use structure::{NamedBook, Structure, Visitor};

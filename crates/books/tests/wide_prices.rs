@@ -1,5 +1,5 @@
-//! Orders over the whole range of prices, in waves of thousands: pages come and go by the thousand, tables grow, and the
-//! trie is built anew many times. The reference book says what must come out.
+//! Orders over the whole range of prices, in waves of thousands: levels come and go by the thousand, tables grow, and what finds a
+//! level by its price is built up and taken down many times. The reference book says what must come out.
 
 use proofbook_book::Book;
 use proofbook_books::Ladder;
@@ -15,7 +15,7 @@ const CHECK_INTERVAL: u64 = 2_000;
 /// Commands of one wave; the orders of a wave go before the next one comes.
 const WAVE: u64 = 5_000;
 
-/// How far prices spread: over every page, over pages of one or two trie nodes, over neighbouring prices.
+/// How far prices spread: over all that there are, over parts of that, over neighbouring prices.
 const SPREADS: [i64; 4] = [i64::MAX, 1 << 40, 1 << 20, 100];
 
 struct Waves {
@@ -94,8 +94,8 @@ impl Waves {
     }
 }
 
-fn run(spread: i64, seed: u64) {
-    let mut pair = Pair::new(MarketConfig::default(), Ladder::with_capacity(8));
+fn run<B: Book>(book: B, spread: i64, seed: u64) {
+    let mut pair = Pair::new(MarketConfig::default(), book);
     let mut waves = Waves {
         random: Random::new(seed),
         spread,
@@ -124,9 +124,16 @@ fn run(spread: i64, seed: u64) {
     assert!(most > 1_500, "only {most} orders were live at a time");
 }
 
-#[test]
-fn waves_over_every_spread_of_prices() {
-    for (seed, spread) in (1..).zip(SPREADS) {
-        run(spread, seed);
-    }
+/// Makes the test of a book: its name, and what makes an empty one.
+macro_rules! wide_prices {
+    ($name:ident, $make:expr) => {
+        #[test]
+        fn $name() {
+            for (seed, spread) in (1..).zip(SPREADS) {
+                run($make(), spread, seed);
+            }
+        }
+    };
 }
+
+wide_prices!(ladder, || Ladder::with_capacity(8));

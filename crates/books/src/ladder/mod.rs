@@ -9,10 +9,23 @@ mod trie;
 
 use proofbook_types::Queue;
 
-use crate::linked::{LevelData, LevelRef, Levels, LinkedBook, Place, Rank};
+use crate::layout::LayoutField;
+use crate::linked::{level_layout, LevelData, LevelRef, Levels, LinkedBook, Place, Rank};
+use crate::orders::order_layout;
 
 /// The default book.
 pub type Ladder = LinkedBook<PagedLevels>;
+
+/// What the ladder is made of: orders, levels, pages, and the nodes of the trie above these.
+pub fn ladder_layout() -> Vec<LayoutField> {
+    let parts: [&[LayoutField]; 4] = [
+        &order_layout(),
+        &level_layout(),
+        &pages::layout(),
+        &trie::layout(),
+    ];
+    parts.concat()
+}
 
 /// The ladder's levels: pages for each of the four queues.
 #[derive(Clone, Debug)]

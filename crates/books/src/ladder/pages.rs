@@ -9,6 +9,7 @@
 //! cleared. When too many pages stand empty they are all given back at once.
 
 use super::trie::{above, PageFacts, Trie, NONE};
+use crate::layout::{layout, LayoutField};
 use crate::linked::{LevelData, LevelRef, LevelSlab, Place};
 
 const PAGE_BITS: u32 = 6;
@@ -28,6 +29,16 @@ struct Page {
     parent: u32,
     /// Where the level of an occupied place lies.
     levels: [LevelRef; 64],
+}
+
+/// Where the fields of a page lie.
+pub(super) fn layout() -> [LayoutField; 4] {
+    layout!(Page {
+        number,
+        occupied,
+        parent,
+        levels
+    })
 }
 
 /// The levels of one queue by rank. A level's tag is its page's index times 64 plus its place in the page.

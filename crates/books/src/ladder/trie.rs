@@ -8,6 +8,8 @@
 //! Invariants: a bit is set exactly if the child is a page with orders or a node with a bit set; a node's children share
 //! all digits of their numbers above its height, and differ in the digit at its height.
 
+use crate::layout::{layout, LayoutField};
+
 /// Bits of a digit.
 const DIGIT_BITS: u32 = 6;
 const DIGIT: u64 = 63;
@@ -28,6 +30,17 @@ struct Node {
     parent: u32,
     /// Nodes, and pages with [`PAGE`] set.
     children: [u32; 64],
+}
+
+/// Where the fields of a node lie.
+pub(super) fn layout() -> [LayoutField; 5] {
+    layout!(Node {
+        occupied,
+        number,
+        height,
+        parent,
+        children
+    })
 }
 
 /// The trie. Pages are named by index, below 2^31; the caller knows their numbers.

@@ -2,6 +2,8 @@
 
 use proofbook_types::{Price, Quantity, Queue, Timestamp};
 
+use crate::layout::{layout, LayoutField};
+
 /// Names a level until it is vacated: a number of the structure's own choice.
 pub type LevelRef = u32;
 
@@ -37,6 +39,18 @@ pub struct LevelData {
 }
 
 const _: () = assert!(core::mem::size_of::<LevelData>() == 32);
+
+/// Where the fields of [`LevelData`] lie.
+pub(crate) fn level_layout() -> [LayoutField; 6] {
+    layout!(LevelData {
+        displayed,
+        hidden,
+        head,
+        tail,
+        orders,
+        tag
+    })
+}
 
 impl LevelData {
     /// A level without orders.

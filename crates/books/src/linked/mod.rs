@@ -13,6 +13,7 @@ use proofbook_book::{Book, Level};
 use proofbook_types::{AccountId, Order, OrderId, Price, Quantity, Queue, Timestamp};
 
 use crate::orders::{Orders, CAPACITY, NIL};
+pub(crate) use levels::level_layout;
 pub use levels::{price_of, rank_of, LevelData, LevelRef, Levels, Place, Rank};
 pub(crate) use slab::LevelSlab;
 
@@ -80,13 +81,17 @@ impl<L: Levels> LinkedBook<L> {
         let queue = hot.terms.queue;
         let (level, displayed) = (hot.level, hot.displayed);
         let (previous, next) = (hot.previous, hot.next);
-        if self.levels.get(queue, level).orders == 1 {
+        let is_alone = self.levels.update(queue, level, |data| {
+            let is_alone = data.orders == 1;
+            if !is_alone {
+                data.remove(previous, next, displayed, hidden);
+            }
+            is_alone
+        });
+        if is_alone {
             self.levels.vacate(queue, level);
             return;
         }
-        self.levels.update(queue, level, |data| {
-            data.remove(previous, next, displayed, hidden);
-        });
         self.orders.hot_mut(previous).next = next;
         self.orders.hot_mut(next).previous = previous;
     }

@@ -20,7 +20,7 @@ use proofbook_types::{AccountId, Order, OrderId, Quantity, Timestamp};
 
 use expiry::{Entry, ExpiryHeap};
 use index::Index;
-pub(crate) use slot::Hot;
+pub(crate) use slot::{order_layout, Hot};
 use slot::{Cold, Life, Terms, COLD, ICEBERG, NO_COLD, NO_ORDER};
 pub(crate) use verify::Seen;
 
@@ -170,14 +170,14 @@ impl Orders {
     /// Forgets an order that no queue holds any more, and frees its slot.
     #[inline]
     pub(crate) fn forget(&mut self, slot: u32) {
-        let hot = *self.hot(slot);
-        if hot.terms.has(COLD) {
-            self.remove_cold(slot, hot.account, hot.terms.life);
-        }
-        self.index.remove(hot.id, slot);
-        let free = self.free;
-        self.hot_mut(slot).next = free;
+        let hot = &mut self.hot[slot as usize];
+        let (id, account, terms) = (hot.id, hot.account, hot.terms);
+        hot.next = self.free;
         self.free = slot;
+        if terms.has(COLD) {
+            self.remove_cold(slot, account, terms.life);
+        }
+        self.index.remove(id, slot);
     }
 
     #[cold]

@@ -5,6 +5,7 @@ use proofbook_types::{
 };
 
 use super::NIL;
+use crate::layout::{layout, LayoutField};
 use crate::linked::LevelRef;
 
 /// A live order's hot half: exactly one cache line.
@@ -25,6 +26,22 @@ pub(crate) struct Hot {
 }
 
 const _: () = assert!(core::mem::size_of::<Hot>() == 64);
+
+/// Where the fields of a live order's hot half lie.
+pub(crate) fn order_layout() -> [LayoutField; 10] {
+    layout!(Hot {
+        id,
+        displayed,
+        price,
+        priority,
+        account,
+        filled,
+        next,
+        previous,
+        level,
+        terms
+    })
+}
 
 /// The cold half of an order that has none.
 pub(crate) const NO_COLD: Cold = Cold {
