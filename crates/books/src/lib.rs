@@ -8,11 +8,14 @@
 //! [`linked`] makes a book of it and of any structure for price levels, behind the trait [`linked::Levels`].
 #![deny(unsafe_code)]
 
+pub mod hybrid;
 mod ladder;
 pub mod layout;
 pub mod linked;
 mod orders;
+pub mod simd;
 mod structure;
 
 pub use ladder::{ladder_layout, Ladder, PagedLevels};
+pub use simd::{simd_layout, SimdOrderBook};
 pub use structure::{NamedBook, Structure, Visitor};

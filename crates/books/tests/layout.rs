@@ -1,7 +1,7 @@
 //! What the books say of their structures' layouts: fields lie one behind the other and fill whole parts of cache lines.
 
-use proofbook_books::ladder_layout;
 use proofbook_books::layout::LayoutField;
+use proofbook_books::{ladder_layout, simd_layout};
 
 /// Fields of a structure, checked: in ascending order, none over another.
 fn structure(layout: &[LayoutField], name: &str) -> Vec<LayoutField> {
@@ -36,4 +36,17 @@ fn the_ladder() {
         .map(|field| field.name)
         .collect();
     assert_eq!(names, ["number", "occupied", "parent", "levels"]);
+}
+
+#[test]
+fn the_simd_book() {
+    let layout = simd_layout();
+    let lanes = structure(&layout, "SimdPriceLevels");
+    // Each array of eight numbers of 64 bits is a cache line of its own.
+    for (index, field) in lanes.iter().take(4).enumerate() {
+        assert_eq!((field.offset, field.bytes), (64 * index, 64), "{field:?}");
+    }
+    assert_eq!(length(&layout, "SimdPriceLevels"), 4 * 64 + 33);
+    assert_eq!(length(&layout, "SimdOrderArray"), 3 * 64 + 42);
+    assert_eq!(length(&layout, "SimdOptimizedPriceLevel"), 5 * 64);
 }

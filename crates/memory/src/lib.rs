@@ -1,6 +1,20 @@
 //! Memory for structures that many threads share: pools, safe reclamation, and queues without locks.
 //!
+//! - [`queue`]: a bounded queue for many producers and consumers, and a ring between two threads;
+//! - [`hazard`]: hazard pointers, for readers that hold a few things for long;
+//! - [`epoch`]: epochs, for readers that walk over many things at once;
+//! - [`retired`]: what is handed to either once nobody can reach it any more.
+//!
 //! Everything that threads share goes through [`sync`], so that the models in `tests/` can run the same code under loom.
 #![deny(unsafe_code)]
 
+mod barrier;
+pub mod epoch;
+pub mod hazard;
+pub mod numa;
+mod padded;
+pub mod pool;
+pub mod queue;
+pub mod registration;
+pub mod retired;
 pub mod sync;

@@ -52,3 +52,34 @@ mod modelled {
 pub use modelled::*;
 #[cfg(not(loom))]
 pub use native::*;
+
+/// A number that somebody reads later: for statistics and tuning, never for what is right.
+///
+/// One thread writes it or several add to it; it orders nothing, so models leave it out.
+#[derive(Debug, Default)]
+pub struct Statistic(std::sync::atomic::AtomicU64);
+
+impl Statistic {
+    /// A number that starts here.
+    pub const fn new(value: u64) -> Self {
+        Statistic(std::sync::atomic::AtomicU64::new(value))
+    }
+
+    /// The number now, or a moment ago.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Another number.
+    #[inline]
+    pub fn set(&self, value: u64) {
+        self.0.store(value, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Adds, where one thread alone writes: without the cost of an addition that others may interrupt.
+    #[inline]
+    pub fn add_alone(&self, value: u64) {
+        self.set(self.get().wrapping_add(value));
+    }
+}

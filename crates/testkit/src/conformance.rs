@@ -113,6 +113,11 @@ impl<B: Book> Pair<B> {
         &self.reference
     }
 
+    /// The market under test.
+    pub fn tested(&self) -> &MatchingEngine<B> {
+        &self.tested
+    }
+
     /// Applies a command to both and compares the events.
     ///
     /// # Errors

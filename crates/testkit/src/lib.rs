@@ -1,10 +1,11 @@
-//! What every book is tested with. A development dependency only.
+//! What books and concurrent structures are tested with. A development dependency only.
 //!
 //! - [`flow`]: random commands of every kind in random markets, from bytes, so that one decoder serves property tests (which
 //!   shrink), long seeded runs and fuzzers;
 //! - [`workload`]: the benchmarks' order flow;
 //! - [`conformance`]: drives a book and the reference book side by side and compares everything after every command;
-//!   [`conformance!`] makes the tests for one book.
+//!   [`conformance!`] makes the tests for one book;
+//! - [`linearizability`]: decides whether what threads saw of a shared structure is what some order of their operations gives.
 //!
 //! Every failure names the seed that repeats it. `PROOFBOOK_SEED` sets another one, `PROOFBOOK_COMMANDS` the length of the
 //! long runs.
@@ -12,5 +13,6 @@
 
 pub mod conformance;
 pub mod flow;
+pub mod linearizability;
 
 pub use proofbook_workload as workload;

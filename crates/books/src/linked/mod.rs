@@ -7,6 +7,7 @@
 
 mod levels;
 mod slab;
+mod tier;
 mod verify;
 
 use proofbook_book::{Book, Level};
@@ -16,6 +17,7 @@ use crate::orders::{Orders, CAPACITY, NIL};
 pub(crate) use levels::level_layout;
 pub use levels::{price_of, rank_of, LevelData, LevelRef, Levels, Place, Rank};
 pub(crate) use slab::LevelSlab;
+pub use tier::{OverLevels, Tier};
 
 /// A book over a structure for price levels.
 #[derive(Clone, Debug)]

@@ -1,0 +1,252 @@
+//! One thread's part: what it has pinned, and its bags.
+//!
+//! Invariants:
+//! - the record's state is pinned exactly while `depth` is not 0;
+//! - after an announcement the epoch was seen to be the announced one: it gets no further than one beyond while this is pinned;
+//! - a participant holds at most as many things as the policy allows.
+#![allow(unsafe_code)]
+
+use core::cell::Cell;
+use core::fmt;
+
+use super::bags::Bags;
+use super::guard::EpochGuard;
+use super::manager::{pinned, Record, RetiredBatch, Shared, UNPINNED};
+use super::policy::{Refused, Stalled};
+use super::EPOCHS_UNTIL_FREE;
+use crate::barrier;
+use crate::retired::Retired;
+use crate::sync::{thread, Arc, Ordering};
+
+/// Retired things after which a thread tries to advance the epoch.
+const ADVANCE_PERIOD: u32 = 32;
+/// Ripe things that are freed for each that is retired: more than one, so that they run out.
+const FREED_PER_RETIRED: usize = 4;
+/// Batches of threads that left that one collection looks at.
+const BATCHES_PER_COLLECTION: usize = 4;
+
+/// One thread's pinned epoch and bags. Dropping it hands over to the others what cannot be freed yet.
+pub struct Participant {
+    shared: Arc<Shared>,
+    index: usize,
+    /// Guards that live.
+    depth: Cell<u32>,
+    /// The epoch that is pinned, or was last.
+    epoch: Cell<u64>,
+    retired_since_advance: Cell<u32>,
+    bags: Bags,
+}
+
+impl Participant {
+    pub(super) fn new(shared: Arc<Shared>, index: usize, leftover: Vec<RetiredBatch>) -> Self {
+        let epoch = shared.epoch();
+        let bags = Bags::default();
+        for batch in leftover {
+            bags.take_over(batch, epoch);
+        }
+        Participant {
+            shared,
+            index,
+            depth: Cell::new(0),
+            epoch: Cell::new(epoch),
+            retired_since_advance: Cell::new(0),
+            bags,
+        }
+    }
+
+    #[inline]
+    fn record(&self) -> &Record {
+        &self.shared.records[self.index]
+    }
+
+    pub(super) fn is_of(&self, shared: &Arc<Shared>) -> bool {
+        Arc::ptr_eq(&self.shared, shared)
+    }
+
+    /// Pins the epoch: what is reachable while the guard lives is not freed while it lives. Guards can be nested.
+    #[inline]
+    pub fn pin(&self) -> EpochGuard<'_> {
+        let depth = self.depth.get();
+        if depth == 0 {
+            self.announce();
+        }
+        self.depth.set(
+            depth
+                .checked_add(1)
+                .expect("fewer than 2^32 guards live at a time"),
+        );
+        EpochGuard::new(self)
+    }
+
+    /// Pins the epoch for a writer that will retire up to so many things; refuses where the policy has no room for them.
+    ///
+    /// Where it can it collects first. It cannot advance the epoch while this thread is pinned already, so that an outer
+    /// guard has to have had the room.
+    pub fn pin_with_room(&self, count: usize) -> Result<EpochGuard<'_>, Stalled> {
+        if self.room(count).is_err() {
+            self.make_room(count)?;
+        }
+        Ok(self.pin())
+    }
+
+    #[cold]
+    fn make_room(&self, count: usize) -> Result<(), Stalled> {
+        self.collect();
+        let mut yields = self.shared.policy.yields_max();
+        loop {
+            let room = self.room(count);
+            if room.is_ok() || yields == 0 || self.depth.get() > 0 {
+                if room.is_err() {
+                    self.record().refused.add_alone(1);
+                }
+                return room;
+            }
+            yields -= 1;
+            thread::yield_now();
+            self.collect();
+        }
+    }
+
+    /// Whether so many more things can be retired.
+    #[inline]
+    pub(super) fn room(&self, wanted: usize) -> Result<(), Stalled> {
+        let (retired, retired_max) = (
+            self.bags.count(),
+            self.shared.policy.retired_per_thread_max(),
+        );
+        if wanted <= retired_max.saturating_sub(retired) {
+            Ok(())
+        } else {
+            Err(Stalled {
+                retired,
+                wanted,
+                retired_max,
+            })
+        }
+    }
+
+    /// Announces the epoch and sees that it is still the epoch.
+    #[inline]
+    fn announce(&self) {
+        let state = &self.record().state;
+        // Relaxed: a guess, which the look after the announcement confirms.
+        let mut epoch = self.shared.epoch.0.load(Ordering::Relaxed);
+        loop {
+            barrier::announce_number(state, pinned(epoch));
+            let now = self.shared.epoch.0.load(barrier::LOOK);
+            if now == epoch {
+                break;
+            }
+            epoch = now;
+        }
+        if self.epoch.replace(epoch) != epoch {
+            self.bags.ripen(epoch);
+        }
+    }
+
+    /// A guard has gone.
+    #[inline]
+    pub(super) fn unpin(&self) {
+        let depth = self.depth.get() - 1;
+        self.depth.set(depth);
+        if depth == 0 {
+            // Release: what this thread read is over for whoever sees this.
+            self.record().state.store(UNPINNED, Ordering::Release);
+        }
+    }
+
+    /// Pins the newest epoch, if no other guard lives; whether none does.
+    pub(super) fn refresh(&self) -> bool {
+        let is_alone = self.depth.get() == 1;
+        if is_alone {
+            self.announce();
+        }
+        is_alone
+    }
+
+    /// Puts a thing into the bag of the pinned epoch; now and then tries to advance it, and frees a few that are ripe.
+    #[inline]
+    pub(super) fn retire(&self, retired: Retired) -> Result<(), Refused> {
+        debug_assert!(self.depth.get() > 0, "only a guard retires");
+        if let Err(stalled) = self.room(1) {
+            self.record().refused.add_alone(1);
+            return Err(Refused { stalled, retired });
+        }
+        self.bags.put(self.epoch.get(), [retired]);
+        self.record().retired.add_alone(1);
+        let since = self.retired_since_advance.get() + 1;
+        self.retired_since_advance.set(since % ADVANCE_PERIOD);
+        if since == ADVANCE_PERIOD {
+            self.shared.try_advance();
+        }
+        self.free_ripe(FREED_PER_RETIRED);
+        Ok(())
+    }
+
+    #[inline]
+    fn free_ripe(&self, limit: usize) {
+        let freed = self.bags.free_ripe(limit);
+        if freed > 0 {
+            self.record().freed.add_alone(freed as u64);
+        }
+    }
+
+    /// How many things this participant holds that are not freed yet.
+    pub fn retired_len(&self) -> usize {
+        self.bags.count()
+    }
+
+    /// Frees all that can be freed: advances the epoch as far as pinned threads let it, and takes over what threads left behind.
+    #[cold]
+    pub fn collect(&self) {
+        for _ in 0..EPOCHS_UNTIL_FREE {
+            self.shared.try_advance();
+        }
+        let now = self.shared.epoch();
+        self.bags.ripen(now);
+        self.free_ripe(usize::MAX);
+        for _ in 0..BATCHES_PER_COLLECTION {
+            // A batch has at most half of what this participant may hold, so that there is room for one.
+            if self.bags.count() > self.batch_max() {
+                break;
+            }
+            let Some(batch) = self.shared.retired_batches.pop() else {
+                break;
+            };
+            self.bags.take_over(batch, self.shared.epoch());
+            self.free_ripe(usize::MAX);
+        }
+    }
+
+    fn batch_max(&self) -> usize {
+        self.shared.policy.retired_per_thread_max() / 2
+    }
+}
+
+impl Drop for Participant {
+    fn drop(&mut self) {
+        // A guard that was forgotten leaves its pin behind; no reference of it can live any more.
+        if self.depth.get() > 0 {
+            self.depth.set(1);
+            self.unpin();
+        }
+        self.collect();
+        let batches = core::mem::take(&mut self.bags).into_batches(self.batch_max());
+        // Where the queue is full the record keeps them for its next owner.
+        let leftover = batches
+            .into_iter()
+            .filter_map(|batch| self.shared.retired_batches.push(batch).err())
+            .collect();
+        self.record().leave(leftover);
+    }
+}
+
+impl fmt::Debug for Participant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Participant")
+            .field("index", &self.index)
+            .field("depth", &self.depth.get())
+            .field("retired_len", &self.retired_len())
+            .finish()
+    }
+}

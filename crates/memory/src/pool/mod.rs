@@ -1,0 +1,59 @@
+//! Pools: objects of one type in slots that are reused, so that a warm program asks the allocator for nothing.
+//!
+//! [`LockFreePool`] is one pool for all threads. It hands out owning handles: a [`PoolBox`] borrows the pool, a [`Pooled`] shares its
+//! ownership. Either derefs to the object, can be sent to other threads, and gives the slot back when it is dropped. So, without unsafe
+//! code, nothing is used after it was freed, freed twice, or left behind. Structures that decide themselves when an object may go (those
+//! with hazard pointers or epochs) turn a handle into a pointer and later give it back with [`LockFreePool::give_back`].
+//!
+//! ```
+//! use proofbook_memory::pool::{LockFreePool, PoolConfig, PoolError};
+//!
+//! let pool = LockFreePool::new(PoolConfig::fixed(2))?;
+//! let first = pool.allocate("a")?;
+//! let second = pool.allocate("b")?;
+//! let refused = pool.allocate("c").expect_err("both slots are in use");
+//! assert_eq!((refused.value, refused.error), ("c", PoolError::Exhausted { capacity: 2 }));
+//! drop(first);
+//! assert_eq!(*pool.allocate("d")?, "d");
+//! assert_eq!(*second, "b");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A handle cannot be used after it was dropped, nor outlive the pool that it borrows:
+//!
+//! ```compile_fail,E0382
+//! # use proofbook_memory::pool::{LockFreePool, PoolConfig};
+//! let pool = LockFreePool::new(PoolConfig::fixed(2)).expect("two slots");
+//! let object = pool.allocate(1u64).expect("a slot is free");
+//! drop(object);
+//! println!("{}", *object);
+//! ```
+//!
+//! ```compile_fail,E0505
+//! # use proofbook_memory::pool::{LockFreePool, PoolConfig};
+//! let pool = LockFreePool::new(PoolConfig::fixed(2)).expect("two slots");
+//! let object = pool.allocate(1u64).expect("a slot is free");
+//! drop(pool);
+//! println!("{}", *object);
+//! ```
+//!
+//! ```compile_fail,E0505
+//! # use proofbook_memory::pool::{LockFreePool, PoolConfig};
+//! let pool = LockFreePool::new(PoolConfig::fixed(2)).expect("two slots");
+//! let object = pool.allocate(1u64).expect("a slot is free");
+//! let inside: &u64 = &object;
+//! drop(object);
+//! println!("{inside}");
+//! ```
+
+mod error;
+mod handle;
+mod lock_free;
+mod slots;
+mod stack;
+
+pub use error::{PoolError, Refused};
+pub use handle::{Handle, PoolBox, Pooled};
+pub use lock_free::{LockFreePool, PoolStatistics};
+pub use slots::{PoolConfig, CAPACITY_MAX, CHUNKS_MAX};
+pub use stack::{IndexStack, Links, NO_INDEX};
