@@ -63,6 +63,7 @@ __all__ = [
     "Uncrossed",
     "ViewHeader",
     "ViewLevel",
+    "analysis_command",
     "bench_command",
     "chain_program_key",
     "check_all",
@@ -71,6 +72,7 @@ __all__ = [
     "contradict_pair",
     "contradicted_values",
     "convert",
+    "engines",
     "file_digest",
     "generate",
     "journal",
@@ -1673,6 +1675,9 @@ def recover(path: str | Path, *, inspect: bool = False, engine: Engine = "ladder
 
 def engines() -> list[tuple[Engine, str]]:
     """What can hold the orders of a market: the name and a description of each."""
+
+def analysis_command(arguments: list[str]) -> str:
+    """Answer a question of the analysis; return its JSON. See `proofbook.analyze`."""
 
 def bench_command(arguments: list[str]) -> str:
     """Run a command of the benchmarks; return its JSON."""

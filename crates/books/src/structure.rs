@@ -5,7 +5,7 @@
 
 use proofbook_book::{Book, Reference};
 
-use crate::Ladder;
+use crate::{Ladder, SimdOrderBook};
 
 /// A book that can be asked for by its name.
 pub trait NamedBook: Book + Send + Sized + 'static {
@@ -81,6 +81,8 @@ structures! {
     Reference, "reference": Reference = Reference::new(), Reference::new();
     /// Levels in pages of neighbouring prices, the default.
     Ladder, "ladder": Ladder = Ladder::default(), Ladder::with_secret_seed();
+    /// The best levels and the first orders of each in eight lanes, compared and added at once.
+    Simd, "simd": SimdOrderBook = SimdOrderBook::default(), SimdOrderBook::default();
 }
 
 impl Structure {

@@ -331,6 +331,13 @@ pub fn engines() -> Vec<(&'static str, &'static str)> {
         .to_vec()
 }
 
+/// Answers a question of the analysis; returns its JSON.
+#[pyfunction]
+pub fn analysis_command(py: Python<'_>, arguments: Vec<String>) -> PyResult<String> {
+    py.detach(|| proofbook_analysis::command(&arguments).map(|answer| answer.to_string()))
+        .map_err(|error| InputError::new_err(error.to_string()))
+}
+
 /// Runs a command of the benchmarks; returns its JSON.
 #[pyfunction]
 pub fn bench_command(py: Python<'_>, arguments: Vec<String>) -> PyResult<String> {
