@@ -13,6 +13,7 @@ import typer
 
 import proofbook
 from proofbook import _core, console, engines
+from proofbook.analyze import register as register_analyze
 from proofbook.archive_commands import register as register_archive
 from proofbook.audit_command import register as register_audit
 from proofbook.bench import register as register_bench
@@ -255,6 +256,7 @@ def info(as_json: Json = False) -> None:
 
 register_archive(app)
 register_bench(app)
+register_analyze(app)
 register_proofs(app)
 register_receipts(app)
 register_audit(app)

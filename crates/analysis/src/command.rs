@@ -15,7 +15,7 @@ use crate::{counters, flows, growth, marks, room, shared, streaming};
 const USAGE: &str = "\
 growth BOOK levels|orders SIZES SAMPLES LIMIT_MS          time every operation on growing books
 room BOOK SIZES                                           bytes of growing books
-counters BOOK SIZE SAMPLES                                the processor's counters for every operation
+counters BOOK SIZE SAMPLES COMMANDS                       the processor's counters for every operation
 simulate SIZES SAMPLES COMMANDS BOOK...                   every operation with marks, under callgrind
 flow NAME SEED NEW_ORDERS RUNS LIMIT_MS BOOK...           check and time books on a flow
 data RUNS LIMIT_MS BOOK... -- FILE...                     the same on the user's files
@@ -121,10 +121,11 @@ pub fn command(arguments: &[String]) -> Result<Value, Error> {
             }))
         }
         ["room", name, sizes] => Ok(book(name)?.visit(room::Room(&numbers("SIZES", sizes)?))),
-        ["counters", name, size, samples] => Ok(counters::report(
+        ["counters", name, size, samples, commands] => Ok(counters::report(
             book(name)?,
             number::<usize>("SIZE", size)?.max(1),
             number("SAMPLES", samples)?,
+            number::<usize>("COMMANDS", commands)?.max(1),
         )),
         ["simulate", sizes, samples, commands, ref names @ ..] => {
             let simulation = marks::Simulation {

@@ -5,6 +5,7 @@
 use proofbook_bench::Value;
 use proofbook_books::{NamedBook, Structure, Visitor};
 
+use crate::marks::{WholeCommands, COMMAND};
 use crate::meter::{Meter, Unread};
 use crate::operation::{Axis, Operation};
 use crate::standing::{Standing, Trading};
@@ -16,15 +17,17 @@ const STRETCH: usize = 256;
 struct Counting<'a> {
     size: usize,
     samples: usize,
+    commands: usize,
     counters: &'a mut Counters,
 }
 
 /// Every operation of a book, counted; an object with `error` where the machine does not count.
-pub fn report(book: Structure, size: usize, samples: usize) -> Value {
+pub fn report(book: Structure, size: usize, samples: usize, commands: usize) -> Value {
     match Counters::open() {
         Ok(mut counters) => book.visit(Counting {
             size,
             samples,
+            commands,
             counters: &mut counters,
         }),
         Err(error) => Value::object([("error", Value::from(error))]),
@@ -38,6 +41,7 @@ impl Visitor for Counting<'_> {
         let Counting {
             size,
             samples,
+            commands,
             counters,
         } = self;
         let mut axes = vec![("empty_stretch".to_owned(), counters.empty())];
@@ -70,6 +74,12 @@ impl Visitor for Counting<'_> {
             }
             axes.push((axis.name().to_owned(), Value::Object(operations)));
         }
+        let mut whole = WholeCommands::<B>::new(commands);
+        whole.stretch(&mut Unread);
+        counters.reset();
+        whole.stretch(counters);
+        let figures = counters.per_operation(commands);
+        axes.push(("flow".to_owned(), Value::object([(COMMAND, figures)])));
         Value::Object(axes)
     }
 }
@@ -85,10 +95,11 @@ mod linux {
 
     use crate::meter::Meter;
 
-    /// Instructions, accesses to the first level of data cache that missed, and accesses that missed every cache.
+    /// Instructions, loads, loads that missed the first level of data cache, and accesses that missed every cache.
     pub struct Counters {
         group: Group,
         instructions: Counter,
+        accesses: Counter,
         level_1_misses: Counter,
         memory_misses: Counter,
     }
@@ -100,18 +111,20 @@ mod linux {
     impl Counters {
         pub fn open() -> Result<Counters, String> {
             let mut group = Group::new().map_err(reason)?;
-            let level_1 = Cache {
+            let level_1 = |result| Cache {
                 which: WhichCache::L1D,
                 operation: CacheOp::READ,
-                result: CacheResult::MISS,
+                result,
             };
             let mut add = |builder: Builder<'_>| builder.group(&mut group).build().map_err(reason);
             let instructions = add(Builder::new().kind(Hardware::INSTRUCTIONS))?;
-            let level_1_misses = add(Builder::new().kind(level_1))?;
+            let accesses = add(Builder::new().kind(level_1(CacheResult::ACCESS)))?;
+            let level_1_misses = add(Builder::new().kind(level_1(CacheResult::MISS)))?;
             let memory_misses = add(Builder::new().kind(Hardware::CACHE_MISSES))?;
             Ok(Counters {
                 group,
                 instructions,
+                accesses,
                 level_1_misses,
                 memory_misses,
             })
@@ -137,6 +150,7 @@ mod linux {
             let each = |counter: &Counter| Value::from(counts[counter] as f64 / operations as f64);
             Value::object([
                 ("instructions", each(&self.instructions)),
+                ("accesses", each(&self.accesses)),
                 ("level_1_misses", each(&self.level_1_misses)),
                 ("memory_misses", each(&self.memory_misses)),
             ])

@@ -17,7 +17,7 @@ use crate::standing::{Standing, Trading};
 const STRETCH: usize = 16;
 
 /// The name of what is counted for whole commands, next to the names of operations.
-const COMMAND: &str = "command";
+pub const COMMAND: &str = "command";
 
 mod request {
     //! Valgrind's own calls.
@@ -161,7 +161,8 @@ impl Visitor for Counted<'_> {
             }
         }
         let name = format!("{} flow 0 {COMMAND}", B::STRUCTURE.name());
-        flow::<B>(&name, simulation.commands);
+        let mut whole = WholeCommands::<B>::new(simulation.commands);
+        marked(&name, 1, |meter| whole.stretch(meter));
         counts.push((name, Value::from(simulation.commands)));
         Value::Object(counts)
     }
@@ -181,29 +182,43 @@ fn marked(name: &str, samples: usize, mut stretch: impl FnMut(&mut dyn Meter)) {
     request::end();
 }
 
-/// Commands of the normal scenario, as many before the marks as between them.
-fn flow<B: NamedBook>(name: &str, commands: usize) {
-    let parameters = Parameters {
-        scenario: Scenario::Normal,
-        seed: 2,
-        new_orders: u32::try_from(commands * 2).unwrap_or(u32::MAX),
-    };
-    let prepared: Vec<Command> = generate(&parameters)
-        .iter()
-        .take(commands * 2)
-        .map(BookMarket::<B>::prepare)
-        .collect();
-    let mut market = BookMarket::<B>::new();
-    let mut chunks = prepared.chunks(commands);
-    marked(name, 1, |meter| {
-        let chunk = chunks.next().unwrap_or_default();
+/// A market and commands of the normal scenario, so many for a warm-up and as many for the meter.
+pub struct WholeCommands<B> {
+    market: BookMarket<B>,
+    commands: Vec<Command>,
+    per_stretch: usize,
+    done: usize,
+}
+
+impl<B: NamedBook> WholeCommands<B> {
+    /// Two stretches of so many commands.
+    pub fn new(per_stretch: usize) -> Self {
+        let parameters = Parameters {
+            scenario: Scenario::Normal,
+            seed: 2,
+            new_orders: u32::try_from(per_stretch * 2).unwrap_or(u32::MAX),
+        };
+        let messages = generate(&parameters);
+        let commands = messages.iter().take(per_stretch * 2);
+        WholeCommands {
+            market: BookMarket::new(),
+            commands: commands.map(BookMarket::<B>::prepare).collect(),
+            per_stretch,
+            done: 0,
+        }
+    }
+
+    /// The next stretch.
+    pub fn stretch(&mut self, meter: &mut dyn Meter) {
+        let commands = &self.commands[self.done..self.done + self.per_stretch];
+        self.done += self.per_stretch;
         meter.start();
-        for command in chunk {
-            market.apply(command);
+        for command in commands {
+            self.market.apply(command);
         }
         meter.stop();
-    });
-    std::hint::black_box(market.fills());
+        std::hint::black_box(self.market.fills());
+    }
 }
 
 #[cfg(test)]
