@@ -626,8 +626,8 @@ class Book:
             price_unit: what the integer price 1 is worth; the tick size where it is not given. A tick size beside it
                 must be a whole number of units.
             quantity_unit: what the integer quantity 1 is worth; the lot size where it is not given.
-            engine: what holds the orders. All do exactly the same; they differ in time and room. "ladder" is the default,
-                "reference" the plain one; `proofbook info` lists them all, and `proofbook analyze` compares them.
+            engine: what holds the orders. All do exactly the same; they differ in time and room. "ladder" is the
+                default, "reference" the plain one; `proofbook info` lists all, `proofbook analyze` compares them.
             market: a number of your own for the market.
             max_quantity: the most that one order may ask for.
             max_notional: the most that price times quantity of one order may be (a decimal is money, an integer
@@ -865,7 +865,7 @@ class RawMarket:
 
 @final
 class RunSession:
-    """A run of commands through the engine over a book of the user's choice, measured command by command. See `proofbook.runs`."""
+    """A run of commands through the engine over a chosen book, measured command by command. See `proofbook.runs`."""
 
     @staticmethod
     def sample(seed: int, commands: int, engine: Engine = "ladder") -> RunSession:

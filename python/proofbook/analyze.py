@@ -1,11 +1,11 @@
 """The comparison of all books: by operation, size and flow; pools and reclamation beside their peers.
 
-``measure`` asks the native module (``crates/analysis``) one question after another, so that it can say how far it has come, and puts the
-answers together. What they mean is said by ``analyze_findings``, what they look like by ``analyze_report``: both know the figures alone, and other
-figures give other words.
+``measure`` asks the native module (``crates/analysis``) one question after another, so that it can say how far it has
+come, and puts the answers together. What they mean is said by ``analyze_findings``, what they look like by
+``analyze_report``: both know the figures alone, and other figures give other words.
 
-Instructions and cache misses come from the processor's own counters where the machine lets a program read them, else from a simulation by
-valgrind's callgrind where that is installed, else they are left out; the report says which.
+Instructions and cache misses come from the processor's own counters where the machine lets a program read them, else
+from a simulation by valgrind's callgrind where that is installed, else they are left out; the report says which.
 """
 
 from __future__ import annotations
@@ -142,8 +142,9 @@ def measure(plan: Plan, progress: Progress = lambda _line: None) -> Result:
         progress: Takes a line of text now and then.
 
     Returns:
-        The figures: ``books`` by name, each with ``growth``, ``room``, ``counts``, ``latency`` and ``flows``; ``flows``; ``shared`` by
-        group; ``machine``; ``plan``. ``hash_ok`` tells whether every book said the same on every flow.
+        The figures: ``books`` by name, each with ``growth``, ``room``, ``counts``, ``latency`` and ``flows``;
+        ``flows``; ``shared`` by group; ``machine``; ``plan``. ``hash_ok`` tells whether every book said the same on
+        every flow.
 
     Raises:
         InputError: The user's files are no order flow.
@@ -171,9 +172,7 @@ def measure(plan: Plan, progress: Progress = lambda _line: None) -> Result:
     return {
         "hash_ok": all(flow["hash_ok"] for flow in flows.values()),
         "books": books,
-        "flows": {
-            name: {key: value for key, value in flow.items() if key != "books"} for name, flow in flows.items()
-        },
+        "flows": {name: {key: value for key, value in flow.items() if key != "books"} for name, flow in flows.items()},
         "counts": {"source": counts["source"], "reasons": counts["reasons"]},
         "shared": shared,
         "threads": threads,
@@ -220,7 +219,9 @@ def _counts(plan: Plan, progress: Progress) -> Result:
     """Instructions and misses of every book, wherever they can be had."""
     progress("instructions and cache misses")
     samples = max(plan.samples // 100, 2)
-    hardware = {name: native("counters", name, plan.counted_size, samples, plan.counted_commands) for name in plan.books}
+    hardware = {
+        name: native("counters", name, plan.counted_size, samples, plan.counted_commands) for name in plan.books
+    }
     errors = {answer["error"] for answer in hardware.values() if "error" in answer}
     if not errors:
         return {"source": "hardware", "reasons": [], "books": hardware}
@@ -287,7 +288,10 @@ def simulated_counts(operations: Result, texts: Sequence[str]) -> dict[str, Resu
                 continue
             _, axis, _, operation = mark.split()
             # What is 0 to the end is left out of callgrind's lines.
-            seen = {event: totals[mark].get(event, 0) / count for event in ("Ir", "Dr", "Dw", "D1mr", "D1mw", "DLmr", "DLmw")}
+            seen = {
+                event: totals[mark].get(event, 0) / count
+                for event in ("Ir", "Dr", "Dw", "D1mr", "D1mw", "DLmr", "DLmw")
+            }
             book.setdefault(axis, {})[operation] = {
                 "instructions": seen["Ir"],
                 "accesses": seen["Dr"] + seen["Dw"],
@@ -302,7 +306,9 @@ def register(app: typer.Typer) -> None:
 
     @app.command("analyze")
     def analyze(
-        is_quick: Annotated[bool, typer.Option("--quick", help="Smaller books and flows, in under two minutes.")] = False,
+        is_quick: Annotated[
+            bool, typer.Option("--quick", help="Smaller books and flows, in under two minutes.")
+        ] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
         out: Annotated[Path, typer.Option(help="The folder for the report and its figures.")] = Path("out/analysis"),
         data: Annotated[
@@ -311,10 +317,12 @@ def register(app: typer.Typer) -> None:
         books: Annotated[
             list[str] | None, typer.Option("--book", metavar="NAME", help=f"Only this book: {', '.join(ENGINES)}.")
         ] = None,
-        seed: Annotated[int, typer.Option(min=0, help="Where the choices of the flows come from.")] = bench.DEFAULT_SEED,
+        seed: Annotated[
+            int, typer.Option(min=0, help="Where the choices of the flows come from.")
+        ] = bench.DEFAULT_SEED,
         is_tiny: Annotated[bool, typer.Option("--tiny", hidden=True)] = False,
     ) -> None:
-        """Compare every book by operation, size and flow, and pools and reclamation with their peers: a report in HTML."""
+        """Compare every book by operation, size and flow, pools and reclamation with their peers: a report in HTML."""
         from proofbook import analyze_findings, analyze_report
 
         def say(line: str) -> None:

@@ -1,7 +1,7 @@
 """What the figures of the analysis say: targets met or not and why, a book for each kind of flow, and sentences.
 
-Every word here is derived from figures: nothing is said of a book or a pool that other figures could not turn around. What cannot be told apart,
-since its ranges overlap, is said to be so.
+Every word here is derived from figures: nothing is said of a book or a pool that other figures could not turn around.
+What cannot be told apart, since its ranges overlap, is said to be so.
 """
 
 from __future__ import annotations
@@ -84,9 +84,7 @@ def millions(rate: float) -> str:
 def agreeing(result: Result) -> dict[str, Result]:
     """The books that say on every flow what the reference book says: the only ones whose figures mean anything."""
     return {
-        name: book
-        for name, book in result["books"].items()
-        if all(flow["hash_ok"] for flow in book["flows"].values())
+        name: book for name, book in result["books"].items() if all(flow["hash_ok"] for flow in book["flows"].values())
     }
 
 
@@ -132,7 +130,7 @@ def targets(result: Result) -> list[Result]:
     memory_ns = float(machine["load_latency_ns"]["memory_256_mib"])
     first_ns = float(machine["load_latency_ns"]["l1_16_kib"])
     return [
-        _order_target(name, book, machine, memory_ns),
+        _order_target(name, book, memory_ns),
         _allocation_target(result, machine),
         _miss_target(name, book, memory_ns, first_ns),
         *_lock_free_targets(result, machine),
@@ -143,15 +141,17 @@ def targets(result: Result) -> list[Result]:
     ]
 
 
-def _order_target(name: str, book: Result, machine: Result, memory_ns: float) -> Result:
+def _order_target(name: str, book: Result, memory_ns: float) -> Result:
     closed, timer_ns = book["latency"]["closed_loop"], float(book["latency"]["timer"]["p50_ns"])
     p99_ns = float(closed["p99_ns"])
     misses = max((p99_ns - timer_ns) / memory_ns, 0.0)
     return _target(
         "order processing",
-        f"{name}: commands of the normal flow through the rules, one after another, p99, one reading of the clock in it",
+        f"{name}: commands of the normal flow through the rules, one after another, p99, one reading of the clock in "
+        f"it",
         f"< {ORDER_NS_MAX:.0f} ns",
-        f"{nanoseconds(p99_ns)} (p50 {nanoseconds(float(closed['p50_ns']))}, p99.9 {nanoseconds(float(closed['p999_ns']))})",
+        f"{nanoseconds(p99_ns)} (p50 {nanoseconds(float(closed['p50_ns']))}, p99.9 "
+        f"{nanoseconds(float(closed['p999_ns']))})",
         f"reading the clock {nanoseconds(timer_ns)}, a load from memory {nanoseconds(memory_ns)}",
         p99_ns < ORDER_NS_MAX,
         f"without the clock it is the time of {misses:.1f} loads from memory, one after another",
@@ -198,12 +198,14 @@ def _miss_target(name: str, book: Result, memory_ns: float, first_ns: float) -> 
     why = (
         "this machine loads from memory in less than that"
         if is_possible
-        else f"a load from memory takes {nanoseconds(floor_ns)} more than one from the first level of cache here: a lookup that has "
+        else f"a load from memory takes {nanoseconds(floor_ns)} more than one from the first level of cache here: a "
+        f"lookup that has "
         "to leave the caches cannot be within the target, one that stays in them can"
     )
     return _target(
         "cache miss penalty",
-        f"{name}: a level looked up by its price, p50, among {points[-1]['levels']:,} levels less among {points[0]['levels']:,}",
+        f"{name}: a level looked up by its price, p50, among {points[-1]['levels']:,} levels less among "
+        f"{points[0]['levels']:,}",
         f"< {MISS_NS_MAX:.0f} ns more",
         nanoseconds(more_ns) if more_ns is None or more_ns >= 0 else "none",
         f"{nanoseconds(floor_ns)} more for one load from memory",
@@ -262,7 +264,8 @@ def _bandwidth_target(result: Result, machine: Result) -> Result:
     share = rate / limit
     return _target(
         "memory bandwidth",
-        f"sums of notionals over {result['streaming']['bytes'] >> 20} MiB of columns ({result['streaming']['kernel']}): the path "
+        f"sums of notionals over {result['streaming']['bytes'] >> 20} MiB of columns "
+        f"({result['streaming']['kernel']}): the path "
         "that reads memory as fast as it comes; matching waits for single lines instead",
         f"> {BANDWIDTH_SHARE_MIN:.0%} of what can be read",
         f"{rate / 1e9:.1f} GB/s, {share:.0%}",
@@ -296,9 +299,9 @@ def _hit_targets(name: str, book: Result, source: str) -> Iterator[Result]:
         "simulation": "by simulation (no prefetcher: each line of the command stream counts as a miss)",
     }.get(source, "neither counters nor a simulator are there")
     for what, share_min, level in (("first", LEVEL_1_SHARE_MIN, 1), ("second", LEVEL_2_SHARE_MIN, 2)):
-        share = None
+        share, missed = None, 0.0
         if counted and counted["accesses"] > 0:
-            missed = counted["level_1_misses"] if level == 1 else counted["memory_misses"]
+            missed = float(counted["level_1_misses" if level == 1 else "memory_misses"])
             share = max(1.0 - missed / counted["accesses"], 0.0)
         yield _target(
             f"hit rate, {what} level of cache",
@@ -309,16 +312,15 @@ def _hit_targets(name: str, book: Result, source: str) -> Iterator[Result]:
             None if share is None else share > share_min,
             ""
             if share is None or counted is None
-            else f"{counted['level_1_misses' if level == 1 else 'memory_misses']:.2f} misses in {counted['accesses']:.0f} accesses "
-            "a command",
+            else f"{missed:.2f} misses in {counted['accesses']:.0f} accesses a command",
         )
 
 
 def recommendations(result: Result) -> list[Result]:
     """A book for each kind of flow: the one that is least behind the best on any of the kind's flows.
 
-    Books whose ranges overlap with the best one's on every flow of the kind cannot be told apart from it; is the default book among
-    them, it is recommended, since nothing speaks against it.
+    Books whose ranges overlap with the best one's on every flow of the kind cannot be told apart from it; is the
+    default book among them, it is recommended, since nothing speaks against it.
     """
     books = agreeing(result)
     found = []
@@ -339,7 +341,8 @@ def recommendations(result: Result) -> list[Result]:
                 "book": chosen,
                 "equals": sorted({best, *equals} - {chosen}),
                 "ratios": {
-                    name: min(_median(books[chosen], flow) / _median(books[name], flow) for flow in flows) for name in others
+                    name: min(_median(books[chosen], flow) / _median(books[name], flow) for flow in flows)
+                    for name in others
                 },
                 "text": _recommendation_text(kind, chosen, sorted({best, *equals} - {chosen}), others, books, flows),
             }
@@ -357,12 +360,18 @@ def _overlap(one: Result, other: Result, flows: Sequence[str]) -> bool:
         return float(rates["min"]), float(rates["max"])
 
     return all(
-        ranges(one, flow)[0] <= ranges(other, flow)[1] and ranges(other, flow)[0] <= ranges(one, flow)[1] for flow in flows
+        ranges(one, flow)[0] <= ranges(other, flow)[1] and ranges(other, flow)[0] <= ranges(one, flow)[1]
+        for flow in flows
     )
 
 
 def _recommendation_text(
-    kind: Kind, chosen: str, equals: Sequence[str], others: Sequence[str], books: Mapping[str, Result], flows: Sequence[str]
+    kind: Kind,
+    chosen: str,
+    equals: Sequence[str],
+    others: Sequence[str],
+    books: Mapping[str, Result],
+    flows: Sequence[str],
 ) -> str:
     rates = ", ".join(f"{flow} {millions(_median(books[chosen], flow))}" for flow in flows)
     text = f"For {kind.name}: {chosen} ({rates})"
@@ -381,13 +390,22 @@ def conclusions(result: Result) -> list[str]:
     lost = sorted(set(result["books"]) - set(books))
     said = []
     if lost:
-        said.append(f"{' and '.join(lost)} gave other events than the reference book: their figures mean nothing and are left out.")
+        said.append(
+            f"{' and '.join(lost)} gave other events than the reference book: their figures mean nothing and are "
+            f"left out."
+        )
     else:
         count = len(result["flows"])
         said.append(f"All {len(books)} books gave the same events as the reference book on each of the {count} flows.")
     if not books:
         return said
-    return [*said, *_flow_conclusions(books), *_growth_conclusions(books), *_room_conclusions(books), *_shared_conclusions(result)]
+    return [
+        *said,
+        *_flow_conclusions(books),
+        *_growth_conclusions(books),
+        *_room_conclusions(books),
+        *_shared_conclusions(result),
+    ]
 
 
 def _flow_conclusions(books: Mapping[str, Result]) -> Iterator[str]:
@@ -395,7 +413,11 @@ def _flow_conclusions(books: Mapping[str, Result]) -> Iterator[str]:
     best = ranked[0]
     yield (
         f"Over all flows {best} has the highest floor: never below {millions(worst_rate(books[best]))}"
-        + (f"; the lowest floor is that of {ranked[-1]}, {millions(worst_rate(books[ranked[-1]]))}." if len(ranked) > 1 else ".")
+        + (
+            f"; the lowest floor is that of {ranked[-1]}, {millions(worst_rate(books[ranked[-1]]))}."
+            if len(ranked) > 1
+            else "."
+        )
     )
     if DEFAULT in books:
         lost = [
@@ -431,7 +453,8 @@ def _growth_conclusions(books: Mapping[str, Result]) -> Iterator[str]:
         factors = {
             name: float(large["p50_ns"]) / max(float(small["p50_ns"]), 0.1)
             for name in names
-            if (small := operation(growth, "levels", name, last=False)) and (large := operation(growth, "levels", name, last=True))
+            if (small := operation(growth, "levels", name, last=False))
+            and (large := operation(growth, "levels", name, last=True))
         }
         grown = {name: factor for name, factor in factors.items() if factor >= GROWS_FROM}
         if grown:
@@ -445,7 +468,7 @@ def _growth_conclusions(books: Mapping[str, Result]) -> Iterator[str]:
 
 
 def bytes_each(book: Result) -> tuple[float, float] | None:
-    """Bytes for one more order at a price, and for one more level, on the largest book; nothing where they were not counted."""
+    """Bytes for an order more at a price, and for a level more, on the largest book; none if they were not counted."""
     room = book["room"]
     last = room["points"][-1]
     if last["at_one_price_bytes"] is None or room["empty_bytes"] is None:
@@ -472,7 +495,8 @@ def _shared_conclusions(result: Result) -> Iterator[str]:
     for group, contest in result["shared"].items():
         for threads in sorted({1, max(result["threads"])}):
             rates = {
-                name: float(one[str(threads)]["operations_per_s"]["median"]) for name, one in contest["contestants"].items()
+                name: float(one[str(threads)]["operations_per_s"]["median"])
+                for name, one in contest["contestants"].items()
             }
             own = {name: rate for name, rate in rates.items() if contest["contestants"][name]["is_own"]}
             peers = {name: rate for name, rate in rates.items() if name not in own}
@@ -481,6 +505,7 @@ def _shared_conclusions(result: Result) -> Iterator[str]:
             ours, theirs = max(own, key=lambda name: own[name]), max(peers, key=lambda name: peers[name])
             ratio = own[ours] / peers[theirs]
             yield (
-                f"{group}, {threads} {'thread' if threads == 1 else 'threads'}: {ours} does {ratio:.2f} times as many operations "
+                f"{group}, {threads} {'thread' if threads == 1 else 'threads'}: {ours} does {ratio:.2f} times as "
+                f"many operations "
                 f"as the best peer, {theirs}."
             )

@@ -1,4 +1,4 @@
-"""The pictures of the analysis, as SVG that takes the colour of text from the page, so that they suit light and dark ones."""
+"""The pictures of the analysis, as SVG that takes the colour of text from the page: they suit light and dark ones."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def _svg(figure: Figure, title: str) -> str:
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Title": title})
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace(TEXT, "currentColor")
-    return re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1), count=1)
+    return re.sub(
+        r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1), count=1
+    )
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -81,7 +83,9 @@ def growth(result: Result, axis: str) -> str:
         return _svg(figure, f"operations by {axis}")
 
 
-def _bars(axes: Axes, values: Mapping[str, Sequence[float | None]], groups: Sequence[str], palette: Mapping[str, str]) -> None:
+def _bars(
+    axes: Axes, values: Mapping[str, Sequence[float | None]], groups: Sequence[str], palette: Mapping[str, str]
+) -> None:
     """Groups of bars; what is not there leaves a gap."""
     width = 0.82 / max(len(values), 1)
     for index, (name, heights) in enumerate(values.items()):
@@ -131,7 +135,7 @@ def room(result: Result) -> str | None:
 
 
 def shared(result: Result) -> str:
-    """Operations a second of what threads share, by number of threads: own ones with full lines, peers with broken ones."""
+    """Operations a second of what threads share, by number of threads; broken lines are peers."""
     groups = result["shared"]
     with mpl.rc_context(STYLE):
         rows = -(-len(groups) // 3)

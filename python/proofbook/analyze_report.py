@@ -1,4 +1,4 @@
-"""The report of the analysis: one page of HTML with everything in it, the figures as JSON, a summary for the terminal."""
+"""The report of the analysis: one page of HTML with all in it, the figures as JSON, a summary for the terminal."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from proofbook.analyze_findings import agreeing, bytes_each, millions, nanosecon
 Result = dict[str, Any]
 
 STYLE = """
-:root { color-scheme: light dark; --text: #1d2330; --soft: #5c6575; --line: #d9dde4; --page: #ffffff; --good: #1b7f5c; --bad: #b8433a; }
+:root { color-scheme: light dark; --text: #1d2330; --soft: #5c6575; --line: #d9dde4; --page: #ffffff;
+  --good: #1b7f5c; --bad: #b8433a; }
 @media (prefers-color-scheme: dark) {
   :root { --text: #e3e7ee; --soft: #98a2b3; --line: #333b48; --page: #14181f; --good: #4cc38a; --bad: #ee7f74; }
 }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 76rem; padding: 2rem 1.25rem 4rem; background: var(--page); color: var(--text);
   font: 15px/1.55 system-ui, sans-serif; }
-h1 { font-size: 1.7rem; margin: 0 0 .5rem; } h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; } h3 { font-size: 1rem; margin: 1.5rem 0 .3rem; }
+h1 { font-size: 1.7rem; margin: 0 0 .5rem; } h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; }
+h3 { font-size: 1rem; margin: 1.5rem 0 .3rem; }
 p, li { max-width: 62rem; } .soft { color: var(--soft); } .good { color: var(--good); } .bad { color: var(--bad); }
 nav a { margin-right: 1rem; } a { color: inherit; }
 .wide { overflow-x: auto; }
@@ -82,7 +84,8 @@ def document(result: Result) -> str:
     links = "".join(f'<a href="#{anchor}">{title}</a>' for anchor, title, _ in sections)
     body = "".join(f'<h2 id="{anchor}">{title}</h2>\n{content}\n' for anchor, title, content in sections)
     return (
-        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n'
+        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width">\n'
         f"<title>Books compared</title>\n<style>{STYLE}</style>\n<h1>Books compared</h1>\n"
         f'<p class="soft">{_escape(name["processor"])}, {name["cores"]} cores, {_escape(name["system"])}; '
         f"measured in {result['took_s']:.0f} s</p>\n<nav>{links}</nav>\n"
@@ -134,15 +137,17 @@ def _flows(result: Result) -> str:
         ]
         for name, flow in result["flows"].items()
     ]
-    cut = any(
-        not flow.get("is_complete", True) for book in result["books"].values() for flow in book["flows"].values()
+    cut = any(not flow.get("is_complete", True) for book in result["books"].values() for flow in book["flows"].values())
+    note = (
+        f"<p>† stopped after {result['plan']['flow_limit_ms'] / 1000:g} s; the rate is that of the part it did.</p>"
+        if cut
+        else ""
     )
-    note = f"<p>† stopped after {result['plan']['flow_limit_ms'] / 1000:g} s; the rate is that of the part it did.</p>" if cut else ""
     header = ["flow", "commands", "trades", "orders mean / most", "levels mean / most", "hash of all events", "notes"]
     return (
-        f"<ul>{said}</ul>{analyze_plots.flows(result)}"
-        f"<p>Million commands a second through the rules, one thread: median (lowest-highest) of {result['plan']['runs']} runs, the "
-        "books in turns. Every event of each was compared with the reference book's before it was timed.</p>"
+        f"<ul>{said}</ul>{analyze_plots.flows(result)}<p>Million commands a second through the rules, one thread: "
+        f"median (lowest-highest) of {result['plan']['runs']} runs, the books in turns. Every event of each was "
+        "compared with the reference book's before it was timed.</p>"
         + _table(["book", *names], rows)
         + note
         + _table(header, shapes, (0, 5, 6))
@@ -163,19 +168,19 @@ def _operations(result: Result) -> str:
                     nanoseconds(figures["p50_ns"]),
                     nanoseconds(figures["p99_ns"]),
                     nanoseconds(figures["p999_ns"]),
-                    f"{figures['samples']:,} × {figures['per_sample']}",
+                    f"{figures['samples']:,} x {figures['per_sample']}",
                 ]
                 for operation, figures in point["operations"].items()
             ]
         size = next(iter(books.values()))["growth"][axis]["points"][-1]["size"] if books else 0
-        header = ["book", "operation", "p50", "p99", "p99.9", "samples × operations of each"]
+        header = ["book", "operation", "p50", "p99", "p99.9", "samples x operations of each"]
         parts.append(
-            f"<h3>By {title}</h3>{analyze_plots.growth(result, axis) if books else ''}"
-            f"<details><summary>Percentiles at {size:,} {axis}</summary>{_table(header, rows, (0, 1))}</details>"
+            f"<h3>By {title}</h3>{analyze_plots.growth(result, axis) if books else ''}<details><summary>Percentiles "
+            f"at {size:,} {axis}</summary>{_table(header, rows, (0, 1))}</details>"
         )
     return (
-        "<p>Insert, cancel, best, depth and lookups ask the book alone; match one and sweep are incoming orders that go through the rules. "
-        "A cancel finds its order by id.</p>" + "".join(parts)
+        "<p>Insert, cancel, best, depth and lookups ask the book alone; match one and sweep are incoming orders that "
+        "go through the rules. A cancel finds its order by id.</p>" + "".join(parts)
     )
 
 
@@ -185,10 +190,10 @@ def _counts(result: Result) -> str:
     if source == "none":
         return f"<p>Neither counters nor a simulator are there: {reasons}.</p>"
     said = (
-        "<p>By the processor's own counters; the first line of misses is of loads.</p>"
+        "<p>By the processor's own counters; accesses and first-level misses are those of loads.</p>"
         if source == "hardware"
-        else f"<p>By simulation with callgrind, since {reasons}: 48 KiB of first and 1 MiB of second level, no prefetcher, instruction "
-        "sets up to AVX2.</p>"
+        else f"<p>By simulation with callgrind, since {reasons}: 48 KiB of first and 1 MiB of second level, no "
+        "prefetcher, instruction sets up to AVX2.</p>"
     )
     rows = []
     for name, book in result["books"].items():
@@ -207,11 +212,19 @@ def _counts(result: Result) -> str:
                 ]
                 for operation, counts in operations.items()
             ]
-    header = ["book", "grown", "operation", "instructions", "data accesses", "first-level misses", "misses of every level"]
+    header = [
+        "book",
+        "grown",
+        "operation",
+        "instructions",
+        "data accesses",
+        "first-level misses",
+        "misses of every level",
+    ]
     size = result["plan"]["counted_size"]
     return (
-        f"{said}<p>For one operation, on books of {size:,} levels or orders; whole commands are those of the normal flow.</p>"
-        f"<details><summary>All {len(rows)} of them</summary>{_table(header, rows, (0, 1, 2))}</details>"
+        f"{said}<p>For one operation, on books of {size:,} levels or orders; whole commands are those of the normal "
+        f"flow.</p><details><summary>All {len(rows)} of them</summary>{_table(header, rows, (0, 1, 2))}</details>"
     )
 
 
@@ -224,16 +237,20 @@ def _room(result: Result) -> str:
         each = bytes_each(book)
         if each is not None:
             per_point = [
-                f"{point['at_one_price_bytes'] / point['size']:.0f} / {point['at_own_prices_bytes'] / point['size']:.0f}"
+                f"{point['at_one_price_bytes'] / point['size']:.0f} / "
+                f"{point['at_own_prices_bytes'] / point['size']:.0f}"
                 for point in book["room"]["points"]
             ]
-            rows.append([_escape(name), f"{book['room']['empty_bytes']:,.0f}", *per_point, f"{each[0]:.0f}", f"{each[1]:.0f}"])
+            rows.append(
+                [_escape(name), f"{book['room']['empty_bytes']:,.0f}", *per_point, f"{each[0]:.0f}", f"{each[1]:.0f}"]
+            )
     sizes = [f"{point['size']:,} orders" for point in next(iter(result["books"].values()))["room"]["points"]]
     header = ["book", "empty, bytes", *sizes, "an order more", "a level more"]
     return (
-        f"{picture}<p>Bytes that a book asked the allocator for and holds, counted by the allocator; what the allocator itself adds, and pages "
-        "that a book maps by itself, are not in it. For each size: bytes for each order, all at one price / each at its own. The last two "
-        "columns are of the largest size: what an order adds, and what a level of its own adds to that.</p>" + _table(header, rows)
+        f"{picture}<p>Bytes that a book asked the allocator for and holds, counted by the allocator; what the "
+        "allocator itself adds, and pages that a book maps by itself, are not in it. For each size: bytes for each "
+        "order, all at one price / each at its own. The last two columns are of the largest size: what an order "
+        "adds, and what a level of its own adds to that.</p>" + _table(header, rows)
     )
 
 
@@ -255,8 +272,11 @@ def _shared(result: Result) -> str:
                     ]
                 )
     header = ["group", "contestant", "threads", "p50", "p99", "p99.9", "million a second, all threads"]
-    what = "".join(f"<li>{_escape(group)}: {_escape(contest['what'])}</li>" for group, contest in result["shared"].items())
-    return f"<ul>{what}</ul>{analyze_plots.shared(result)}<details><summary>Every figure</summary>{_table(header, rows, (0, 1))}</details>"
+    what = "".join(
+        f"<li>{_escape(group)}: {_escape(contest['what'])}</li>" for group, contest in result["shared"].items()
+    )
+    table = _table(header, rows, (0, 1))
+    return f"<ul>{what}</ul>{analyze_plots.shared(result)}<details><summary>Every figure</summary>{table}</details>"
 
 
 def _method(result: Result) -> str:
@@ -264,11 +284,11 @@ def _method(result: Result) -> str:
     noise = result["machine"]["noise"]["spread_p5_p95"]
     plan = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in result["plan"].items())
     return (
-        f"<p>Where an operation is shorter than the clock can tell, up to 64 of them are timed together, so that the two readings of the "
-        f"clock ({clock_ns} ns) are at most a twentieth; a sample is their mean, percentiles are those of samples, and the clock stays in. "
-        "Nothing is subtracted. Between samples the book is put back into its shape, untimed.</p>"
-        f"<p>The same loop a hundred times takes times that differ by {noise:.1%} here (5th to 95th percentile). No process is pinned to "
-        f"a core.</p><p class='soft'>Plan: {_escape(plan)}.</p>"
+        "<p>Where an operation is shorter than the clock can tell, up to 64 of them are timed together, so that the "
+        f"two readings of the clock ({clock_ns} ns) are at most a twentieth; a sample is their mean, percentiles are "
+        "those of samples, and the clock stays in. Nothing is subtracted. Between samples the book is put back into "
+        f"its shape, untimed.</p><p>The same loop a hundred times takes times that differ by {noise:.1%} here (5th to "
+        f"95th percentile). No process is pinned to a core.</p><p class='soft'>Plan: {_escape(plan)}.</p>"
     )
 
 

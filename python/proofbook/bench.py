@@ -326,7 +326,9 @@ def register(app: typer.Typer) -> None:
         rate: Annotated[int, typer.Option(min=1, help="Messages per second of the open loop.")] = 1_000_000,
         books: Annotated[
             list[str] | None,
-            typer.Option("--book", metavar="NAME", help=f"A book to take along, beside the reference: {', '.join(ENGINES)}."),
+            typer.Option(
+                "--book", metavar="NAME", help=f"A book to take along, beside the reference: {', '.join(ENGINES)}."
+            ),
         ] = None,
         peers: Annotated[Path | None, typer.Option(help="Folder of peers to build and take along.")] = None,
         out: Annotated[Path, typer.Option(help="Where the full benchmark writes its report.")] = Path("out/bench"),

@@ -32,7 +32,9 @@ def expected(flow: pa.Table) -> tuple[pa.Table, bytes]:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_every_book_gives_the_same_events(engine: types.Engine, flow: pa.Table, expected: tuple[pa.Table, bytes]) -> None:
+def test_every_book_gives_the_same_events(
+    engine: types.Engine, flow: pa.Table, expected: tuple[pa.Table, bytes]
+) -> None:
     book = Book(engine=engine)
     assert book.apply(flow).equals(expected[0]), engine
     assert (book.digest(), book.engine) == (expected[1], engine)

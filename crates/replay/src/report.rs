@@ -120,6 +120,15 @@ pub struct FinalBook {
     pub digest: String,
 }
 
+impl FinalBook {
+    fn content(&self) -> String {
+        format!(
+            "{} orders, {} bid and {} ask levels",
+            self.orders, self.bid_levels, self.ask_levels
+        )
+    }
+}
+
 /// What a replay found.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
@@ -260,7 +269,6 @@ impl Report {
         };
         line("files", self.files.join(", "));
         line("format, mode", format!("{}, {}", self.format, self.mode));
-        line("engine", self.engine.clone());
         if let Some(symbol) = &self.final_book.symbol {
             line(
                 "instrument",
@@ -304,13 +312,7 @@ impl Report {
             "best bid, ask",
             format!("{} / {}", side(&book.best_bid), side(&book.best_ask)),
         );
-        line(
-            "book",
-            format!(
-                "{} orders, {} bid and {} ask levels",
-                book.orders, book.bid_levels, book.ask_levels
-            ),
-        );
+        line("book", format!("{}, on {}", book.content(), self.engine));
         line("digest", book.digest.clone());
         line(
             "speed",
