@@ -21,7 +21,7 @@ TEXT = "#010203"
 COLOURS = ("#8a8f98", "#2f7ed8", "#e07b39", "#2a9d63", "#b05cc6", "#c9a227", "#d0485b", "#17a2b8", "#7a6f5d", "#5b6ee1")
 """Middle tones, which are seen on white and on black."""
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "proofbook",
     "font.size": 9,

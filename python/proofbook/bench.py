@@ -128,7 +128,7 @@ def _run(command: Sequence[str]) -> Result:
 def _commands(plan: Plan) -> dict[str, list[str]]:
     """The program of every contender, without the workload's file."""
     worker = [sys.executable, "-m", "proofbook.bench"]
-    commands = {book: [*worker, "measure", book] for book in plan.books}
+    commands: dict[str, list[str]] = {book: [*worker, "measure", book] for book in plan.books}
     for peer in plan.peers:
         program = peer / "run"
         if not program.is_file():
