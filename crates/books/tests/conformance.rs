@@ -1,7 +1,10 @@
 //! Every book behaves exactly as the reference book does.
 
 use proofbook_books::simd::Kernel;
-use proofbook_books::{Ladder, SimdOrderBook};
+use proofbook_books::{
+    Ladder, LocalOrderBook, OptimizedLockFreeOrderBook, PagedLevels, RadixLevels, RadixOrderBook,
+    SimdOrderBook,
+};
 use proofbook_testkit::conformance;
 
 /// A SIMD book with a kernel; where the machine lacks that, with the portable one, and it says so.
@@ -18,3 +21,10 @@ conformance!(ladder_with_room, || Ladder::with_capacity(4096));
 conformance!(simd_scalar, || simd("scalar"));
 conformance!(simd_avx2, || simd("avx2"));
 conformance!(simd_avx512, || simd("avx512"));
+conformance!(numa, LocalOrderBook::default);
+conformance!(radix, RadixOrderBook::default);
+conformance!(lockfree, OptimizedLockFreeOrderBook::<PagedLevels>::default);
+conformance!(
+    lockfree_over_radix_trees,
+    OptimizedLockFreeOrderBook::<RadixLevels>::default
+);

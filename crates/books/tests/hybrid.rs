@@ -272,112 +272,80 @@ fn levels_go_where_the_rules_of_the_tiers_say() {
     levels.verify().expect("everything is in its place");
 }
 
-#[test]
-fn parameters_out_of_their_bounds_are_refused() {
-    let good = HybridConfig::default();
-    let adaptive = |params| HybridConfig {
-        promotion: PromotionPolicy::Adaptive(params),
-        ..good
-    };
-    let params = AdaptiveParams::default();
-    let share = |parts, whole| HybridConfig {
-        promotion: PromotionPolicy::VolumeWeighted(VolumeShare { parts, whole }),
-        ..good
-    };
-    let bad = [
-        (
-            HybridConfig {
-                hot_levels: 7,
-                ..good
-            },
-            "hot_levels",
-            8,
-            16,
-            7,
-        ),
-        (
-            HybridConfig {
-                hot_levels: 17,
-                ..good
-            },
-            "hot_levels",
-            8,
-            16,
-            17,
-        ),
-        (
-            HybridConfig {
-                warm_levels: 129,
-                ..good
-            },
-            "warm_levels",
-            64,
-            128,
-            129,
-        ),
-        (
-            HybridConfig {
-                prefetch_levels: 5,
-                ..good
-            },
-            "prefetch_levels",
-            0,
-            4,
-            5,
-        ),
-        (share(1, 0), "VolumeShare::whole", 1, u64::MAX, 0),
-        (share(4, 3), "VolumeShare::parts", 0, 3, 4),
-        (
-            adaptive(AdaptiveParams {
-                threshold_min: 0,
-                ..params
-            }),
-            "AdaptiveParams::threshold_min",
-            1,
-            u64::MAX,
-            0,
-        ),
-        (
-            adaptive(AdaptiveParams {
-                threshold_min: 20,
-                ..params
-            }),
-            "AdaptiveParams::threshold_max",
-            20,
-            u32::MAX.into(),
-            16,
-        ),
-        (
-            adaptive(AdaptiveParams { step: 0, ..params }),
-            "AdaptiveParams::step",
-            1,
-            u32::MAX.into(),
-            0,
-        ),
-        (
-            adaptive(AdaptiveParams {
-                window_accesses: 0,
-                ..params
-            }),
-            "AdaptiveParams::window_accesses",
-            1,
-            u64::MAX,
-            0,
-        ),
-    ];
-    for (config, parameter, expected_min, expected_max, received) in bad {
-        let error = Tested::with_config(config).err();
-        let expected = HybridConfigError {
-            parameter,
-            expected_min,
-            expected_max,
-            received,
-        };
-        assert_eq!(error, Some(expected));
-        let text = expected.to_string();
-        assert!(
-            text.contains(parameter) && text.contains(&received.to_string()),
-            "{text}"
-        );
+fn assert_refused(config: HybridConfig, expected: HybridConfigError) {
+    let error = Tested::with_config(config).err();
+    assert_eq!(error, Some(expected));
+    let text = expected.to_string();
+    let received = expected.received.to_string();
+    assert!(
+        text.contains(expected.parameter) && text.contains(&received),
+        "{text}"
+    );
+}
+
+fn error(parameter: &'static str, min: u64, max: u64, received: u64) -> HybridConfigError {
+    HybridConfigError {
+        parameter,
+        expected_min: min,
+        expected_max: max,
+        received,
     }
+}
+
+#[test]
+fn sizes_out_of_their_bounds_are_refused() {
+    let sized = |hot_levels, warm_levels, prefetch_levels| HybridConfig {
+        hot_levels,
+        warm_levels,
+        prefetch_levels,
+        ..HybridConfig::default()
+    };
+    assert_refused(sized(7, 64, 0), error("hot_levels", 8, 16, 7));
+    assert_refused(sized(17, 64, 0), error("hot_levels", 8, 16, 17));
+    assert_refused(sized(8, 63, 0), error("warm_levels", 64, 128, 63));
+    assert_refused(sized(8, 129, 0), error("warm_levels", 64, 128, 129));
+    assert_refused(sized(8, 64, 5), error("prefetch_levels", 0, 4, 5));
+}
+
+#[test]
+fn policies_out_of_their_bounds_are_refused() {
+    let refused = |promotion, expected| {
+        let config = HybridConfig {
+            promotion,
+            ..HybridConfig::default()
+        };
+        assert_refused(config, expected);
+    };
+    let share = |parts, whole| PromotionPolicy::VolumeWeighted(VolumeShare { parts, whole });
+    let adaptive = |threshold_min, threshold_max, step, window_accesses| {
+        PromotionPolicy::Adaptive(AdaptiveParams {
+            threshold_min,
+            threshold_max,
+            step,
+            window_accesses,
+        })
+    };
+    let (any, most) = (u64::MAX, u32::MAX.into());
+    refused(
+        PromotionPolicy::AccessFrequency(0),
+        error("AccessFrequency", 1, any, 0),
+    );
+    refused(share(1, 0), error("VolumeShare::whole", 1, any, 0));
+    refused(share(4, 3), error("VolumeShare::parts", 0, 3, 4));
+    refused(
+        adaptive(0, 3, 1, 9),
+        error("AdaptiveParams::threshold_min", 1, any, 0),
+    );
+    refused(
+        adaptive(4, 3, 1, 9),
+        error("AdaptiveParams::threshold_max", 4, most, 3),
+    );
+    refused(
+        adaptive(1, 3, 0, 9),
+        error("AdaptiveParams::step", 1, most, 0),
+    );
+    refused(
+        adaptive(1, 3, 1, 0),
+        error("AdaptiveParams::window_accesses", 1, any, 0),
+    );
 }

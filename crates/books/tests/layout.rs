@@ -1,7 +1,7 @@
 //! What the books say of their structures' layouts: fields lie one behind the other and fill whole parts of cache lines.
 
 use proofbook_books::layout::LayoutField;
-use proofbook_books::{ladder_layout, simd_layout};
+use proofbook_books::{ladder_layout, radix_layout, simd_layout};
 
 /// Fields of a structure, checked: in ascending order, none over another.
 fn structure(layout: &[LayoutField], name: &str) -> Vec<LayoutField> {
@@ -49,4 +49,14 @@ fn the_simd_book() {
     assert_eq!(length(&layout, "SimdPriceLevels"), 4 * 64 + 33);
     assert_eq!(length(&layout, "SimdOrderArray"), 3 * 64 + 42);
     assert_eq!(length(&layout, "SimdOptimizedPriceLevel"), 5 * 64);
+}
+
+#[test]
+fn the_radix_tree() {
+    let layout = radix_layout();
+    assert_eq!(length(&layout, "Hot"), 64);
+    assert_eq!(length(&layout, "LevelData"), 32);
+    // Within three cache lines, and sixteen links of a word each.
+    assert_eq!(length(&layout, "NameNode"), 24 + 16 * 8);
+    assert_eq!(length(&layout, "NameLeaf"), 20);
 }

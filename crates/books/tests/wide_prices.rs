@@ -2,7 +2,9 @@
 //! level by its price is built up and taken down many times. The reference book says what must come out.
 
 use proofbook_book::Book;
-use proofbook_books::{Ladder, SimdOrderBook};
+use proofbook_books::{
+    Ladder, OptimizedLockFreeOrderBook, PagedLevels, RadixOrderBook, SimdOrderBook,
+};
 use proofbook_testkit::conformance::Pair;
 use proofbook_testkit::workload::Random;
 use proofbook_types::{
@@ -138,3 +140,7 @@ macro_rules! wide_prices {
 
 wide_prices!(ladder, || Ladder::with_capacity(8));
 wide_prices!(simd, SimdOrderBook::default);
+wide_prices!(radix, || RadixOrderBook::with_capacity(8));
+wide_prices!(lockfree, || {
+    OptimizedLockFreeOrderBook::<PagedLevels>::with_capacity(8)
+});

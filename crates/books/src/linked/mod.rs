@@ -13,7 +13,7 @@ mod verify;
 use proofbook_book::{Book, Level};
 use proofbook_types::{AccountId, Order, OrderId, Price, Quantity, Queue, Timestamp};
 
-use crate::orders::{Orders, CAPACITY, NIL};
+use crate::orders::{Hot, Orders, CAPACITY, NIL};
 pub(crate) use levels::level_layout;
 pub use levels::{price_of, rank_of, LevelData, LevelRef, Levels, Place, Rank};
 pub(crate) use slab::LevelSlab;
@@ -69,6 +69,11 @@ impl<L: Levels> LinkedBook<L> {
     /// The structure that keeps the levels.
     pub fn levels(&self) -> &L {
         &self.levels
+    }
+
+    /// Places of orders, spread evenly over the memory that orders lie in, at most `most` of them: to ask where that is.
+    pub(crate) fn sample_orders(&self, most: usize) -> impl Iterator<Item = &Hot> {
+        self.orders.sample(most)
     }
 
     /// The same, for what a structure offers beside its levels: to publish them, or to look at its counters.

@@ -77,6 +77,13 @@ impl Orders {
         }
     }
 
+    /// Slots spread evenly over the slab, at most `most` of them.
+    pub(crate) fn sample(&self, most: usize) -> impl Iterator<Item = &Hot> {
+        self.hot
+            .iter()
+            .step_by(self.hot.len().div_ceil(most).max(1))
+    }
+
     /// Number of live orders.
     #[inline]
     pub(crate) fn len(&self) -> usize {

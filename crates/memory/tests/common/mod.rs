@@ -1,72 +1,95 @@
-//! What the tests of the pools share: objects that are counted, and seeded choices.
-#![allow(dead_code)]
+//! Things whose death can be told: their memory stays, so that a reader that comes too late reads what says so.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+#![allow(dead_code, unsafe_code)]
 
-/// An object of which it is known how many there are. It looks at itself when it is used or dropped, so that use after free shows.
-#[derive(Debug)]
-#[repr(align(64))]
-pub struct Counted<'count> {
-    number: u64,
-    complement: u64,
-    live: &'count AtomicI64,
+use proofbook_memory::retired::Retired;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+const ALIVE: u64 = 0xa11e_a11e_a11e_a11e;
+const DEAD: u64 = 0xdead_dead_dead_dead;
+
+/// A thing that knows whether it was freed, and how often.
+pub struct Canary {
+    word: AtomicU64,
+    pub number: u64,
+    freed: AtomicU32,
 }
 
-impl<'count> Counted<'count> {
-    /// One more object.
-    pub fn new(number: u64, live: &'count AtomicI64) -> Self {
-        live.fetch_add(1, Ordering::Relaxed);
-        Counted {
+impl Canary {
+    pub fn new(number: u64) -> Box<Self> {
+        Box::new(Canary {
+            word: AtomicU64::new(ALIVE),
             number,
-            complement: !number,
-            live,
-        }
+            freed: AtomicU32::new(0),
+        })
     }
 
-    /// Its number, which must still be whole.
-    pub fn number(&self) -> u64 {
+    /// Fails where this was freed.
+    pub fn assert_alive(&self) {
+        let word = self.word.load(Ordering::Relaxed);
         assert_eq!(
-            self.complement, !self.number,
-            "object {} was written over",
+            word, ALIVE,
+            "thing {} was freed while it was held",
             self.number
         );
-        self.number
+    }
+
+    pub fn freed(&self) -> u32 {
+        self.freed.load(Ordering::Relaxed)
+    }
+
+    /// To be freed by marking it.
+    ///
+    /// # Safety
+    /// The thing outlives all reclamation.
+    pub unsafe fn retired(&self) -> Retired {
+        unsafe fn free(pointer: *mut (), _context: *const ()) {
+            // SAFETY: the thing outlives all reclamation.
+            let canary = unsafe { &*pointer.cast::<Canary>() };
+            canary.word.store(DEAD, Ordering::Relaxed);
+            canary.freed.fetch_add(1, Ordering::Relaxed);
+        }
+        let pointer: *const Canary = self;
+        // SAFETY: it is freed by writing its atomics, which any thread may do, and it lives long enough.
+        unsafe { Retired::new(pointer.cast_mut().cast(), std::ptr::null(), free) }
     }
 }
 
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.number();
-        // So that a second drop of the same memory fails.
-        self.complement = self.number;
-        self.live.fetch_sub(1, Ordering::Relaxed);
+/// Where a thing lies, as structures hold it.
+pub fn pointer(canary: &Canary) -> *mut Canary {
+    std::ptr::from_ref(canary).cast_mut()
+}
+
+/// Fails unless each thing was freed once, except those that are still in a place, which were not.
+pub fn assert_freed_but(places: &[AtomicPtr<Canary>], made: &[Box<Canary>]) {
+    let last: Vec<_> = places
+        .iter()
+        .map(|place| place.load(Ordering::Relaxed))
+        .collect();
+    for canary in made {
+        let expected = u32::from(!last.contains(&pointer(canary)));
+        assert_eq!(canary.freed(), expected, "thing {}", canary.number);
     }
 }
 
-/// A sequence of choices that a seed repeats.
-pub struct Choices(u64);
-
-impl Choices {
-    /// The choices of a seed.
-    pub fn new(seed: u64) -> Self {
-        Choices(seed)
-    }
-
-    /// The next choice below a bound. S. Vigna's SplitMix64 (2015).
-    pub fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ mixed >> 31) % bound as u64) as usize
-    }
-}
-
-/// How much longer a test takes where there is time for it.
-pub fn soak_factor() -> u64 {
+/// The long form of a test where the environment asks for it.
+pub fn times(short: u64, long: u64) -> u64 {
     if std::env::var_os("PROOFBOOK_SOAK").is_some() {
-        200
+        long
     } else {
-        1
+        short
+    }
+}
+
+/// Random numbers from a seed (splitmix64, Steele et al. 2014).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % limit
     }
 }

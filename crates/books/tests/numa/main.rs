@@ -1,0 +1,8 @@
+//! Markets on nodes: moved while commands flow, nothing is lost, doubled or reordered; what breaks is told.
+#![cfg(not(loom))]
+
+mod common;
+mod failures;
+mod moves;
+mod placing;
+mod wandering;
