@@ -146,7 +146,7 @@ def measure(plan: Plan, progress: Progress = lambda _line: None) -> Result:
 
     Returns:
         The figures: ``books`` by name, each with ``growth``, ``room``, ``counts``, ``latency`` and ``flows``;
-        ``flows``; ``shared`` by group; ``machine``; ``plan``. ``hash_ok`` tells whether every book said the same on
+        ``flows``; ``shared`` by group; ``readers``; ``machine``; ``plan``. ``hash_ok`` tells whether every book said the same on
         every flow.
 
     Raises:
@@ -171,6 +171,8 @@ def measure(plan: Plan, progress: Progress = lambda _line: None) -> Result:
     for group in native("groups")["groups"]:
         progress(f"shared between threads: {group}")
         shared[group] = native("shared", group, _list(threads), plan.stretches, plan.rounds)
+    progress("what a reader costs a writer")
+    readers = native("readers", plan.seed, plan.new_orders, plan.rounds)
     progress("sums over long columns, and the machine itself")
     return {
         "hash_ok": all(flow["hash_ok"] for flow in flows.values()),
@@ -179,6 +181,7 @@ def measure(plan: Plan, progress: Progress = lambda _line: None) -> Result:
         "counts": {"source": counts["source"], "reasons": counts["reasons"]},
         "shared": shared,
         "threads": threads,
+        "readers": readers,
         "streaming": native("streaming", plan.stream_bytes, 5),
         "machine": native("machine"),
         "machine_name": bench.machine_name(),

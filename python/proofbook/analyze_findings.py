@@ -405,6 +405,7 @@ def conclusions(result: Result) -> list[str]:
         *_growth_conclusions(books),
         *_room_conclusions(books),
         *_shared_conclusions(result),
+        *_reader_conclusions(result),
     ]
 
 
@@ -509,3 +510,16 @@ def _shared_conclusions(result: Result) -> Iterator[str]:
                 f"many operations "
                 f"as the best peer, {theirs}."
             )
+
+
+def _reader_conclusions(result: Result) -> Iterator[str]:
+    """What one busy reader takes from the writer, if that is more than the spread of the runs."""
+    alone = result["readers"]["no reader"]["commands_per_s"]
+    for name in ("touch", "depth"):
+        beside = result["readers"][name]["commands_per_s"]
+        share = float(beside["median"]) / float(alone["median"])
+        reads = millions(float(result["readers"][name]["reads_per_s"]["median"]))
+        if float(beside["max"]) < float(alone["min"]):
+            yield f"A thread that reads the {name} without a pause, {reads}, leaves the lock-free book's writer {share:.0%} of its rate."
+        else:
+            yield f"A thread that reads the {name} without a pause, {reads}, costs the lock-free book's writer no more than runs differ."

@@ -113,11 +113,15 @@ def _targets(result: Result) -> str:
     )
 
 
+def _millions(rate: Result) -> str:
+    text = f"{rate['median'] / 1e6:.2f}"
+    return f"{text} <span class='soft'>({rate['min'] / 1e6:.2f}-{rate['max'] / 1e6:.2f})</span>"
+
+
 def _rate(flow: Result) -> str:
     if not flow["hash_ok"]:
         return '<span class="bad">other events</span>'
-    rate = flow["commands_per_s"]
-    text = f"{rate['median'] / 1e6:.2f} <span class='soft'>({rate['min'] / 1e6:.2f}-{rate['max'] / 1e6:.2f})</span>"
+    text = _millions(flow["commands_per_s"])
     return text if flow["is_complete"] else f"{text} †"
 
 
@@ -275,8 +279,17 @@ def _shared(result: Result) -> str:
     what = "".join(
         f"<li>{_escape(group)}: {_escape(contest['what'])}</li>" for group, contest in result["shared"].items()
     )
-    table = _table(header, rows, (0, 1))
+    table = _table(header, rows, (0, 1)) + _readers(result)
     return f"<ul>{what}</ul>{analyze_plots.shared(result)}<details><summary>Every figure</summary>{table}</details>"
+
+
+def _readers(result: Result) -> str:
+    rows = [
+        [_escape(name), *(_millions(figures[rate]) for rate in ("commands_per_s", "reads_per_s"))]
+        for name, figures in result["readers"].items()
+    ]
+    header = ["beside the lock-free book's writer", "million commands a second", "million reads a second"]
+    return _table(header, rows)
 
 
 def _method(result: Result) -> str:

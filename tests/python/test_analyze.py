@@ -72,6 +72,13 @@ def contest(ours_ns: float, theirs_ns: float) -> Result:
     }
 
 
+def reader(rate: float) -> Result:
+    return {
+        "commands_per_s": {"median": rate, "min": 0.95 * rate, "max": 1.05 * rate},
+        "reads_per_s": {"median": 3e6, "min": 3e6, "max": 3e6},
+    }
+
+
 @pytest.fixture
 def figures() -> Result:
     """Figures that meet every target."""
@@ -90,6 +97,7 @@ def figures() -> Result:
         "counts": {"source": "simulation", "reasons": ["there are no counters"]},
         "shared": {group: contest(10, 20) for group in ("allocation", *analyze_findings.LOCK_FREE_GROUPS)},
         "threads": [1, 2],
+        "readers": {name: reader(20e6) for name in ("no reader", "touch", "depth")},
         "streaming": {"bytes": 1 << 28, "kernel": "avx2", "bytes_per_s": {"median": 9.5e9}},
         "machine": {
             "noise": {"spread_p5_p95": 0.01},
@@ -216,6 +224,11 @@ def test_sentences_follow_the_figures(figures: Result) -> None:
     text = said(figures)
     assert "ladder: 2 of 2 operations grow with the number of levels, insert most (3.0 times)." in text
     assert "Least room: ladder with 32 bytes an order" in text
+    assert text.count("costs the lock-free book's writer no more than runs differ") == 2
+    figures["readers"]["depth"] = reader(10e6)
+    assert "reads the depth without a pause, 3.00 M/s, leaves the lock-free book's writer 50% of its rate" in said(
+        figures
+    )
     assert "queue, 1 thread: Ours does 0.50 times as many operations as the best peer, Theirs." in text
 
 

@@ -10,7 +10,7 @@ use proofbook_replay::ReplayError;
 use proofbook_types::ConfigError;
 
 use crate::operation::Axis;
-use crate::{counters, flows, growth, marks, room, shared, streaming};
+use crate::{counters, flows, growth, marks, readers, room, shared, streaming};
 
 const USAGE: &str = "\
 growth BOOK levels|orders SIZES SAMPLES LIMIT_MS          time every operation on growing books
@@ -21,6 +21,7 @@ flow NAME SEED NEW_ORDERS RUNS LIMIT_MS BOOK...           check and time books o
 data RUNS LIMIT_MS BOOK... -- FILE...                     the same on the user's files
 groups                                                    names of what is shared between threads
 shared GROUP THREADS STRETCHES ROUNDS                     time pools, queues, reclamation or lists beside peers
+readers SEED NEW_ORDERS ROUNDS                            what a busy reader costs the writer of the lock-free book
 streaming BYTES PASSES                                    sums over long columns
 machine                                                   what this machine can do
 SIZES and THREADS are whole numbers with commas between them";
@@ -178,6 +179,13 @@ fn command_without_books(words: &[&str]) -> Result<Value, Error> {
                 },
                 Ok,
             )
+        }
+        ["readers", seed, new_orders, rounds] => {
+            let (seed, new_orders) = (number("SEED", seed)?, number("NEW_ORDERS", new_orders)?);
+            let Some(flow) = flows::named("normal", seed, new_orders) else {
+                return usage("no flow normal");
+            };
+            Ok(readers::report(&flow, number("ROUNDS", rounds)?))
         }
         ["streaming", bytes, passes] => Ok(streaming::report(
             number("BYTES", bytes)?,

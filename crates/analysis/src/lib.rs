@@ -18,6 +18,7 @@ mod growth;
 mod marks;
 mod meter;
 mod operation;
+mod readers;
 mod room;
 mod shared;
 mod standing;

@@ -5,7 +5,8 @@
 
 use proofbook_book::{Book, Reference};
 
-use crate::{Ladder, SimdOrderBook};
+use crate::linked::LinkedBook;
+use crate::{Ladder, LocalOrderBook, OptimizedLockFreeOrderBook, RadixOrderBook, SimdOrderBook};
 
 /// A book that can be asked for by its name.
 pub trait NamedBook: Book + Send + Sized + 'static {
@@ -83,6 +84,12 @@ structures! {
     Ladder, "ladder": Ladder = Ladder::default(), Ladder::with_secret_seed();
     /// The best levels and the first orders of each in eight lanes, compared and added at once.
     Simd, "simd": SimdOrderBook = SimdOrderBook::default(), SimdOrderBook::default();
+    /// Levels in path-compressed radix trees, which readers may look at while the writer goes on.
+    Radix, "radix": RadixOrderBook = RadixOrderBook::default(), RadixOrderBook::with_secret_seed();
+    /// The ladder's levels under one writer, touch and depth published for any number of reading threads.
+    LockFree, "lockfree": OptimizedLockFreeOrderBook = OptimizedLockFreeOrderBook::default(), LinkedBook::with_secret_seed();
+    /// The ladder's levels and all orders in the memory of one node of the machine.
+    Numa, "numa": LocalOrderBook = LocalOrderBook::default(), LocalOrderBook::new(LinkedBook::with_secret_seed());
 }
 
 impl Structure {
