@@ -519,7 +519,8 @@ def _reader_conclusions(result: Result) -> Iterator[str]:
         beside = result["readers"][name]["commands_per_s"]
         share = float(beside["median"]) / float(alone["median"])
         reads = millions(float(result["readers"][name]["reads_per_s"]["median"]))
+        reading = f"A thread that reads the {name} without a pause, {reads},"
         if float(beside["max"]) < float(alone["min"]):
-            yield f"A thread that reads the {name} without a pause, {reads}, leaves the lock-free book's writer {share:.0%} of its rate."
+            yield f"{reading} leaves the lock-free book's writer {share:.0%} of its rate."
         else:
-            yield f"A thread that reads the {name} without a pause, {reads}, costs the lock-free book's writer no more than runs differ."
+            yield f"{reading} costs the lock-free book's writer no more than runs differ."
