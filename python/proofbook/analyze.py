@@ -146,8 +146,8 @@ def measure(plan: Plan, progress: Progress = lambda _line: None) -> Result:
 
     Returns:
         The figures: ``books`` by name, each with ``growth``, ``room``, ``counts``, ``latency`` and ``flows``;
-        ``flows``; ``shared`` by group; ``readers``; ``machine``; ``plan``. ``hash_ok`` tells whether every book said the
-        same on every flow.
+        ``flows``; ``shared`` by group; ``readers``; ``machine``; ``plan``. ``hash_ok`` tells whether every book said
+        the same on every flow.
 
     Raises:
         InputError: The user's files are no order flow.
