@@ -48,7 +48,7 @@ $(VENV)/.stamp-native: $(VENV)/.stamp-python $(rust_sources)
 run: $(VENV)/.stamp-native $(VENV)/.stamp-executor ## Replay order flow through the engine and report: a sample, or DATA=path
 	@$(BIN)/proofbook run $(if $(DATA),"$(DATA)") --out "$(OUT)"
 
-test: test-rust test-prover wasm test-python lint ## Run every test and every check
+test: test-rust loom test-prover wasm test-python lint ## Run every test and every check
 
 test-rust: $(VENV)/.stamp-tools ## Run the Rust tests
 	cargo test --workspace --quiet
@@ -69,6 +69,7 @@ clean: ## Remove .venv and out (native builds stay in their cache)
 	rm -rf $(VENV) $(OUT) dist
 
 include make/bench.mk
+include make/concurrency.mk
 include make/harness.mk
 include make/lint.mk
 include make/proof.mk

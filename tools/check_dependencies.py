@@ -35,7 +35,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "types": frozenset(),
     "book": frozenset({"types"}),
     "matching": frozenset({"types", "book"}),
-    "memory": frozenset(),
+    "memory": frozenset({"types"}),
     "books": frozenset({"types", "book", "memory"}),
     "commitment": frozenset({"types"}),
     "transition": frozenset({"types", "book", "matching", "commitment"}),

@@ -7,6 +7,7 @@ Run as `python tools/tidy.py`. Each complaint names the file and line, what was 
 - source files say at the top what they are;
 - no marks of unfinished work, no paths of one machine, no host names of package registries;
 - the ring has no floating point, clock, thread or hash table of random order, so that equal commands give equal bytes;
+- crates with models name what threads share through `proofbook_memory::sync`, or the models would not see it;
 - each unsafe block has a comment that starts with SAFETY, each crate that has one has its section in `SAFETY.md`.
 """
 
@@ -36,11 +37,16 @@ LONG_FUNCTIONS: Mapping[str, str] = {
 }
 """Functions that may be longer, as `path:name`, each with its reason."""
 
-RING = tuple(
-    f"crates/{crate}/src/" for crate in ("types", "book", "matching", "commitment", "chain", "transition")
-)
+RING = tuple(f"crates/{crate}/src/" for crate in ("types", "book", "matching", "commitment", "chain", "transition"))
 UNEQUAL = re.compile(r"\b(f32|f64|HashMap|HashSet|Instant|SystemTime|thread)\b")
 """What could make two runs of the ring differ."""
+
+MODELLED = tuple(f"crates/{crate}/src/" for crate in ("memory", "books"))
+SEAM = "crates/memory/src/sync.rs"
+BESIDE_SEAM = re.compile(
+    r"\b(loom\s*::|(core|std|alloc)\s*::\s*(sync|thread)\b|(core|std)\s*::\s*cell\s*::\s*UnsafeCell\b)"
+)
+"""What the models of concurrent code do not see, or what only they know."""
 
 CODE = frozenset({".rs", ".py", ".pyi", ".sh", ".c", ".h", ".mk", ".js", ".mjs", ".html", ".css"})
 TEXT = CODE | {".md", ".toml", ".yml", ".yaml", ".json", ".txt", ""}
@@ -178,6 +184,16 @@ def check_ring(path: str, text: str) -> Iterator[Complaint]:
                 yield Complaint(path, number, f"{match.group()} in the ring: equal commands must give equal bytes")
 
 
+def check_seam(path: str, text: str) -> Iterator[Complaint]:
+    """Concurrent code names what threads share through one module, which models exchange."""
+    if path.startswith(MODELLED) and path != SEAM:
+        for number, line in enumerate(rust_code(text).splitlines(), 1):
+            if match := BESIDE_SEAM.search(line):
+                yield Complaint(
+                    path, number, f"{match.group()} beside the seam: name it through proofbook_memory::sync"
+                )
+
+
 def check_safety_document(texts: Mapping[str, str]) -> Iterator[Complaint]:
     """Crates with unsafe code are the sections of SAFETY.md."""
     has_unsafe = {
@@ -223,6 +239,7 @@ def complaints(texts: Mapping[str, str]) -> Iterator[Complaint]:
             yield from check_head(path, text)
             yield from check_unsafe(path, text)
             yield from check_ring(path, text)
+            yield from check_seam(path, text)
         yield from check_texts(path, text)
     yield from check_safety_document(texts)
     yield from check_exceptions(texts)

@@ -110,6 +110,25 @@ def test_the_ring_is_the_same_everywhere(code: str) -> None:
     assert complaints("crates/bench/src/measure.rs", text) == []
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "use std::sync::atomic::AtomicU64;",
+        "use core::sync::atomic;",
+        "let _ = std::sync::Arc::new(1);",
+        "std::thread::spawn(run);",
+        "use core::cell::UnsafeCell;",
+        "use loom::sync::Arc;",
+    ],
+)
+def test_what_threads_share_goes_through_the_seam(code: str) -> None:
+    (complaint,) = complaints("crates/memory/src/pool.rs", f"//! Doc.\n{code}\n")
+    assert complaint.endswith("beside the seam: name it through proofbook_memory::sync")
+    assert complaints("crates/memory/src/sync.rs", f"//! Doc.\n{code}\n") == []
+    assert complaints("crates/memory/src/pool.rs", f"//! Doc.\n// {code}\n") == []
+    assert complaints("crates/engine/src/pool.rs", f"//! Doc.\n{code}\n") == []
+
+
 def test_crates_with_unsafe_code_have_their_section() -> None:
     files = {"crates/a/src/lib.rs": "//! Doc.\nunsafe fn a() {}\n", "SAFETY.md": "## `crates/b`\n"}
     found = [complaint.text.split(":")[0] for complaint in tidy.complaints(files)]

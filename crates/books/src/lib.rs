@@ -18,12 +18,17 @@ mod orders;
 pub mod radix;
 mod returned;
 pub mod simd;
+mod skiplist;
 mod structure;
 
 pub use ladder::{ladder_layout, Ladder, PagedLevels};
 pub use lockfree::{lockfree_layout, OptimizedLockFreeLevels};
-pub use radix::{radix_layout, RadixLevels, RadixOrderBook};
+pub use radix::{radix_layout, RadixLevels, RadixOrderBook, RadixTier};
 pub use simd::{simd_layout, SimdOrderBook};
+pub use skiplist::{
+    skiplist_layout, LockFreeSkipList, SkipListConfig, SkipListError, SkipListHandle, SkipListIter,
+    SkipListLevels, SkipListOrderBook, SkipListReader, SkipListStatistics, MAX_HEIGHT,
+};
 pub use structure::{NamedBook, Structure, Visitor};
 
 /// A book whose touch and depth many threads read while one changes it, over the ladder's levels or any others.
@@ -32,3 +37,30 @@ pub type OptimizedLockFreeOrderBook<L = PagedLevels> =
 
 /// A book whose memory lies on one node, over the ladder's levels.
 pub type LocalOrderBook = numa::LocalBook<PagedLevels>;
+
+/// A book whose hot levels are in lanes, the warm ones in skip lists, and all others in radix trees.
+pub type HybridOrderBook = linked::LinkedBook<
+    hybrid::HybridLevels<simd::SimdTier, linked::OverLevels<SkipListLevels>, RadixTier>,
+>;
+
+/// What the hybrid book is made of: what is kept of each level, lanes, nodes of the skip lists and of the radix trees, orders.
+pub fn hybrid_layout() -> Vec<layout::LayoutField> {
+    let mut fields = hybrid::places_layout();
+    fields.extend(simd::tier_layout());
+    for part in [skiplist_layout(), radix_layout()] {
+        // Both have the orders and the levels in them.
+        let new: Vec<layout::LayoutField> = part
+            .into_iter()
+            .filter(|field| !fields.contains(field))
+            .collect();
+        fields.extend(new);
+    }
+    fields
+}
+
+/// What a book on a node is made of, and the market around it: the ladder's parts, and what the threads of nodes share.
+pub fn numa_layout() -> Vec<layout::LayoutField> {
+    let mut fields = ladder_layout();
+    fields.extend(numa::cell_layout());
+    fields
+}

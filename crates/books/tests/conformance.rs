@@ -2,8 +2,8 @@
 
 use proofbook_books::simd::Kernel;
 use proofbook_books::{
-    Ladder, LocalOrderBook, OptimizedLockFreeOrderBook, PagedLevels, RadixLevels, RadixOrderBook,
-    SimdOrderBook,
+    HybridOrderBook, Ladder, LocalOrderBook, OptimizedLockFreeOrderBook, PagedLevels, RadixLevels,
+    RadixOrderBook, SimdOrderBook, SkipListOrderBook,
 };
 use proofbook_testkit::conformance;
 
@@ -28,3 +28,5 @@ conformance!(
     lockfree_over_radix_trees,
     OptimizedLockFreeOrderBook::<RadixLevels>::default
 );
+conformance!(skip_list, SkipListOrderBook::default);
+conformance!(hybrid, HybridOrderBook::default);

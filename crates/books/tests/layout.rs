@@ -1,7 +1,9 @@
 //! What the books say of their structures' layouts: fields lie one behind the other and fill whole parts of cache lines.
 
 use proofbook_books::layout::LayoutField;
-use proofbook_books::{ladder_layout, radix_layout, simd_layout};
+use proofbook_books::{
+    hybrid_layout, ladder_layout, numa_layout, radix_layout, simd_layout, skiplist_layout,
+};
 
 /// Fields of a structure, checked: in ascending order, none over another.
 fn structure(layout: &[LayoutField], name: &str) -> Vec<LayoutField> {
@@ -59,4 +61,48 @@ fn the_radix_tree() {
     // Within three cache lines, and sixteen links of a word each.
     assert_eq!(length(&layout, "NameNode"), 24 + 16 * 8);
     assert_eq!(length(&layout, "NameLeaf"), 20);
+}
+
+#[test]
+fn the_skip_list() {
+    let layout = skiplist_layout();
+    assert_eq!(length(&layout, "SmallLevelNode"), 32);
+    assert_eq!(length(&layout, "MiddleLevelNode"), 64);
+    assert_eq!(length(&layout, "LargeLevelNode"), 16 + 8 * 12);
+    assert_eq!(length(&layout, "SkipListHead"), 8 * 12 + 24);
+    for node in ["SmallLevelNode", "MiddleLevelNode", "LargeLevelNode"] {
+        let offsets: Vec<usize> = structure(&layout, node)
+            .iter()
+            .map(|field| field.offset)
+            .collect();
+        assert_eq!(offsets, [0, 8, 12, 13, 16], "{node}");
+    }
+}
+
+#[test]
+fn the_hybrid_book() {
+    let layout = hybrid_layout();
+    assert_eq!(length(&layout, "Residence"), 13);
+    assert_eq!(length(&layout, "Uses"), 28);
+    let tiers = ["SimdPriceLevels", "SmallLevelNode", "NameNode", "NameLeaf"];
+    for name in tiers.into_iter().chain(["Hot", "LevelData"]) {
+        assert!(length(&layout, name) > 0, "{name}");
+    }
+    let lanes = layout
+        .iter()
+        .filter(|field| field.structure == "SimdOptimizedPriceLevel");
+    assert_eq!(lanes.count(), 0, "the tier has no arrays of orders");
+}
+
+#[test]
+fn the_books_on_nodes() {
+    let layout = numa_layout();
+    assert_eq!(length(&layout, "Hot"), 64);
+    let cell = structure(&layout, "MarketCellAlone");
+    // What all who submit write shares no cache line, nor a pair of them, with anything else.
+    assert_eq!(
+        (cell[0].name, cell[0].offset, cell[0].bytes),
+        ("work", 0, 128)
+    );
+    assert_eq!((cell[1].name, cell[1].offset % 128), ("commands", 0));
 }

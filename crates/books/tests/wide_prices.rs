@@ -3,7 +3,8 @@
 
 use proofbook_book::Book;
 use proofbook_books::{
-    Ladder, OptimizedLockFreeOrderBook, PagedLevels, RadixOrderBook, SimdOrderBook,
+    HybridOrderBook, Ladder, LocalOrderBook, OptimizedLockFreeOrderBook, PagedLevels,
+    RadixOrderBook, SimdOrderBook, SkipListOrderBook,
 };
 use proofbook_testkit::conformance::Pair;
 use proofbook_testkit::workload::Random;
@@ -144,3 +145,6 @@ wide_prices!(radix, || RadixOrderBook::with_capacity(8));
 wide_prices!(lockfree, || {
     OptimizedLockFreeOrderBook::<PagedLevels>::with_capacity(8)
 });
+wide_prices!(skip_list, SkipListOrderBook::default);
+wide_prices!(hybrid, || HybridOrderBook::with_capacity(8));
+wide_prices!(numa, LocalOrderBook::default);

@@ -1,5 +1,7 @@
 //! Memory for structures that many threads share: pools, safe reclamation, and queues without locks.
 //!
+//! - [`pool`]: objects in slots that are reused, for all threads or with a part on each node of memory;
+//! - [`numa`]: nodes of memory, and where threads run and pages lie;
 //! - [`queue`]: a bounded queue for many producers and consumers, and a ring between two threads;
 //! - [`hazard`]: hazard pointers, for readers that hold a few things for long;
 //! - [`epoch`]: epochs, for readers that walk over many things at once;

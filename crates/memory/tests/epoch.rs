@@ -2,7 +2,7 @@
 //! pinned does not make memory grow beyond the bound.
 
 #![cfg(not(loom))]
-#![allow(clippy::unwrap_used, unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::vec_box, unsafe_code)]
 
 mod common;
 

@@ -1,7 +1,7 @@
 //! Hazard pointers with real threads: nothing is freed while it is held, nothing twice, nothing is lost, and the bound holds.
 
 #![cfg(not(loom))]
-#![allow(clippy::unwrap_used, unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::vec_box, unsafe_code)]
 
 mod common;
 

@@ -1,14 +1,14 @@
 //! The pool that all threads share: against a model, with objects that are counted, and from many threads.
 #![allow(unsafe_code)]
 
-mod common;
+mod objects;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use std::sync::{mpsc, Barrier};
 use std::thread;
 
-use common::{soak_factor, Choices, Counted};
+use objects::{soak_factor, Choices, Counted};
 use proofbook_memory::pool::{
     Handle, LockFreePool, PoolConfig, PoolError, PoolStatistics, CAPACITY_MAX,
 };
@@ -298,7 +298,7 @@ fn from_many_threads(seed: u64) {
 
 #[test]
 fn threads_leave_no_object_and_lose_no_slot() {
-    for seed in 0..4 * soak_factor() {
+    for seed in 0..2 * soak_factor() {
         from_many_threads(seed);
     }
 }
@@ -315,7 +315,7 @@ fn no_slot_has_two_owners_at_once() {
             let (pool, clashes, start) = (&pool, &clashes, &start);
             scope.spawn(move || {
                 start.wait();
-                for turn in 0..20_000 * soak_factor() {
+                for turn in 0..5_000 * soak_factor() {
                     let number = turn << 8 | id as u64;
                     let mut first = pool.allocate(number).expect("two slots for each thread");
                     let second = pool.allocate(!number).expect("two slots for each thread");

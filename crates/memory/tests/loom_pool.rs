@@ -4,7 +4,10 @@
 #![cfg(loom)]
 
 use loom::model::Builder;
-use proofbook_memory::pool::{IndexStack, Links, LockFreePool, PoolConfig, PoolError};
+use proofbook_memory::numa::{NodeId, Topology};
+use proofbook_memory::pool::{
+    IndexStack, Links, LockFreePool, NumaOptimizedPool, NumaPoolConfig, PoolConfig, PoolError,
+};
 use proofbook_memory::sync::{thread, Arc, AtomicU32, Ordering, UnsafeCell};
 
 /// How often a thread is interrupted at most, where trying everything would take too long.
@@ -136,6 +139,33 @@ fn a_chain_goes_in_whole_and_comes_out_in_parts() {
     });
 }
 
+#[test]
+fn many_are_popped_while_one_comes_back() {
+    model(None, || {
+        let guarded = Guarded::<1>::full(2);
+        let other = {
+            let guarded = guarded.clone();
+            thread::spawn(move || {
+                let mut taken = [0; 2];
+                let count = guarded.stack.pop_many(guarded.links(), &mut taken);
+                taken[..count]
+                    .iter()
+                    .for_each(|&index| guarded.touch(index));
+                taken[..count].to_vec()
+            })
+        };
+        if let Some(index) = guarded.pop() {
+            guarded.push(index);
+        }
+        let mut out = other.join().expect("the other thread's checks hold");
+        while let Some(index) = guarded.pop() {
+            out.push(index);
+        }
+        out.sort_unstable();
+        assert_eq!(out, [0, 1]);
+    });
+}
+
 fn pool_of(step: usize, max: usize) -> Arc<LockFreePool<u32>> {
     let pool = LockFreePool::new(PoolConfig {
         initial_capacity: 0,
@@ -211,5 +241,82 @@ fn the_last_slot_is_refused_only_while_it_is_in_use() {
             "both were refused, though nobody had the slot before"
         );
         assert!(pool.allocate(3).is_ok(), "the slot is free again");
+    });
+}
+
+fn numa_pool(nodes: usize, batch: usize, max: usize) -> Arc<NumaOptimizedPool<u32>> {
+    let topology = Topology::simulated(nodes, 1).expect("a few nodes");
+    let mut config = NumaPoolConfig::local_first(PoolConfig::fixed(max));
+    config.refill_size = batch;
+    Arc::new(NumaOptimizedPool::new(topology, config).expect("the size is within bounds"))
+}
+
+#[test]
+fn a_batch_changes_hands_whole() {
+    model(Some(PREEMPTIONS), || {
+        let pool = numa_pool(1, 2, 2);
+        // Both slots were in use and came back as one batch.
+        let mut cache = pool.thread_cache_on(NodeId(0)).expect("node 0 is there");
+        let objects = [0, 1].map(|number| cache.allocate(number).expect("two slots"));
+        objects.into_iter().for_each(|object| cache.free(object));
+        drop(cache);
+        let other = {
+            let pool = pool.clone();
+            thread::spawn(move || {
+                let mut cache = pool.thread_cache_on(NodeId(0)).expect("node 0 is there");
+                let Ok(object) = cache.allocate(2) else {
+                    return false;
+                };
+                // The batch came whole.
+                let second = cache.allocate(3).expect("the other slot of the batch");
+                assert_eq!((*object, *second), (2, 3));
+                cache.free(second);
+                cache.free(object);
+                true
+            })
+        };
+        let mut cache = pool.thread_cache_on(NodeId(0)).expect("node 0 is there");
+        let mine = cache.allocate(4);
+        let has_mine = mine.is_ok();
+        // Freed into the cache, so that it too brings both back as one batch.
+        mine.into_iter().for_each(|object| cache.free(object));
+        drop(cache);
+        let theirs = other.join().expect("the other thread's checks hold");
+        assert!(
+            has_mine || theirs,
+            "both were refused, though nobody had the slots before"
+        );
+        assert_eq!(pool.statistics().nodes[0].handed_out, 0);
+    });
+}
+
+#[test]
+fn a_slot_goes_home_while_its_node_refills() {
+    model(Some(PREEMPTIONS), || {
+        let pool = numa_pool(2, 1, 1);
+        let shared_cache = |node| {
+            let cache = NumaOptimizedPool::shared_thread_cache_on(&pool, NodeId(node));
+            cache.expect("there are two nodes")
+        };
+        let (mut here, mut there) = (shared_cache(0), shared_cache(1));
+        let object = here.allocate(1).expect("one slot on each node");
+        let other = thread::spawn(move || {
+            assert_eq!(*object, 1);
+            there.free(object);
+            assert_eq!(there.statistics().sent_home, 1);
+        });
+        let mut object = here
+            .allocate(2)
+            .expect("one slot on each node, one other object");
+        *object += 1;
+        assert_eq!(*object, 3);
+        here.free(object);
+        drop(here);
+        other.join().expect("the other thread's checks hold");
+        assert!(pool
+            .statistics()
+            .nodes
+            .iter()
+            .all(|node| node.handed_out == 0));
     });
 }

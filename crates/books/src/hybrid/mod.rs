@@ -21,6 +21,7 @@ mod verify;
 
 use proofbook_types::{Queue, Timestamp};
 
+use crate::layout::LayoutField;
 use crate::linked::{LevelData, LevelRef, LevelSlab, Levels, Place, Rank, Tier};
 use manager::Use;
 use predictor::Prediction;
@@ -34,6 +35,12 @@ pub use policy::{
 };
 pub use predictor::{CachePredictor, PredictionCounts};
 pub use tracker::{AccessPatternTracker, AGING_ACCESSES};
+
+/// What is kept of each level, whatever the tiers are: where it lies, and its uses.
+pub(crate) fn places_layout() -> Vec<LayoutField> {
+    let parts: [&[LayoutField]; 2] = [&residence::residence_layout(), &tracker::uses_layout()];
+    parts.concat()
+}
 
 /// A tier, from the hottest on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,15 +3,26 @@
 use proofbook_types::Queue;
 
 use super::TierName;
+use crate::layout::{layout, LayoutField};
 use crate::linked::{LevelRef, Place, Rank};
 
 /// Where a level lies.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(super) struct Residence {
     pub(super) rank: Rank,
-    pub(super) tier: TierName,
     /// Its position in the list of its tier; of no meaning in the cold tier, which has none.
     position: u32,
+    pub(super) tier: TierName,
+}
+
+/// Where its fields lie.
+pub(super) fn residence_layout() -> [LayoutField; 3] {
+    layout!(Residence {
+        rank,
+        position,
+        tier
+    })
 }
 
 /// Where all levels lie.
@@ -76,8 +87,8 @@ impl Residences {
         };
         let residence = Residence {
             rank: place.rank,
-            tier,
             position,
+            tier,
         };
         let index = place.level as usize;
         // Names are given out one after another.

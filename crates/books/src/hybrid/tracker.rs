@@ -5,6 +5,7 @@
 //!
 //! Time is the commands' own; nothing here looks at a clock.
 
+use crate::layout::{layout, LayoutField};
 use crate::linked::LevelRef;
 
 /// Uses of levels after which every count is halved.
@@ -12,15 +13,26 @@ pub const AGING_ACCESSES: u64 = 4096;
 
 /// What is known of one level's uses.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(32))]
 struct Uses {
-    /// Uses, as of the age below.
-    count: u32,
     /// How often all counts had been halved when this one was last brought up to date.
     age: u64,
     /// The number of its last use among all uses, from 1 on; 0 before the first.
     last: u64,
     /// The time of its last use.
     time_ns: u64,
+    /// Uses, as of that age.
+    count: u32,
+}
+
+/// Where its fields lie.
+pub(super) fn uses_layout() -> [LayoutField; 4] {
+    layout!(Uses {
+        age,
+        last,
+        time_ns,
+        count
+    })
 }
 
 /// One use of a level, and what came before it.
@@ -60,10 +72,10 @@ impl AccessPatternTracker {
         let count = self.count(level).saturating_add(1);
         let before = self.levels[level as usize];
         self.levels[level as usize] = Uses {
-            count,
             age: self.age(),
             last: self.accesses,
             time_ns: now_ns,
+            count,
         };
         Access {
             count,

@@ -21,6 +21,7 @@ use proofbook_memory::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering, 
 use proofbook_types::Command;
 
 use super::market::MarketId;
+use crate::layout::{layout, LayoutField};
 
 /// One command in `work`.
 const COMMAND: u64 = 1;
@@ -60,18 +61,39 @@ pub struct Work {
     pub moves: u64,
 }
 
+/// Two cache lines of its own: all who submit write it, and so does the worker.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Apart<T>(T);
+
 /// A market that workers run in turn.
 #[derive(Debug)]
+#[repr(C)]
 pub struct MarketCell<M> {
-    id: MarketId,
+    work: Apart<AtomicU64>,
     commands: LockFreeQueue<Command>,
-    work: AtomicU64,
+    id: MarketId,
     owner: AtomicU32,
     target: AtomicU32,
     has_failed: AtomicBool,
     /// None once the workers have ended.
     seated: Mutex<Option<Seated<M>>>,
     pub(super) statistics: CellStatistics,
+}
+
+/// A cell around nothing: what threads share of any.
+type MarketCellAlone = MarketCell<()>;
+
+/// Where the fields lie that threads share.
+pub(crate) fn cell_layout() -> [LayoutField; 6] {
+    layout!(MarketCellAlone {
+        work,
+        commands,
+        id,
+        owner,
+        target,
+        has_failed
+    })
 }
 
 impl<M> MarketCell<M> {
@@ -86,9 +108,9 @@ impl<M> MarketCell<M> {
         commands_max: usize,
     ) -> Result<Self, CapacityError> {
         Ok(MarketCell {
-            id,
+            work: Apart(AtomicU64::new(0)),
             commands: LockFreeQueue::with_capacity(commands_max)?,
-            work: AtomicU64::new(0),
+            id,
             owner: AtomicU32::new(node.0),
             target: AtomicU32::new(NO_TARGET),
             has_failed: AtomicBool::new(false),
@@ -126,10 +148,11 @@ impl<M> MarketCell<M> {
     /// # Errors
     /// The target of the move under way, where there is one.
     pub fn request_move(&self, node: NodeId) -> Result<bool, NodeId> {
-        // Acquire: the worker that ended the last move wrote that there is none.
+        // Relaxed: what the target means is ordered by `work`, to which the move is added after this and from which the last one is taken after
+        // the target is cleared.
         let before =
             self.target
-                .compare_exchange(NO_TARGET, node.0, Ordering::Acquire, Ordering::Relaxed);
+                .compare_exchange(NO_TARGET, node.0, Ordering::Relaxed, Ordering::Relaxed);
         match before {
             Ok(_) => Ok(self.announce(MOVE)),
             Err(target) => Err(NodeId(target)),
@@ -140,14 +163,14 @@ impl<M> MarketCell<M> {
     ///
     /// Release: who is told of the move sees its target. Acquire: who gets the token sees the owner that the last one who had it left.
     fn announce(&self, work: u64) -> bool {
-        self.work.fetch_add(work, Ordering::AcqRel) == 0
+        self.work.0.fetch_add(work, Ordering::AcqRel) == 0
     }
 
     /// What is announced and not done. For who has the token, and as a moment's view for others.
     ///
     /// Acquire: as the target of a move was written before it was announced.
     pub fn waiting(&self) -> Work {
-        let work = self.work.load(Ordering::Acquire);
+        let work = self.work.0.load(Ordering::Acquire);
         Work {
             commands: (work % MOVE) as usize,
             moves: work / MOVE,
@@ -159,7 +182,7 @@ impl<M> MarketCell<M> {
     /// Release: who gets the next token sees the owner. What is left is looked at again with [`waiting`](Self::waiting).
     pub(super) fn done(&self, work: Work) -> bool {
         let done = work.commands as u64 * COMMAND + work.moves * MOVE;
-        self.work.fetch_sub(done, Ordering::Release) != done
+        self.work.0.fetch_sub(done, Ordering::Release) != done
     }
 
     /// The node that runs the market. Exact for who has the token.
@@ -180,7 +203,7 @@ impl<M> MarketCell<M> {
 
     /// The move under way has ended. For who has the token, before the move is taken off the work.
     pub(super) fn end_move(&self) {
-        self.target.store(NO_TARGET, Ordering::Release);
+        self.target.store(NO_TARGET, Ordering::Relaxed);
     }
 
     /// Takes up to `limit` commands out, in order. For who has the token.

@@ -23,6 +23,7 @@ pub use balancer::{
     FAIR_PERMILLE,
 };
 pub use book::{Finished, MarketHandle, NumaConfig, NumaOrderBook, COMMANDS_MAX};
+pub(crate) use cell::cell_layout;
 pub use cell::{MarketCell, Work};
 pub use channels::CrossNodeChannels;
 pub use coordinator::GlobalCoordinator;

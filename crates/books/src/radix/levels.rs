@@ -53,7 +53,7 @@ impl RadixLevels {
     }
 }
 
-fn place(entry: Entry<LevelRef>) -> Place {
+pub(super) fn place(entry: Entry<LevelRef>) -> Place {
     Place {
         rank: entry.rank,
         level: entry.value,

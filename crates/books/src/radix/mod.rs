@@ -15,6 +15,7 @@ mod levels;
 mod node;
 mod nodes;
 mod publisher;
+mod tier;
 mod tree;
 mod view;
 
@@ -27,6 +28,7 @@ pub use levels::RadixLevels;
 pub use node::DEPTH_MAX;
 pub(crate) use publisher::{Domain, Publisher, Roots};
 pub use publisher::{PublishingConfig, PublishingStatistics};
+pub use tier::RadixTier;
 pub use tree::RadixCosts;
 pub use view::{Ascending, Depth, Entry, RadixView};
 

@@ -27,6 +27,7 @@ pub use kernel::{Kernel, LANES};
 pub use order_array::{PlacedOrder, SimdOrderArray};
 pub use price_level::{LevelName, SimdOptimizedPriceLevel};
 pub use price_levels::{LaneLevel, SimdPriceLevels};
+pub(crate) use tier::tier_layout;
 pub use tier::SimdTier;
 
 use price_level::{LevelTable, NO_LANE};

@@ -3,11 +3,17 @@
 use proofbook_types::{Price, Queue};
 
 use super::kernel::{Kernel, LANES};
-use super::price_levels::{LaneLevel, SimdPriceLevels};
+use super::price_levels::{lanes_layout, LaneLevel, SimdPriceLevels};
+use crate::layout::LayoutField;
 use crate::linked::{price_of, rank_of, LevelRef, Place, Rank, Tier};
 
 /// Registers of lanes that each queue has.
 const REGISTERS: usize = 2;
+
+/// What the tier is made of.
+pub(crate) fn tier_layout() -> [LayoutField; 6] {
+    lanes_layout()
+}
 
 /// Up to sixteen levels of each queue in lanes, in no order: every question is answered by comparing all of them at once.
 ///

@@ -18,13 +18,28 @@ pub struct Published<T: Send + Sync + 'static> {
 }
 
 /// A value that was not published, because the one before could not have been retired.
-#[derive(Debug)]
 pub struct NotReplaced<T> {
     /// Why.
     pub stalled: Stalled,
     /// The value.
     pub value: T,
 }
+
+impl<T> fmt::Debug for NotReplaced<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotReplaced")
+            .field("stalled", &self.stalled)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for NotReplaced<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stalled.fmt(f)
+    }
+}
+
+impl<T> core::error::Error for NotReplaced<T> {}
 
 impl<T: Send + Sync + 'static> Published<T> {
     /// A value to start with.

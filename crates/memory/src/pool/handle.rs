@@ -88,15 +88,30 @@ unsafe impl<T: Send, P: Owner<T> + Send> Send for Handle<T, P> {}
 unsafe impl<T: Sync, P: Owner<T> + Sync> Sync for Handle<T, P> {}
 
 /// Takes a slot back when it is dropped, so also where dropping the object panics.
-struct TakesBack<'handle, T, P: Owner<T>> {
+pub(super) struct TakesBack<'handle, T, P: Owner<T>> {
     slot: NonNull<Slot<T>>,
     pool: &'handle P,
     marker: PhantomData<T>,
 }
 
+impl<'handle, T, P: Owner<T>> TakesBack<'handle, T, P> {
+    /// Will take this slot back.
+    ///
+    /// # Safety
+    /// The slot is of this pool, and the caller owned its object, which was retired; nobody else gives the slot back.
+    #[inline]
+    pub(super) unsafe fn new(slot: NonNull<Slot<T>>, pool: &'handle P) -> Self {
+        TakesBack {
+            slot,
+            pool,
+            marker: PhantomData,
+        }
+    }
+}
+
 impl<T, P: Owner<T>> Drop for TakesBack<'_, T, P> {
     fn drop(&mut self) {
-        // SAFETY: made below from a handle, which owned the object of this slot of this pool; it was retired there.
+        // SAFETY: as promised when this was made.
         unsafe { self.pool.store().take_back(self.slot) };
     }
 }
@@ -119,6 +134,12 @@ impl<T, P: Owner<T>> Handle<T, P> {
     fn slot(&self) -> &Slot<T> {
         // SAFETY: slots live as long as their pool, which the handle borrows or owns.
         unsafe { self.slot.as_ref() }
+    }
+
+    /// The pool of a handle.
+    #[inline]
+    pub(super) fn store(this: &Self) -> &P::Store {
+        this.pool.store()
     }
 
     /// Takes the handle apart; nothing is dropped.
@@ -156,12 +177,10 @@ impl<T, P: Owner<T>> Drop for Handle<T, P> {
     fn drop(&mut self) {
         // SAFETY: the handle is not used after this.
         let pool = unsafe { ManuallyDrop::take(&mut self.pool) };
-        // SAFETY: the handle owns the object of this slot.
-        unsafe { pool.store().retire(self.slot) };
-        let _takes_back = TakesBack {
-            slot: self.slot,
-            pool: &pool,
-            marker: PhantomData,
+        // SAFETY: the handle owns the object of this slot, and ends here.
+        let _takes_back = unsafe {
+            pool.store().retire(self.slot);
+            TakesBack::new(self.slot, &pool)
         };
         // SAFETY: the object is there and has no other owner.
         self.slot()

@@ -33,7 +33,7 @@ pub struct PoolStatistics {
 
 /// Counts of objects, on a line of their own: each thread writes them.
 #[derive(Debug)]
-#[repr(align(64))]
+#[repr(align(128))]
 struct Counts {
     in_use: AtomicU32,
     high_water: AtomicU32,

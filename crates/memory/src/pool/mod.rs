@@ -19,6 +19,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`NumaOptimizedPool`] has a part on each node of memory, and each thread reaches it through a [`ThreadCache`] of its own, which serves most
+//! allocations and frees without anything that other threads touch.
+//!
 //! A handle cannot be used after it was dropped, nor outlive the pool that it borrows:
 //!
 //! ```compile_fail,E0382
@@ -48,12 +51,20 @@
 
 mod error;
 mod handle;
+mod local;
 mod lock_free;
+mod numa_pool;
 mod slots;
 mod stack;
+mod thread_cache;
 
 pub use error::{PoolError, Refused};
 pub use handle::{Handle, PoolBox, Pooled};
+pub use local::NodeStatistics;
 pub use lock_free::{LockFreePool, PoolStatistics};
+pub use numa_pool::{
+    AllocationStrategy, NumaBox, NumaOptimizedPool, NumaPoolConfig, NumaPoolStatistics, NumaPooled,
+};
 pub use slots::{PoolConfig, CAPACITY_MAX, CHUNKS_MAX};
 pub use stack::{IndexStack, Links, NO_INDEX};
+pub use thread_cache::{ThreadCache, ThreadCacheStatistics, THREAD_CACHE_SIZE};

@@ -10,7 +10,6 @@
 //!
 //! Invariants: chunk `n` is published before any of its slots is named; the cursor never goes back; each slot is dealt out once.
 #![allow(unsafe_code)]
-#![allow(dead_code)]
 
 use std::alloc::{alloc, dealloc, Layout};
 use std::marker::PhantomData;

@@ -33,7 +33,7 @@ impl Links for [AtomicU32] {
 ///
 /// `TAG_STEP` is what a push adds to the tag. With 0 there is no tag, and the stack is wrong; the models show that they notice.
 #[derive(Debug)]
-#[repr(align(64))]
+#[repr(align(128))]
 pub struct IndexStack<const TAG_STEP: u32 = 1> {
     /// The tag in the high half, the top in the low half.
     head: AtomicU64,

@@ -1,6 +1,7 @@
 //! Things whose death can be told: their memory stays, so that a reader that comes too late reads what says so.
 
-#![allow(dead_code, unsafe_code)]
+// Each test uses a part of this. Things are boxed so that their addresses stay.
+#![allow(dead_code, unsafe_code, clippy::vec_box)]
 
 use proofbook_memory::retired::Retired;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
