@@ -97,7 +97,7 @@ pub trait Book {
     /// Takes a live order out.
     fn remove(&mut self, slot: Self::Slot);
 
-    /// Takes the first order of `queue` out, which is `slot`.
+    /// Takes the first order of `queue` out, which is `slot`: a trade took all that it had open.
     fn remove_best(&mut self, queue: Queue, slot: Self::Slot) {
         debug_assert_eq!(self.best(queue), Some(slot));
         self.remove(slot);

@@ -4,10 +4,13 @@
 //!
 //! [`Structure`] lists all books by name.
 //!
-//! What the books have in common stands once: `orders` keeps live orders in a slab and finds them by id, account and expiry;
-//! [`linked`] makes a book of it and of any structure for price levels, behind the trait [`linked::Levels`].
+//! What the books have in common stands once: `orders` keeps live orders in a slab and finds them by id, account and expiry; `directory` is a
+//! search tree for levels, for books that have one; [`linked`] makes a book of it and of any structure for price levels, behind the trait
+//! [`linked::Levels`].
 #![deny(unsafe_code)]
 
+pub mod cache;
+mod directory;
 pub mod hybrid;
 mod ladder;
 pub mod layout;
@@ -21,6 +24,7 @@ pub mod simd;
 mod skiplist;
 mod structure;
 
+pub use cache::{cache_layout, CacheOptimizedOrderBook};
 pub use ladder::{ladder_layout, Ladder, PagedLevels};
 pub use lockfree::{lockfree_layout, OptimizedLockFreeLevels};
 pub use radix::{radix_layout, RadixLevels, RadixOrderBook, RadixTier};

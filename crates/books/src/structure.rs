@@ -82,12 +82,18 @@ structures! {
     Reference, "reference": Reference = Reference::new(), Reference::new();
     /// Levels in pages of neighbouring prices, the default.
     Ladder, "ladder": Ladder = Ladder::default(), Ladder::with_secret_seed();
+    /// A market's best prices in one cache line and each level in one, found through a search tree.
+    Cache, "cache": CacheOptimizedOrderBook = CacheOptimizedOrderBook::default(), CacheOptimizedOrderBook::with_secret_seed();
     /// The best levels and the first orders of each in eight lanes, compared and added at once.
-    Simd, "simd": SimdOrderBook = SimdOrderBook::default(), SimdOrderBook::default();
+    Simd, "simd": SimdOrderBook = SimdOrderBook::default(), SimdOrderBook::with_secret_seed();
     /// Levels in path-compressed radix trees, which readers may look at while the writer goes on.
     Radix, "radix": RadixOrderBook = RadixOrderBook::default(), RadixOrderBook::with_secret_seed();
+    /// Levels in skip lists, which threads may change without locks.
+    SkipList, "skiplist": SkipListOrderBook = SkipListOrderBook::default(), SkipListOrderBook::with_secret_seed();
     /// The ladder's levels under one writer, touch and depth published for any number of reading threads.
     LockFree, "lockfree": OptimizedLockFreeOrderBook = OptimizedLockFreeOrderBook::default(), LinkedBook::with_secret_seed();
+    /// Hot levels in lanes, warm ones in skip lists, all others in radix trees, moved by how they are used.
+    Hybrid, "hybrid": HybridOrderBook = HybridOrderBook::default(), HybridOrderBook::with_secret_seed();
     /// The ladder's levels and all orders in the memory of one node of the machine.
     Numa, "numa": LocalOrderBook = LocalOrderBook::default(), LocalOrderBook::new(LinkedBook::with_secret_seed());
 }

@@ -2,8 +2,8 @@
 
 use proofbook_books::simd::Kernel;
 use proofbook_books::{
-    HybridOrderBook, Ladder, LocalOrderBook, OptimizedLockFreeOrderBook, PagedLevels, RadixLevels,
-    RadixOrderBook, SimdOrderBook, SkipListOrderBook,
+    CacheOptimizedOrderBook, HybridOrderBook, Ladder, LocalOrderBook, OptimizedLockFreeOrderBook,
+    PagedLevels, RadixLevels, RadixOrderBook, SimdOrderBook, SkipListOrderBook,
 };
 use proofbook_testkit::conformance;
 
@@ -30,3 +30,4 @@ conformance!(
 );
 conformance!(skip_list, SkipListOrderBook::default);
 conformance!(hybrid, HybridOrderBook::default);
+conformance!(cache_optimized, CacheOptimizedOrderBook::default);

@@ -2,7 +2,8 @@
 
 use proofbook_books::layout::LayoutField;
 use proofbook_books::{
-    hybrid_layout, ladder_layout, numa_layout, radix_layout, simd_layout, skiplist_layout,
+    cache_layout, hybrid_layout, ladder_layout, numa_layout, radix_layout, simd_layout,
+    skiplist_layout,
 };
 
 /// Fields of a structure, checked: in ascending order, none over another.
@@ -105,4 +106,19 @@ fn the_books_on_nodes() {
         ("work", 0, 128)
     );
     assert_eq!((cell[1].name, cell[1].offset % 128), ("commands", 0));
+}
+
+#[test]
+fn the_cache_optimized_book() {
+    let layout = cache_layout();
+    let lines = structure(&layout, "CacheOptimizedLevels");
+    assert_eq!((lines[0].offset, lines[0].bytes), (0, 64));
+    assert_eq!((lines[1].offset, lines[1].bytes), (64, 64));
+    for name in ["NextLine", "CacheOptimizedPriceLevel", "Inner", "Leaf"] {
+        let field = structure(&layout, name)[0];
+        assert_eq!(field.offset, 0, "{field:?}");
+        assert_eq!(length(&layout, name), 64);
+    }
+    // Seven numbers of 64 bits and the marks.
+    assert_eq!(length(&layout, "HotLine"), 57);
 }

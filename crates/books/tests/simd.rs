@@ -6,6 +6,8 @@ use proofbook_book::Book;
 use proofbook_books::simd::{
     Kernel, LaneLevel, PlacedOrder, SimdOrderArray, SimdOrderBook, SimdPriceLevels, Taken, LANES,
 };
+use proofbook_testkit::conformance::Pair;
+use proofbook_testkit::flow::RandomFlow;
 use proofbook_testkit::workload::Random;
 use proofbook_types::{
     AccountId, Order, OrderId, Price, Quantity, Queue, SelfTradePrevention, Side, TimeInForce,
@@ -358,6 +360,37 @@ fn a_name_dies_with_its_level() {
     let again = book.level_name(Queue::Bids, Price(100)).expect("a level");
     assert_ne!(again, name);
     assert_eq!(book.level_name(Queue::Asks, Price(100)), None);
+}
+
+/// Every level of both sides in order of price: the eight best are in lanes, and each says when it last changed.
+#[test]
+fn the_best_eight_levels_are_in_lanes() {
+    let (mut in_lanes, mut outside) = (0, 0);
+    for seed in 1..=6 {
+        let flow = RandomFlow::new(seed);
+        let config = flow.market().config;
+        let mut pair = Pair::new(config, SimdOrderBook::default());
+        for command in flow.take(1_500) {
+            pair.apply(&command).expect("the same events");
+            let book = pair.tested().book();
+            for queue in Queue::ALL {
+                let mut expected: Vec<_> = pair.reference().book().levels(queue).collect();
+                if queue.is_descending() {
+                    expected.reverse();
+                }
+                for (index, expected) in expected.into_iter().enumerate() {
+                    let name = book.level_name(queue, expected.price).expect("a level");
+                    let level = book.named(name).expect("it lives");
+                    assert_eq!(level.is_in_lane(), index < LANES, "seed {seed}");
+                    assert_eq!(level.last_access_time(), expected.last_update.0);
+                    assert!(level.access_frequency() >= u64::from(level.order_count()));
+                    in_lanes += u32::from(index < LANES);
+                    outside += u32::from(index >= LANES);
+                }
+            }
+        }
+    }
+    assert!(in_lanes > 1_000 && outside > 1_000, "{in_lanes}, {outside}");
 }
 
 #[test]

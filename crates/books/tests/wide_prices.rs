@@ -3,8 +3,8 @@
 
 use proofbook_book::Book;
 use proofbook_books::{
-    HybridOrderBook, Ladder, LocalOrderBook, OptimizedLockFreeOrderBook, PagedLevels,
-    RadixOrderBook, SimdOrderBook, SkipListOrderBook,
+    CacheOptimizedOrderBook, HybridOrderBook, Ladder, LocalOrderBook, OptimizedLockFreeOrderBook,
+    PagedLevels, RadixOrderBook, SimdOrderBook, SkipListOrderBook,
 };
 use proofbook_testkit::conformance::Pair;
 use proofbook_testkit::workload::Random;
@@ -148,3 +148,4 @@ wide_prices!(lockfree, || {
 wide_prices!(skip_list, SkipListOrderBook::default);
 wide_prices!(hybrid, || HybridOrderBook::with_capacity(8));
 wide_prices!(numa, LocalOrderBook::default);
+wide_prices!(cache_optimized, CacheOptimizedOrderBook::default);

@@ -5,7 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use proofbook_book::Book;
-use proofbook_books::Ladder;
+use proofbook_books::{CacheOptimizedOrderBook, Ladder, SimdOrderBook};
 use proofbook_matching::MatchingEngine;
 use proofbook_testkit::flow::RandomFlow;
 use proofbook_types::{Action, Command, OrderId, Phase, Price, Queue, TimeInForce, Timestamp};
@@ -64,7 +64,7 @@ fn later(command: Command, delay_ns: u64) -> Command {
 }
 
 /// Commands that empty the market and bring it back to its first phase.
-fn reset(engine: &MatchingEngine<Ladder>) -> Vec<Action> {
+fn reset<B: Book>(engine: &MatchingEngine<B>) -> Vec<Action> {
     let mut ids: Vec<OrderId> = Vec::new();
     for queue in Queue::ALL {
         let mut slot = engine.book().best(queue);
@@ -84,7 +84,11 @@ fn reset(engine: &MatchingEngine<Ladder>) -> Vec<Action> {
 }
 
 /// Sends the commands through and gives how often that allocated.
-fn allocations(engine: &mut MatchingEngine<Ladder>, commands: &[Command], delay_ns: u64) -> u64 {
+fn allocations<B: Book>(
+    engine: &mut MatchingEngine<B>,
+    commands: &[Command],
+    delay_ns: u64,
+) -> u64 {
     let before = ALLOCATIONS.get();
     let mut events = 0u64;
     for command in commands {
@@ -94,8 +98,7 @@ fn allocations(engine: &mut MatchingEngine<Ladder>, commands: &[Command], delay_
     ALLOCATIONS.get() - before
 }
 
-#[test]
-fn nothing_allocates_after_warm_up() {
+fn nothing_allocates_after_warm_up<B: Book>(make: impl Fn() -> B) {
     let mut warming_up = 0;
     for seed in 0..SEEDS {
         let mut flow = RandomFlow::new(seed);
@@ -103,8 +106,7 @@ fn nothing_allocates_after_warm_up() {
         let commands: Vec<Command> = flow.by_ref().take(COMMANDS).collect();
         let pass_ns = commands.iter().map(|command| command.time.0).max();
         let pass_ns = pass_ns.unwrap_or(0) + 1;
-        let mut engine = MatchingEngine::new(config, Ladder::with_capacity(8))
-            .expect("random terms make a market");
+        let mut engine = MatchingEngine::new(config, make()).expect("random terms make a market");
         let mut starts: Vec<Option<Price>> = Vec::new();
         for pass in 0.. {
             assert!(pass < PASSES_MAX, "seed {seed}: each pass starts anew");
@@ -129,4 +131,19 @@ fn nothing_allocates_after_warm_up() {
         warming_up > SEEDS,
         "the allocator is not counted: {warming_up}"
     );
+}
+
+#[test]
+fn the_ladder_stops_allocating() {
+    nothing_allocates_after_warm_up(|| Ladder::with_capacity(8));
+}
+
+#[test]
+fn the_simd_book_stops_allocating() {
+    nothing_allocates_after_warm_up(SimdOrderBook::default);
+}
+
+#[test]
+fn the_cache_optimized_book_stops_allocating() {
+    nothing_allocates_after_warm_up(|| CacheOptimizedOrderBook::with_capacity(8));
 }

@@ -118,6 +118,11 @@ impl<B: Book> Pair<B> {
         &self.tested
     }
 
+    /// What the market under test said to the last command.
+    pub fn events(&self) -> &[Event] {
+        &self.found
+    }
+
     /// Applies a command to both and compares the events.
     ///
     /// # Errors

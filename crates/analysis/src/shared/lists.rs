@@ -6,9 +6,10 @@ use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
 use crossbeam_skiplist::SkipMap;
+use proofbook_books::{LockFreeSkipList, SkipListConfig, SkipListHandle};
 use proofbook_workload::Random;
 
-use super::{peer, Contestant, Entry};
+use super::{own, peer, Contestant, Entry};
 
 /// Keys that are always there: even numbers. Odd ones come and go.
 const KEYS: u64 = 10_000;
@@ -17,59 +18,111 @@ const WALK: usize = 10;
 
 /// An ordered list of keys that several threads use.
 trait List: Sync + 'static {
+    /// What a thread holds to use it.
+    type Handle<'a>;
     /// The keys that are always there.
     fn filled() -> Self;
+    /// A thread comes.
+    fn handle(&self) -> Self::Handle<'_>;
     /// Whether a key is there.
-    fn has(&self, key: u64) -> bool;
+    fn has(handle: &Self::Handle<'_>, key: u64) -> bool;
     /// Puts a key in and takes it out.
-    fn in_and_out(&self, key: u64);
+    fn in_and_out(handle: &Self::Handle<'_>, key: u64);
     /// The sum of some keys, in order from one on.
-    fn walk(&self, from: u64) -> u64;
+    fn walk(handle: &Self::Handle<'_>, from: u64) -> u64;
 }
 
 /// The standard library's tree, behind a lock that readers share.
 struct Tree(RwLock<BTreeMap<u64, u64>>);
 
 impl List for Tree {
+    type Handle<'a> = &'a Tree;
+
     fn filled() -> Self {
         Tree(RwLock::new((0..KEYS).map(|key| (2 * key, key)).collect()))
     }
 
-    fn has(&self, key: u64) -> bool {
-        let tree = self.0.read().unwrap_or_else(PoisonError::into_inner);
+    fn handle(&self) -> &Tree {
+        self
+    }
+
+    fn has(tree: &&Tree, key: u64) -> bool {
+        let tree = tree.0.read().unwrap_or_else(PoisonError::into_inner);
         tree.contains_key(&key)
     }
 
-    fn in_and_out(&self, key: u64) {
-        let write = || self.0.write().unwrap_or_else(PoisonError::into_inner);
+    fn in_and_out(tree: &&Tree, key: u64) {
+        let write = || tree.0.write().unwrap_or_else(PoisonError::into_inner);
         write().insert(key, key);
         write().remove(&key);
     }
 
-    fn walk(&self, from: u64) -> u64 {
-        let tree = self.0.read().unwrap_or_else(PoisonError::into_inner);
+    fn walk(tree: &&Tree, from: u64) -> u64 {
+        let tree = tree.0.read().unwrap_or_else(PoisonError::into_inner);
         let keys = tree.range((Bound::Included(from), Bound::Unbounded));
         keys.take(WALK).map(|(key, _)| key).sum()
     }
 }
 
 impl List for SkipMap<u64, u64> {
+    type Handle<'a> = &'a SkipMap<u64, u64>;
+
     fn filled() -> Self {
         (0..KEYS).map(|key| (2 * key, key)).collect()
     }
 
-    fn has(&self, key: u64) -> bool {
-        self.contains_key(&key)
+    fn handle(&self) -> &Self {
+        self
     }
 
-    fn in_and_out(&self, key: u64) {
-        self.insert(key, key);
-        self.remove(&key);
+    fn has(map: &&Self, key: u64) -> bool {
+        map.contains_key(&key)
     }
 
-    fn walk(&self, from: u64) -> u64 {
-        let keys = self.range((Bound::Included(from), Bound::Unbounded));
+    fn in_and_out(map: &&Self, key: u64) {
+        map.insert(key, key);
+        map.remove(&key);
+    }
+
+    fn walk(map: &&Self, from: u64) -> u64 {
+        let keys = map.range((Bound::Included(from), Bound::Unbounded));
         keys.take(WALK).map(|entry| *entry.key()).sum()
+    }
+}
+
+impl List for LockFreeSkipList<u64> {
+    type Handle<'a> = SkipListHandle<'a, u64>;
+
+    fn filled() -> Self {
+        let list =
+            LockFreeSkipList::new(SkipListConfig::default()).expect("the defaults are valid");
+        let handle = list.handle().expect("the first thread has room");
+        for key in 0..KEYS {
+            let is_new = handle
+                .insert(2 * key, key)
+                .expect("there is room for all keys");
+            assert!(is_new, "keys are different");
+        }
+        drop(handle);
+        list
+    }
+
+    fn handle(&self) -> SkipListHandle<'_, u64> {
+        LockFreeSkipList::handle(self).expect("there is room for each thread")
+    }
+
+    fn has(handle: &SkipListHandle<'_, u64>, key: u64) -> bool {
+        handle.contains(key)
+    }
+
+    fn in_and_out(handle: &SkipListHandle<'_, u64>, key: u64) {
+        // A list that waits for a pinned thread may refuse; then the operation is this refusal.
+        black_box(handle.insert(key, key).is_ok());
+        black_box(handle.remove(key).is_ok());
+    }
+
+    fn walk(handle: &SkipListHandle<'_, u64>, from: u64) -> u64 {
+        handle.range(from).take(WALK).map(|(key, _)| key).sum()
     }
 }
 
@@ -87,22 +140,22 @@ struct Listing<L> {
 }
 
 impl<L: List> Contestant for Listing<L> {
-    type Own<'a> = Random;
+    type Own<'a> = (L::Handle<'a>, Random);
 
-    fn enter(&self, thread: usize) -> Random {
-        Random::new(thread as u64)
+    fn enter(&self, thread: usize) -> Self::Own<'_> {
+        (self.list.handle(), Random::new(thread as u64))
     }
 
     #[inline]
-    fn once(&self, random: &mut Random, _turn: u64) {
+    fn once<'a>(&'a self, (handle, random): &mut Self::Own<'a>, _turn: u64) {
         let key = 2 * random.below(KEYS);
         match self.deed {
             Deed::Get => {
-                black_box(self.list.has(key));
+                black_box(L::has(handle, key));
             }
-            Deed::InsertAndRemove => self.list.in_and_out(key + 1),
+            Deed::InsertAndRemove => L::in_and_out(handle, key + 1),
             Deed::Walk => {
-                black_box(self.list.walk(key));
+                black_box(L::walk(handle, key));
             }
         }
     }
@@ -119,6 +172,7 @@ fn entries(deed: Deed) -> Vec<Entry> {
     vec![
         peer("BTreeMap, read-write lock", listing::<Tree>(deed)),
         peer("crossbeam-skiplist", listing::<SkipMap<u64, u64>>(deed)),
+        own("LockFreeSkipList", listing::<LockFreeSkipList<u64>>(deed)),
     ]
 }
 

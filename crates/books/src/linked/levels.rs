@@ -115,11 +115,15 @@ pub trait Levels {
         change: impl FnOnce(&mut LevelData) -> T,
     ) -> T;
 
-    /// A trade of so much of what is shown at a level, for structures that note trades.
+    /// A trade of so much of what is shown at a level by an order that stays, for structures that note trades.
     #[inline(always)]
     fn trade(&mut self, queue: Queue, level: LevelRef, quantity: Quantity) {
         self.update(queue, level, |data| data.displayed -= quantity.0);
     }
+
+    /// A trade of all that the first order of a level has open, for structures that note trades. The order is taken out by the next call.
+    #[inline(always)]
+    fn trade_all(&mut self, _queue: Queue, _level: LevelRef, _quantity: Quantity) {}
 
     /// The time of the command that the next calls belong to, for structures that note it.
     #[inline(always)]

@@ -13,7 +13,7 @@ mod verify;
 use proofbook_book::{Book, Level};
 use proofbook_types::{AccountId, Order, OrderId, Price, Quantity, Queue, Timestamp};
 
-use crate::orders::{Hot, Orders, CAPACITY, NIL};
+use crate::orders::{secret_seed, Hot, Orders, CAPACITY, NIL};
 pub(crate) use levels::level_layout;
 pub use levels::{price_of, rank_of, LevelData, LevelRef, Levels, Place, Rank};
 pub(crate) use slab::LevelSlab;
@@ -56,12 +56,8 @@ impl<L: Levels + Default> LinkedBook<L> {
 impl<L: Levels> LinkedBook<L> {
     /// An empty book over `levels`, which hold nothing yet, with a seed that only this process knows.
     pub fn with_levels(levels: L) -> Self {
-        use core::hash::{BuildHasher, Hasher};
-        let seed = std::collections::hash_map::RandomState::new()
-            .build_hasher()
-            .finish();
         LinkedBook {
-            orders: Orders::with_seed(CAPACITY, seed),
+            orders: Orders::with_seed(CAPACITY, secret_seed()),
             levels,
         }
     }
@@ -204,6 +200,15 @@ impl<L: Levels> Book for LinkedBook<L> {
         let hidden = self.orders.hidden(slot);
         self.unlink(slot, hidden);
         self.orders.forget(slot);
+    }
+
+    #[inline]
+    fn remove_best(&mut self, queue: Queue, slot: u32) {
+        debug_assert_eq!(self.best(queue), Some(slot));
+        let hot = self.orders.hot(slot);
+        self.levels
+            .trade_all(queue, hot.level, Quantity(hot.displayed));
+        self.remove(slot);
     }
 
     #[inline]

@@ -31,6 +31,13 @@ pub(crate) const NIL: u32 = 0;
 /// Live orders that a book has room for unless told otherwise.
 pub(crate) const CAPACITY: usize = 1024;
 
+/// A seed for the index of ids that only this process knows.
+pub(crate) fn secret_seed() -> u64 {
+    use core::hash::{BuildHasher, Hasher};
+    let random = std::collections::hash_map::RandomState::new();
+    random.build_hasher().finish()
+}
+
 /// How a refresh changed what an order shows and hides.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refreshed {

@@ -1,7 +1,7 @@
 //! The SIMD book as a [`Book`].
 
 use proofbook_book::{Book, Level, QueuePlace};
-use proofbook_types::{AccountId, Order, OrderId, Price, Quantity, Queue, Timestamp};
+use proofbook_types::{AccountId, Order, OrderId, Price, Quantity, Queue, Side, Timestamp};
 
 use super::{SimdOrderBook, LANES};
 use crate::orders::NIL;
@@ -53,6 +53,17 @@ impl Book for SimdOrderBook {
         Some(Price(self.levels.get(level).price))
     }
 
+    /// Whether any level is matched: that needs no search for the best one.
+    #[inline]
+    fn crosses(&self, queue: Queue, bound: Price) -> bool {
+        let side = match queue.is_descending() {
+            true => Side::Sell,
+            false => Side::Buy,
+        };
+        let lanes = &self.queue(queue).lanes;
+        lanes.find_matching_levels(self.kernel, bound, side) != 0
+    }
+
     #[inline]
     fn best(&self, queue: Queue) -> Option<u32> {
         let level = self.queue(queue).best(self.kernel)?;
@@ -67,7 +78,7 @@ impl Book for SimdOrderBook {
             return Some(next);
         }
         let queue = self.queue(hot.terms.queue);
-        let level = queue.after(self.kernel, Price(hot.price))?;
+        let level = queue.after(self.kernel, &self.levels, Price(hot.price))?;
         Some(self.levels.get(level).front())
     }
 
@@ -152,7 +163,7 @@ impl Book for SimdOrderBook {
     fn next_level(&self, queue: Queue, after: Option<Price>) -> Option<Level> {
         let level = match after {
             None => self.queue(queue).best(self.kernel)?,
-            Some(price) => self.queue(queue).after(self.kernel, price)?,
+            Some(price) => self.queue(queue).after(self.kernel, &self.levels, price)?,
         };
         Some(self.view(level))
     }

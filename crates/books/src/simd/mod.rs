@@ -21,8 +21,9 @@ mod verify;
 use proofbook_book::Level;
 use proofbook_types::{Price, Quantity, Queue, Side};
 
+use crate::directory::directory_layout;
 use crate::layout::LayoutField;
-use crate::orders::{order_layout, Orders, CAPACITY, NIL};
+use crate::orders::{order_layout, secret_seed, Orders, CAPACITY, NIL};
 pub use kernel::{Kernel, LANES};
 pub use order_array::{PlacedOrder, SimdOrderArray};
 pub use price_level::{LevelName, SimdOptimizedPriceLevel};
@@ -33,12 +34,13 @@ pub use tier::SimdTier;
 use price_level::{LevelTable, NO_LANE};
 use queue::SimdQueue;
 
-/// What the SIMD book is made of: lanes of levels, levels, arrays of orders, orders.
+/// What the SIMD book is made of: lanes of levels, levels, arrays of orders, lines of the directories, orders.
 pub fn simd_layout() -> Vec<LayoutField> {
-    let parts: [&[LayoutField]; 4] = [
+    let parts: [&[LayoutField]; 5] = [
         &price_levels::lanes_layout(),
         &price_level::level_layout(),
         &order_array::array_layout(),
+        &directory_layout(),
         &order_layout(),
     ];
     parts.concat()
@@ -73,10 +75,21 @@ impl Default for SimdOrderBook {
 impl SimdOrderBook {
     /// An empty book that works with this kernel.
     pub fn with_kernel(kernel: Kernel) -> Self {
+        Self::with_seed(kernel, CAPACITY, 0)
+    }
+
+    /// An empty book with a seed that only this process knows: for markets whose ids come from others.
+    pub fn with_secret_seed() -> Self {
+        Self::with_seed(Kernel::detect(), CAPACITY, secret_seed())
+    }
+
+    /// An empty book with room for `orders` live orders before it allocates again, and with a seed for the id index. Results never depend on that; a secret
+    /// one keeps others from choosing ids that collide.
+    pub fn with_seed(kernel: Kernel, orders: usize, seed: u64) -> Self {
         SimdOrderBook {
-            orders: Orders::with_seed(CAPACITY, 0),
+            orders: Orders::with_seed(orders, seed),
             queues: Queue::ALL.map(SimdQueue::new),
-            levels: LevelTable::default(),
+            levels: LevelTable::new(),
             kernel,
             now: 0,
         }
@@ -115,7 +128,7 @@ impl SimdOrderBook {
         let lanes = queue.lanes.find_matching_levels(self.kernel, limit, side);
         let mut volume = queue.lanes.volume_of(self.kernel, lanes);
         if lanes == u8::MAX {
-            let behind = queue.overflow.values().map(|&level| self.levels.get(level));
+            let behind = self.levels.from(queue.overflow_first);
             volume += behind
                 .take_while(|level| side.accepts(limit, Price(level.price)))
                 .map(|level| u128::from(level.total_volume))
@@ -138,7 +151,7 @@ impl SimdOrderBook {
                 break;
             }
             debug_assert!(taken.orders == before + level.order_count);
-            next = queue.after(self.kernel, Price(level.price));
+            next = queue.after(self.kernel, &self.levels, Price(level.price));
         }
         taken
     }

@@ -23,7 +23,7 @@ pub struct PlacedOrder {
     pub slot: u32,
 }
 
-/// Up to eight orders in order of arrival, and the ends of the list of those that wait.
+/// Up to eight orders in order of arrival, in places numbered from 0 to 7, and the ends of the list of those that wait.
 #[derive(Clone, Debug, Default)]
 #[repr(C, align(64))]
 pub struct SimdOrderArray {

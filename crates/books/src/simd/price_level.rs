@@ -5,6 +5,8 @@ use super::order_array::{PlacedOrder, SimdOrderArray};
 use crate::layout::{layout, LayoutField};
 use crate::orders::{Orders, NIL};
 
+/// No level: level 0 exists but is never given out. It takes the writes that a link to nothing would have to skip.
+pub(super) const NO_LEVEL: u32 = 0;
 /// The lane of a level that is in the overflow.
 pub(super) const NO_LANE: u32 = u32::MAX;
 /// Live places at which waiting orders move up.
@@ -23,6 +25,9 @@ pub struct SimdOptimizedPriceLevel {
     pub(super) generation: u32,
     /// The level's lane while it is among the best, else [`NO_LANE`].
     pub(super) lane: u32,
+    /// The levels beside it in the overflow. Meaningful there alone.
+    pub(super) next_level: u32,
+    pub(super) prev_level: u32,
     pub(super) orders: SimdOrderArray,
 }
 
@@ -30,7 +35,7 @@ const _: () = assert!(core::mem::offset_of!(SimdOptimizedPriceLevel, orders) == 
 const _: () = assert!(core::mem::size_of::<SimdOptimizedPriceLevel>() == 5 * 64);
 
 /// Where the fields lie.
-pub(super) fn level_layout() -> [LayoutField; 9] {
+pub(super) fn level_layout() -> [LayoutField; 11] {
     layout!(SimdOptimizedPriceLevel {
         price,
         total_volume,
@@ -40,11 +45,13 @@ pub(super) fn level_layout() -> [LayoutField; 9] {
         order_count,
         generation,
         lane,
+        next_level,
+        prev_level,
         orders
     })
 }
 
-/// Names a level for good: once it is gone, no other level answers to it.
+/// Names a level for good: once it is gone, no other level answers to it, or only after 2^32 others in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LevelName {
     pub(super) level: u32,
@@ -208,13 +215,20 @@ fn placed(orders: &Orders, slot: u32) -> PlacedOrder {
 }
 
 /// The levels of a book. Freed places are used again last in, first out.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct LevelTable {
     levels: Vec<SimdOptimizedPriceLevel>,
     free: Vec<u32>,
 }
 
 impl LevelTable {
+    pub(super) fn new() -> Self {
+        LevelTable {
+            levels: vec![SimdOptimizedPriceLevel::default()],
+            free: Vec::new(),
+        }
+    }
+
     /// A level without orders, of a generation that its place had never before.
     pub(super) fn allocate(&mut self, price: i64) -> u32 {
         let level = self.free.pop().unwrap_or_else(|| {
@@ -235,7 +249,7 @@ impl LevelTable {
     /// Frees a level. What its name was names nothing from now on.
     pub(super) fn free(&mut self, level: u32) {
         let place = self.get_mut(level);
-        // After 2^32 levels in one place names repeat; the book itself does not rely on them.
+        // That names repeat in the end matters to their holders alone: the book does not rely on them.
         place.generation = place.generation.wrapping_add(1);
         self.free.push(level);
     }
@@ -250,6 +264,30 @@ impl LevelTable {
         &mut self.levels[level as usize]
     }
 
+    /// Links a level between two others, each of which may be none.
+    pub(super) fn link(&mut self, previous: u32, level: u32, next: u32) {
+        self.get_mut(previous).next_level = level;
+        self.get_mut(next).prev_level = level;
+        let place = self.get_mut(level);
+        place.prev_level = previous;
+        place.next_level = next;
+    }
+
+    /// Takes a level out from between those beside it. Gives the one after it.
+    pub(super) fn unlink(&mut self, level: u32) -> u32 {
+        let place = self.get(level);
+        let (previous, next) = (place.prev_level, place.next_level);
+        self.get_mut(previous).next_level = next;
+        self.get_mut(next).prev_level = previous;
+        next
+    }
+
+    /// A level of the overflow and all that come after it.
+    pub(super) fn from(&self, first: u32) -> impl Iterator<Item = &SimdOptimizedPriceLevel> + '_ {
+        let existing = |level: u32| (level != NO_LEVEL).then(|| self.get(level));
+        core::iter::successors(existing(first), move |level| existing(level.next_level))
+    }
+
     /// The level that a name was given for, while it lives.
     pub(super) fn named(&self, name: LevelName) -> Option<&SimdOptimizedPriceLevel> {
         let level = self.levels.get(name.level as usize)?;
@@ -258,6 +296,6 @@ impl LevelTable {
 
     /// Number of levels that are not free.
     pub(super) fn used(&self) -> usize {
-        self.levels.len() - self.free.len()
+        self.levels.len() - 1 - self.free.len()
     }
 }

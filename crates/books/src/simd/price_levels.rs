@@ -26,7 +26,7 @@ pub struct LaneLevel {
     pub level: u32,
 }
 
-/// Up to eight price levels in lanes.
+/// Up to eight price levels in lanes, numbered from 0 to 7.
 #[derive(Clone, Debug, Default)]
 #[repr(C, align(64))]
 pub struct SimdPriceLevels {

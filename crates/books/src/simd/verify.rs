@@ -25,7 +25,8 @@ impl SimdOrderBook {
             let mut found = levels.best(self.kernel);
             while let Some(level) = found {
                 self.verify_level(queue, level, &mut seen)?;
-                found = levels.after(self.kernel, Price(self.levels.get(level).price));
+                let price = Price(self.levels.get(level).price);
+                found = levels.after(self.kernel, &self.levels, price);
             }
         }
         if count != self.levels.used() {

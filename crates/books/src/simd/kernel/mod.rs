@@ -130,3 +130,68 @@ impl Kernel {
         dispatch!(self, compact(words, among));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Kernel, LANES};
+
+    /// Few different numbers, so that lanes are often equal, at and beside every edge; as prices the upper ones are negative.
+    const NUMBERS: [u64; 12] = [
+        0,
+        1,
+        (1 << 32) - 1,
+        1 << 32,
+        (1 << 32) + 1,
+        (1 << 63) - 1,
+        1 << 63,
+        (1 << 63) + 1,
+        u64::MAX - (1 << 32),
+        u64::MAX - 1,
+        u64::MAX,
+        77,
+    ];
+    const ROUNDS: u64 = 10_000;
+
+    /// Any lanes at all, used or not, and any mask: nothing that the books see to is taken for granted.
+    #[test]
+    fn all_kernels_equal_the_portable_code() {
+        let mut state = 3u64;
+        let mut random = move |below: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % below
+        };
+        for round in 0..ROUNDS {
+            let mut number = || match round % 4 {
+                0 => random(u64::MAX),
+                _ => NUMBERS[random(NUMBERS.len() as u64) as usize],
+            };
+            let words: [u64; LANES] = core::array::from_fn(|_| number());
+            let (word, among) = (number(), number() as u8 ^ random(256) as u8);
+            let (prices, price) = (words.map(|word| word as i64), word as i64);
+            for kernel in Kernel::all() {
+                let what = format!("{kernel:?}, {words:x?}, {word:x}, {among:b}");
+                for flip in [0, -1] {
+                    let expected = Kernel::SCALAR.not_beyond(&prices, flip, price);
+                    let found = kernel.not_beyond(&prices, flip, price);
+                    assert_eq!(found, expected, "{what}");
+                    let expected = Kernel::SCALAR.first(&prices, flip, among);
+                    assert_eq!(kernel.first(&prices, flip, among), expected, "{what}");
+                }
+                let expected = Kernel::SCALAR.equal(&words, word);
+                assert_eq!(kernel.equal(&words, word), expected, "{what}");
+                assert_eq!(kernel.equal_prices(&prices, price), expected, "{what}");
+                let expected = Kernel::SCALAR.sum(&words, among);
+                assert_eq!(kernel.sum(&words, among), expected, "{what}");
+                let expected = Kernel::SCALAR.covered(&words, among, word);
+                assert_eq!(kernel.covered(&words, among, word), expected, "{what}");
+                let (mut expected, mut found) = (words, words);
+                Kernel::SCALAR.compact(&mut expected, among);
+                kernel.compact(&mut found, among);
+                let end = among.count_ones() as usize;
+                assert_eq!(found[..end], expected[..end], "{what}");
+            }
+        }
+    }
+}
