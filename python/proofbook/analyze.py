@@ -155,13 +155,13 @@ def measure(plan: Plan, progress: Progress = lambda _line: None) -> Result:
     started = time.time()
     flows = _flows(plan, progress)
     books: dict[str, Result] = {name: {"description": DESCRIPTIONS[name]} for name in plan.books}
+    latencies = _latencies(plan, progress)
     for name, book in books.items():
         progress(f"{name}: operations on growing books")
         limits = (_list(plan.sizes), plan.samples, plan.cell_limit_ms)
         book["growth"] = {axis: native("growth", name, axis, *limits) for axis in AXES}
         book["room"] = native("room", name, _list(plan.sizes))
-        progress(f"{name}: latencies of orders")
-        book["latency"] = _latency(plan, name)
+        book["latency"] = latencies[name]
         book["flows"] = {flow: answer["books"][name] for flow, answer in flows.items()}
     counts = _counts(plan, progress)
     for name, book in books.items():
@@ -210,15 +210,19 @@ def _flows(plan: Plan, progress: Progress) -> dict[str, Result]:
     return flows
 
 
-def _latency(plan: Plan, name: str) -> Result:
-    """Latencies of the normal scenario, one command after another."""
+def _latencies(plan: Plan, progress: Progress) -> dict[str, Result]:
+    """Latencies of the normal scenario, one command after another, for each book."""
+    latencies = {}
+    limit_s = max(plan.flow_limit_ms // 1000, 1)
     with tempfile.TemporaryDirectory(prefix="proofbook-analyze-") as folder:
         file = Path(folder) / "flow"
         bench.native("generate", bench.LATENCY_SCENARIO, plan.seed, plan.new_orders, file)
-        limit_s = max(plan.flow_limit_ms // 1000, 1)
-        found = bench.native("measure", name, file, "--latency", "--limit-s", limit_s)
-    curveless = {key: value for key, value in found["closed_loop"]["all"].items() if key != "curve"}
-    return {"closed_loop": curveless, "timer": found["timer"]}
+        for name in plan.books:
+            progress(f"{name}: latencies of orders")
+            found = bench.native("measure", name, file, "--latency", "--limit-s", limit_s)
+            curveless = {key: value for key, value in found["closed_loop"]["all"].items() if key != "curve"}
+            latencies[name] = {"closed_loop": curveless, "timer": found["timer"]}
+    return latencies
 
 
 def _counts(plan: Plan, progress: Progress) -> Result:

@@ -6,9 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, Protocol, SupportsIndex, TypeAlias
 
-Engine: TypeAlias = Literal[
-    "reference", "ladder", "cache", "simd", "radix", "skiplist", "lockfree", "hybrid", "numa"
-]
+Engine: TypeAlias = Literal["reference", "ladder", "cache", "simd", "radix", "skiplist", "lockfree", "hybrid", "numa"]
 """What holds the orders: `proofbook info` says what each of them is."""
 Side: TypeAlias = Literal["buy", "sell"]
 """The side of an order."""

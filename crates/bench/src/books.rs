@@ -1,5 +1,7 @@
 //! The project's own books as contenders, and the digest of everything they say.
 
+use std::num::NonZeroUsize;
+
 use proofbook_book::{Book, Reference};
 use proofbook_books::{Ladder, NamedBook, Structure, Visitor};
 use proofbook_matching::MatchingEngine;
@@ -129,7 +131,7 @@ pub struct EventDigest {
     pub depth: Depth,
 }
 
-/// Orders and price levels in the book, looked at once in [`DEPTH_INTERVAL`] messages.
+/// Orders and price levels in the book, looked at now and then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
     looks: u64,
@@ -141,7 +143,7 @@ pub struct Depth {
     pub levels_max: u64,
 }
 
-/// Messages between two looks at the depth.
+/// Messages of a workload between two looks at the depth.
 const DEPTH_INTERVAL: usize = 1024;
 
 impl Depth {
@@ -196,10 +198,12 @@ impl EventDigest {
 /// Runs a workload through a book and digests every event.
 pub fn event_digest(book: Structure, messages: &[Message]) -> EventDigest {
     let commands: Vec<Command> = messages.iter().map(Message::command).collect();
-    digest(book, config(), &commands).expect("the default terms make a market")
+    let interval = NonZeroUsize::new(DEPTH_INTERVAL).expect("it is a constant above 0");
+    digest(book, config(), &commands, interval).expect("the default terms make a market")
 }
 
-/// Runs commands through a market with these terms over a book, and digests every event.
+/// Runs commands through a market with these terms over a book, and digests every event. Once in `interval` commands it looks at the depth, which
+/// means every level.
 ///
 /// # Errors
 /// Terms that make no market.
@@ -207,13 +211,19 @@ pub fn digest(
     book: Structure,
     config: MarketConfig,
     commands: &[Command],
+    interval: NonZeroUsize,
 ) -> Result<EventDigest, ConfigError> {
-    book.visit(Digesting { config, commands })
+    book.visit(Digesting {
+        config,
+        commands,
+        interval,
+    })
 }
 
 struct Digesting<'a> {
     config: MarketConfig,
     commands: &'a [Command],
+    interval: NonZeroUsize,
 }
 
 impl Visitor for Digesting<'_> {
@@ -226,7 +236,7 @@ impl Visitor for Digesting<'_> {
         let mut fills = Fills::default();
         let mut depth = Depth::default();
         for (index, command) in self.commands.iter().enumerate() {
-            if index.is_multiple_of(DEPTH_INTERVAL) {
+            if index.is_multiple_of(self.interval.get()) {
                 depth.look(engine.book());
             }
             engine.apply(command, &mut |event: Event| {

@@ -6,7 +6,11 @@
 use proofbook_book::{Book, Reference};
 
 use crate::linked::LinkedBook;
-use crate::{Ladder, LocalOrderBook, OptimizedLockFreeOrderBook, RadixOrderBook, SimdOrderBook};
+use crate::orders::secret_seed;
+use crate::{
+    CacheOptimizedOrderBook, HybridOrderBook, Ladder, LocalOrderBook, OptimizedLockFreeOrderBook,
+    RadixOrderBook, SimdOrderBook, SkipListLevels, SkipListOrderBook,
+};
 
 /// A book that can be asked for by its name.
 pub trait NamedBook: Book + Send + Sized + 'static {
@@ -89,7 +93,7 @@ structures! {
     /// Levels in path-compressed radix trees, which readers may look at while the writer goes on.
     Radix, "radix": RadixOrderBook = RadixOrderBook::default(), RadixOrderBook::with_secret_seed();
     /// Levels in skip lists, which threads may change without locks.
-    SkipList, "skiplist": SkipListOrderBook = SkipListOrderBook::default(), SkipListOrderBook::with_secret_seed();
+    SkipList, "skiplist": SkipListOrderBook = SkipListOrderBook::default(), LinkedBook::with_levels(SkipListLevels::with_seed(secret_seed()));
     /// The ladder's levels under one writer, touch and depth published for any number of reading threads.
     LockFree, "lockfree": OptimizedLockFreeOrderBook = OptimizedLockFreeOrderBook::default(), LinkedBook::with_secret_seed();
     /// Hot levels in lanes, warm ones in skip lists, all others in radix trees, moved by how they are used.

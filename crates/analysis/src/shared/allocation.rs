@@ -5,12 +5,19 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::NonNull;
 
 use mimalloc::MiMalloc;
-use proofbook_memory::pool::{LockFreePool, PoolBox, PoolConfig};
+use proofbook_memory::numa::Topology;
+use proofbook_memory::pool::{
+    Handle, LockFreePool, NumaOptimizedPool, NumaPoolConfig, PoolBox, PoolConfig, ThreadCache,
+    THREAD_CACHE_SIZE,
+};
 
 use super::{own, peer, Contestant, Entry};
 
 /// Objects that a thread holds.
 const HELD: usize = 16;
+
+/// Slots for each thread of a pool with caches: what it holds, and what lies ready for it.
+const CACHED: usize = HELD + 2 * THREAD_CACHE_SIZE;
 
 /// What is made: a cache line, as an order is.
 type Object = [u64; 8];
@@ -90,12 +97,47 @@ impl Contestant for LockFreePool<Object> {
     }
 }
 
+/// A pool with a part for each node of memory, used through a cache of each thread's own.
+struct Cached(NumaOptimizedPool<Object>);
+
+type CachedObject<'a> = Handle<Object, &'a NumaOptimizedPool<Object>>;
+
+impl Contestant for Cached {
+    type Own<'a> = (
+        [Option<CachedObject<'a>>; HELD],
+        ThreadCache<Object, &'a NumaOptimizedPool<Object>>,
+        usize,
+    );
+
+    fn enter(&self, _thread: usize) -> Self::Own<'_> {
+        let first = self.0.topology().nodes()[0].id;
+        let cache = self.0.thread_cache_on(first).expect("it is a node");
+        ([const { None }; HELD], cache, 0)
+    }
+
+    #[inline]
+    fn once<'a>(&'a self, (held, cache, next): &mut Self::Own<'a>, turn: u64) {
+        if let Some(oldest) = held[*next].take() {
+            cache.free(oldest);
+        }
+        held[*next] = cache.allocate(object(turn)).ok();
+        *next = (*next + 1) % HELD;
+    }
+}
+
 pub fn entries(threads: usize) -> Vec<Entry> {
     let capacity = threads * (HELD + 1);
     let pool = LockFreePool::new(PoolConfig::fixed(capacity)).expect("the capacity is small");
+    // The machine's own nodes, where it tells them: all threads are measured on the first.
+    let topology = Topology::detect()
+        .or_else(|_| Topology::simulated(1, threads))
+        .expect("one node is a topology");
+    let per_node = NumaPoolConfig::local_first(PoolConfig::fixed(threads * CACHED));
+    let cached = NumaOptimizedPool::new(topology, per_node).expect("the capacity is small");
     vec![
         peer("system allocator", Allocator(System)),
         peer("mimalloc", Allocator(MiMalloc)),
         own("LockFreePool", pool),
+        own("NumaOptimizedPool, thread caches", Cached(cached)),
     ]
 }
