@@ -56,7 +56,7 @@ impl Reading {
 
 /// One run of the flow: commands and reads a second.
 fn round(flow: &Flow, reading: Reading) -> (f64, f64) {
-    let book = OptimizedLockFreeOrderBook::default();
+    let book: OptimizedLockFreeOrderBook = OptimizedLockFreeOrderBook::default();
     let mut engine =
         MatchingEngine::new(flow.config, book).expect("the flow's terms make a market");
     let readers = engine.book().levels().readers();
