@@ -305,8 +305,10 @@ def test_the_whole_of_it_in_small(tmp_path: Path) -> None:
                 assert {"insert", "best", "lookup_hit", "lookup_miss", "match_one"} <= set(point["operations"])
                 assert not missing & set(point["operations"])
                 assert all(0 < one["p50_ns"] <= one["p99_ns"] for one in point["operations"].values())
-        each = analyze_findings.bytes_each(found)
-        assert each is not None and 16 < each[0] < 2000, (name, each)
+        for point in found["room"]["points"]:
+            assert 16 < point["at_one_price_bytes"] / point["size"], name
+            assert found["room"]["empty_bytes"] <= point["at_one_price_bytes"] <= point["at_own_prices_bytes"], name
+        assert analyze_findings.bytes_each(found) is not None
         for flow_name, rates in found["flows"].items():
             assert rates["commands_per_s"]["median"] > 1000, (name, flow_name)
     assert all(flow["reference"]["events"] > 0 for flow in result["flows"].values())
