@@ -99,7 +99,6 @@ class Plan:
             counted_commands=4_000,
             stretches=500,
             rounds=3,
-            stream_bytes=1 << 26,
         )
 
     def tiny(self) -> Plan:

@@ -153,8 +153,7 @@ def test_a_book_with_other_events_is_named_and_left_out(figures: Result) -> None
     assert said(figures).startswith("ladder and simd gave other events than the reference book")
     figures["findings"] = analyze_findings.findings(figures)
     assert figures["findings"]["targets"][0]["path"].startswith("reference:")
-    page = analyze_report.document(figures)
-    assert page.count("other events</span>") == 2
+    assert analyze_report._flows(figures).count("other events</span>") == 2
 
 
 @pytest.mark.parametrize(
@@ -211,8 +210,14 @@ def test_what_was_not_measured_is_neither_met_nor_missed(figures: Result) -> Non
         "hit rate, first level of cache",
         "hit rate, second level of cache",
     ]
-    figures["findings"] = analyze_findings.findings(figures)
-    assert "there is nothing" in analyze_report.document(figures)
+    assert "there is nothing" in analyze_report._counts(figures)
+
+
+def test_columns_in_a_cache_say_nothing_of_memory(figures: Result) -> None:
+    figures["streaming"]["bytes_per_s"]["median"] = 40e9
+    [bandwidth] = [one for one in analyze_findings.targets(figures) if one["name"] == "memory bandwidth"]
+    assert bandwidth["is_met"] is None
+    assert "lay in a cache" in bandwidth["why"]
 
 
 def test_sentences_follow_the_figures(figures: Result) -> None:

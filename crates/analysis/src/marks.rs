@@ -16,6 +16,9 @@ use crate::standing::{Standing, Trading};
 /// Operations of a stretch.
 const STRETCH: usize = 16;
 
+/// Stretches before those that are counted.
+const WARM_UPS: usize = 32;
+
 /// The name of what is counted for whole commands, next to the names of operations.
 pub const COMMAND: &str = "command";
 
@@ -149,7 +152,7 @@ impl Visitor for Counted<'_> {
                         standing.stretch_max(operation)
                     };
                     let count = STRETCH.min(most);
-                    marked(&name, simulation.samples, |meter| {
+                    marked(&name, WARM_UPS, simulation.samples, |meter| {
                         if operation.is_matched() {
                             trading.stretch(operation, count, meter);
                         } else {
@@ -162,18 +165,19 @@ impl Visitor for Counted<'_> {
         }
         let name = format!("{} flow 0 {COMMAND}", B::STRUCTURE.name());
         let mut whole = WholeCommands::<B>::new(simulation.commands);
-        marked(&name, 1, |meter| whole.stretch(meter));
+        marked(&name, 1, 1, |meter| whole.stretch(meter));
         counts.push((name, Value::from(simulation.commands)));
         Value::Object(counts)
     }
 }
 
-/// Runs stretches with marks, after one without.
-fn marked(name: &str, samples: usize, mut stretch: impl FnMut(&mut dyn Meter)) {
+/// Runs stretches with marks, after some without: the simulated caches are empty when the simulator begins.
+fn marked(name: &str, warm_ups: usize, samples: usize, mut stretch: impl FnMut(&mut dyn Meter)) {
     let name = std::ffi::CString::new(name).expect("names have no zero byte");
     request::begin();
-    // The simulated caches are empty when the simulator begins.
-    stretch(&mut Unread);
+    for _ in 0..warm_ups {
+        stretch(&mut Unread);
+    }
     request::zero();
     for _ in 0..samples.max(1) {
         stretch(&mut Marks);
