@@ -1,25 +1,28 @@
 # Concurrent code: models that try every order in which threads can act, and sanitizers that watch real threads.
 #
-# Both compile everything with flags of their own, so that each has a target folder of its own. Models are small and many times run:
-# they are optimized, without what makes a release slow to build.
+# Both compile everything with flags of their own, so that each has a target folder of its own. Of a model, loom itself takes nearly all time:
+# it is optimized, what changes is built fast.
 
 .PHONY: loom sanitize check-orderings
 
 loom_crates = $(sort $(foreach model,$(wildcard crates/*/tests/loom_*.rs),$(word 2,$(subst /, ,$(model)))))
 loom_profile := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0
+loom_options := --config profile.release.opt-level=1 --config 'profile.release.package."*".opt-level=3'
 
 loom: $(VENV)/.stamp-tools ## Run the models of all concurrent code
-	RUSTFLAGS="--cfg loom" $(loom_profile) CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/loom" \
-		cargo test --release --quiet --locked $(addprefix -p proofbook-,$(loom_crates)) --test 'loom_*'
+	RUSTFLAGS="--cfg loom" $(loom_profile) CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/loom" cargo test --release --quiet --locked \
+		$(loom_options) $(addprefix -p proofbook-,$(loom_crates)) --test 'loom_*'
 
 # The sanitizers are for nightly compilers, which RUSTC_BOOTSTRAP makes a stable one behave as. The target is named so that build
-# scripts are built without them.
+# scripts are built without them. Each thread of a test is joined: a
+# scope alone ends by what the sanitizer does not see.
 sanitizer_crates := memory
 sanitizer_target := x86_64-unknown-linux-gnu
 
 sanitize: sanitize-thread sanitize-address ## Run the tests of concurrent code under the thread and the address sanitizer
 
 sanitize-%: $(VENV)/.stamp-tools
+	TSAN_OPTIONS="suppressions=$(CURDIR)/tests/sanitizers/thread.txt" \
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=$* -Cunsafe-allow-abi-mismatch=sanitizer $(if $(filter thread,$*),--cfg tsan)" \
 		CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/sanitize-$*" \
 		cargo test --quiet --locked --target $(sanitizer_target) $(addprefix -p proofbook-,$(sanitizer_crates)) --lib --tests

@@ -6,6 +6,9 @@ consistent to acquire and release, those to relaxed), and runs the models of tha
 with one, some should fail. `--list` only says what would be weakened, `--write` keeps the result in
 `tests/orderings/CRATE.txt`. The exit status is 1 where less than `CAUGHT_PERCENT_MIN` are caught.
 
+Building takes longer than running. So all of it is built once, with every ordering asked for at run time; only
+constants are changed in the source, one after the other.
+
 Left out are tests, and code that models do not compile: items under `#[cfg(test)]`, `#[cfg(not(loom))]` and the like.
 Relaxed orderings cannot be weakened.
 """
@@ -19,7 +22,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +33,7 @@ from tidy import ROOT, rust_code, rust_functions
 
 CAUGHT_PERCENT_MIN = 90
 BUILD_SECONDS_MAX = 900
-MODEL_SECONDS_MAX = 120
+MODEL_SECONDS_MAX = 300
 """A model that takes so long has found no end, which counts as caught: without a change each ends in seconds."""
 
 LEFT_OUT = re.compile(r"\btest\b|\bnot\((any\()?loom\b|^#\[cfg\(tsan\)\]")
@@ -39,6 +42,33 @@ LEFT_OUT = re.compile(r"\btest\b|\bnot\((any\()?loom\b|^#\[cfg\(tsan\)\]")
 LOADS = {"SeqCst": ("Acquire",), "Acquire": ("Relaxed",)}
 STORES = {"SeqCst": ("Release",), "Release": ("Relaxed",)}
 EXCHANGES = {"SeqCst": ("AcqRel",), "AcqRel": ("Acquire", "Release"), "Acquire": ("Relaxed",), "Release": ("Relaxed",)}
+
+
+PROFILE = ("profile.release.opt-level=1", 'profile.release.package."*".opt-level=3')
+"""What is built anew each time is built fast, and loom runs fast."""
+
+
+CHOICE = "PROOFBOOK_WEAKENED"
+"""The variable that says which ordering is weaker in a run."""
+
+CHOICE_MODULE = f'''//! Which ordering is weaker in this run.
+extern crate std;
+use core::sync::atomic::Ordering;
+
+fn chosen() -> Option<u32> {{
+    static CHOSEN: std::sync::OnceLock<Option<u32>> = std::sync::OnceLock::new();
+    *CHOSEN.get_or_init(|| std::env::var("{CHOICE}").ok()?.parse().ok())
+}}
+
+pub(crate) fn is(number: u32) -> bool {{
+    chosen() == Some(number)
+}}
+
+pub(crate) fn pick(strong: Ordering, weaker: &[(u32, Ordering)]) -> Ordering {{
+    weaker.iter().find(|(number, _)| is(*number)).map_or(strong, |(_, ordering)| *ordering)
+}}
+'''
+"""What the copy asks at run time."""
 
 
 class CheckError(Exception):
@@ -56,6 +86,8 @@ class Weakening:
     replacement: str
     name: str
     """Where it is and what becomes of it, as far as that stays true when other lines change."""
+    is_constant: bool
+    """Whether it stands outside of functions, so that it cannot be asked for at run time."""
 
 
 def left_out(code: str) -> list[range]:
@@ -103,9 +135,10 @@ def weakenings(path: str, text: str) -> Iterator[Weakening]:
             name = f"{path}: {function}: {statement} -> {ordering}"
             if fence and ordering == "Relaxed":
                 close = code.index(")", match.end()) + 1
-                yield Weakening(path, fence.start(), close, "()", name)
+                yield Weakening(path, fence.start(), close, "()", name, False)
             else:
-                yield Weakening(path, match.start(), match.end(), f"Ordering::{ordering}", name)
+                is_constant = function == "constant"
+                yield Weakening(path, match.start(), match.end(), f"Ordering::{ordering}", name, is_constant)
 
 
 def crates_with_models() -> list[str]:
@@ -150,18 +183,22 @@ def copy_tree(folder: Path) -> None:
             place.write_bytes(content)
 
 
-def cargo(folder: Path, crate: str, model: str, arguments: Sequence[str], seconds_max: int) -> tuple[int | None, str]:
+def cargo(
+    folder: Path, crate: str, model: str, arguments: Sequence[str], seconds_max: int, choice: int | None = None
+) -> tuple[int | None, str]:
     """Runs cargo on one model; the status (none where it found no end) and what was said."""
     environment = {
         **os.environ,
+        CHOICE: "" if choice is None else str(choice),
         "CARGO_TARGET_DIR": str(folder / "build"),
         "RUSTFLAGS": "--cfg loom",
         "CARGO_PROFILE_RELEASE_LTO": "off",
         "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
         "CARGO_PROFILE_RELEASE_DEBUG": "0",
-        "CARGO_PROFILE_RELEASE_OPT_LEVEL": "1",
     }
-    command = ["cargo", "test", "--release", "--quiet", "--package", f"proofbook-{crate}", "--test", model, *arguments]
+    profile = [word for setting in PROFILE for word in ("--config", setting)]
+    command = ["cargo", "test", "--release", "--quiet", *profile]
+    command += ["--package", f"proofbook-{crate}", "--test", model, *arguments]
     with subprocess.Popen(
         command,
         cwd=folder / "source",
@@ -181,14 +218,14 @@ def cargo(folder: Path, crate: str, model: str, arguments: Sequence[str], second
     return process.returncode, said
 
 
-def first_failure(folder: Path, crate: str, path: str) -> str | None:
+def first_failure(folder: Path, crate: str, path: str, choice: int | None = None) -> str | None:
     """The first model that fails, if one does."""
     for model in models(crate, path):
-        status, said = cargo(folder, crate, model, ["--no-run"], BUILD_SECONDS_MAX)
+        # What is chosen at run time is built already.
+        status, said = (0, "") if choice is not None else cargo(folder, crate, model, ["--no-run"], BUILD_SECONDS_MAX)
         if status != 0:
             raise CheckError(f"{model} of {crate} does not build:\n{said}")
-        # One test after the other, and no test after the first that fails.
-        status, said = cargo(folder, crate, model, ["--", "--test-threads", "1"], MODEL_SECONDS_MAX)
+        status, said = cargo(folder, crate, model, [], MODEL_SECONDS_MAX, choice)
         if status is None:
             return f"{model} (no end)"
         if status != 0:
@@ -197,29 +234,60 @@ def first_failure(folder: Path, crate: str, path: str) -> str | None:
     return None
 
 
-def check(folder: Path, crate: str, sources: dict[str, str], only: str) -> tuple[list[str], int, int]:
+def with_choices(text: str, numbered: Mapping[int, Weakening]) -> str:
+    """A source whose orderings are asked for at run time."""
+    places: dict[tuple[int, int], list[tuple[int, Weakening]]] = {}
+    for number, weakening in numbered.items():
+        places.setdefault((weakening.start, weakening.end), []).append((number, weakening))
+    for (start, end), choices in sorted(places.items(), reverse=True):
+        if choices[0][1].replacement == "()":
+            asked = f"{{ if !crate::weakened::is({choices[0][0]}) {{ {text[start:end]} }} }}"
+        else:
+            weaker = ", ".join(f"({number}, {weakening.replacement})" for number, weakening in choices)
+            asked = f"crate::weakened::pick({text[start:end]}, &[{weaker}])"
+        text = text[:start] + asked + text[end:]
+    return text
+
+
+def check(folder: Path, crate: str, sources: Mapping[str, str], only: str) -> tuple[list[str], int, int]:
     """Weakens every ordering of a crate: lines of the result, how many were caught, how many there were."""
+    source = folder / "source"
+    root = source / "crates" / crate / "src"
+    numbered = dict(enumerate(weakening for path, text in sources.items() for weakening in weakenings(path, text)))
+    at_run_time = {number: weakening for number, weakening in numbered.items() if not weakening.is_constant}
+    for path, text in sources.items():
+        mine = {number: weakening for number, weakening in at_run_time.items() if weakening.path == path}
+        (source / path).write_text(with_choices(text, mine))
+    (root / "weakened.rs").write_text(CHOICE_MODULE)
+    library = (root / "lib.rs").read_text()
+    (root / "lib.rs").write_text(library + "\nmod weakened;\n")
     failed = first_failure(folder, crate, "")
     if failed is not None:
         raise CheckError(f"expected all models of {crate} to pass without a change, but {failed} fails")
-    lines, caught, count = [], 0, 0
-    for path, text in sources.items():
-        for weakening in weakenings(path, text):
-            if only not in weakening.name:
-                continue
-            place = folder / "source" / path
-            place.write_text(text[: weakening.start] + weakening.replacement + text[weakening.end :])
-            try:
-                failed = first_failure(folder, crate, path)
-            finally:
-                place.write_text(text)
-            count += 1
-            caught += failed is not None
-            lines.append(f"{weakening.name}: " + (f"caught by {failed}" if failed else "NOT CAUGHT"))
-            print(lines[-1], flush=True)
-    lines.append(f"{caught} of {count} weakenings caught")
+    outcomes: dict[int, str | None] = {}
+    for number, weakening in sorted(numbered.items(), key=lambda item: item[1].is_constant):
+        if only not in weakening.name:
+            continue
+        if weakening.is_constant:
+            text = sources[weakening.path]
+            (source / weakening.path).write_text(
+                text[: weakening.start] + weakening.replacement + text[weakening.end :]
+            )
+            outcomes[number] = first_failure(folder, crate, weakening.path)
+            (source / weakening.path).write_text(text)
+        else:
+            outcomes[number] = first_failure(folder, crate, weakening.path, number)
+        print(describe(weakening, outcomes[number]), flush=True)
+    lines = [describe(numbered[number], failed) for number, failed in sorted(outcomes.items())]
+    caught = sum(failed is not None for failed in outcomes.values())
+    lines.append(f"{caught} of {len(outcomes)} weakenings caught")
     print(lines[-1], flush=True)
-    return lines, caught, count
+    return lines, caught, len(outcomes)
+
+
+def describe(weakening: Weakening, failed: str | None) -> str:
+    """One line of the result."""
+    return f"{weakening.name}: " + (f"caught by {failed}" if failed else "NOT CAUGHT")
 
 
 def sources_of(crate: str) -> dict[str, str]:

@@ -73,17 +73,19 @@ def test_what_no_model_runs_is_left_out(attribute: str, is_left_out: bool) -> No
     assert (list(orderings.weakenings("a.rs", text)) == []) == is_left_out
 
 
-def test_the_kept_results_are_those_of_the_sources_as_they_are() -> None:
-    results = {path.stem: path.read_text().splitlines() for path in RESULTS.glob("*.txt")}
-    assert "memory" in results
-    for crate, lines in results.items():
-        expected = [
-            weakening.name
-            for path, text in orderings.sources_of(crate).items()
-            for weakening in orderings.weakenings(path, text)
-        ]
-        hint = f"run make check-orderings CRATE={crate} WRITE=1"
-        assert [re.sub(r": (caught by .*|NOT CAUGHT)$", "", line) for line in lines[:-1]] == expected, hint
-        caught = sum(": caught by " in line for line in lines)
-        assert lines[-1] == f"{caught} of {len(expected)} weakenings caught"
-        assert caught * 100 >= len(expected) * orderings.CAUGHT_PERCENT_MIN
+@pytest.mark.parametrize("crate", orderings.crates_with_models())
+def test_the_kept_result_is_that_of_the_sources_as_they_are(crate: str) -> None:
+    hint = f"make check-orderings CRATE={crate} WRITE=1"
+    path = RESULTS / f"{crate}.txt"
+    if not path.exists():
+        pytest.skip(f"no result is kept: {hint}")
+    lines = path.read_text().splitlines()
+    expected = [
+        weakening.name
+        for path, text in orderings.sources_of(crate).items()
+        for weakening in orderings.weakenings(path, text)
+    ]
+    assert [re.sub(r": (caught by .*|NOT CAUGHT)$", "", line) for line in lines[:-1]] == expected, hint
+    caught = sum(": caught by " in line for line in lines)
+    assert lines[-1] == f"{caught} of {len(expected)} weakenings caught"
+    assert caught * 100 >= len(expected) * orderings.CAUGHT_PERCENT_MIN

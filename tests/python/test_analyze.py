@@ -311,7 +311,7 @@ def test_the_whole_of_it_in_small(tmp_path: Path) -> None:
                 assert not missing & set(point["operations"])
                 assert all(0 < one["p50_ns"] <= one["p99_ns"] for one in point["operations"].values())
         for point in found["room"]["points"]:
-            assert 16 < point["at_one_price_bytes"] / point["size"], name
+            assert point["at_one_price_bytes"] / point["size"] > 16, name
             assert found["room"]["empty_bytes"] <= point["at_one_price_bytes"] <= point["at_own_prices_bytes"], name
         assert analyze_findings.bytes_each(found) is not None
         for flow_name, rates in found["flows"].items():

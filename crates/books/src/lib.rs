@@ -21,7 +21,7 @@ mod orders;
 pub mod radix;
 mod returned;
 pub mod simd;
-mod skiplist;
+pub mod skiplist;
 mod structure;
 
 pub use cache::{cache_layout, CacheOptimizedOrderBook};
@@ -29,10 +29,7 @@ pub use ladder::{ladder_layout, Ladder, PagedLevels};
 pub use lockfree::{lockfree_layout, OptimizedLockFreeLevels};
 pub use radix::{radix_layout, RadixLevels, RadixOrderBook, RadixTier};
 pub use simd::{simd_layout, SimdOrderBook};
-pub use skiplist::{
-    skiplist_layout, LockFreeSkipList, SkipListConfig, SkipListError, SkipListHandle, SkipListIter,
-    SkipListLevels, SkipListOrderBook, SkipListReader, SkipListStatistics, MAX_HEIGHT,
-};
+pub use skiplist::{skiplist_layout, LockFreeSkipList, SkipListOrderBook};
 pub use structure::{NamedBook, Structure, Visitor};
 
 /// A book whose touch and depth many threads read while one changes it, over the ladder's levels or any others.
@@ -44,7 +41,7 @@ pub type LocalOrderBook = numa::LocalBook<PagedLevels>;
 
 /// A book whose hot levels are in lanes, the warm ones in skip lists, and all others in radix trees.
 pub type HybridOrderBook = linked::LinkedBook<
-    hybrid::HybridLevels<simd::SimdTier, linked::OverLevels<SkipListLevels>, RadixTier>,
+    hybrid::HybridLevels<simd::SimdTier, linked::OverLevels<skiplist::SkipListLevels>, RadixTier>,
 >;
 
 /// What the hybrid book is made of: what is kept of each level, lanes, nodes of the skip lists and of the radix trees, orders.

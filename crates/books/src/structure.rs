@@ -7,9 +7,10 @@ use proofbook_book::{Book, Reference};
 
 use crate::linked::LinkedBook;
 use crate::orders::secret_seed;
+use crate::skiplist::SkipListLevels;
 use crate::{
     CacheOptimizedOrderBook, HybridOrderBook, Ladder, LocalOrderBook, OptimizedLockFreeOrderBook,
-    RadixOrderBook, SimdOrderBook, SkipListLevels, SkipListOrderBook,
+    RadixOrderBook, SimdOrderBook, SkipListOrderBook,
 };
 
 /// A book that can be asked for by its name.

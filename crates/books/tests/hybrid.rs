@@ -8,7 +8,8 @@ use proofbook_books::hybrid::{
 };
 use proofbook_books::linked::{LevelRef, Levels, LinkedBook, OverLevels, Place, Rank, Tier};
 use proofbook_books::simd::SimdTier;
-use proofbook_books::{PagedLevels, RadixTier, SkipListLevels};
+use proofbook_books::skiplist::SkipListLevels;
+use proofbook_books::{PagedLevels, RadixTier};
 use proofbook_testkit::conformance::Pair;
 use proofbook_testkit::workload::Random;
 use proofbook_types::{

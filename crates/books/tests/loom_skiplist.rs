@@ -4,13 +4,17 @@
 //! right levels, in order, unmarked, and no node neither in it nor retired. Keys and values lie in cells that loom watches, so that any use of
 //! a node that is freed, or is freed by two, fails too.
 //!
+//! In each model what changes the list comes first, and what only reads it last: loom forgets a load where the other thread loads the same word before
+//! it changes it, and would not try the change before the load.
+//!
 //! Run with `RUSTFLAGS="--cfg loom" cargo test --release -p proofbook-books --test loom_skiplist`.
 #![cfg(loom)]
 
 use loom::model::Builder;
-use proofbook_books::{LockFreeSkipList, SkipListConfig, SkipListHandle};
+use proofbook_books::skiplist::{SkipListConfig, SkipListHandle};
+use proofbook_books::LockFreeSkipList;
 use proofbook_memory::epoch::StallPolicy;
-use proofbook_memory::sync::thread;
+use proofbook_memory::sync::{thread, Arc, UnsafeCell};
 
 /// How often threads are interrupted at most, where trying everything would take too long.
 const PREEMPTIONS: usize = 3;
@@ -211,6 +215,24 @@ fn insert_behind_a_node_that_is_removed_and_get() {
     });
 }
 
+/// The same on the upper level.
+#[test]
+fn insert_behind_a_tall_node_that_is_removed_and_get() {
+    model(1, || {
+        let run = Run::with(&[TALL[0]]);
+        let done = run.threads([
+            |handle| remove(handle, TALL[0]),
+            |handle| insert(handle, TALL[1]),
+            |handle| {
+                get(handle, TALL[1]);
+                true
+            },
+        ]);
+        assert_eq!(done, [true; 3]);
+        assert_eq!(run.finish(), [TALL[1]]);
+    });
+}
+
 /// The same with a pop in place of the removal.
 #[test]
 fn insert_behind_a_node_that_is_popped_and_get() {
@@ -277,12 +299,50 @@ fn insert_and_remove_of_the_same_key() {
 fn remove_and_remove_of_the_same_key() {
     model(PREEMPTIONS, || {
         let run = Run::with(&[TALL[1]]);
+        // Whoever comes second does not find the key any more, be its node still linked.
         let removed = run.threads([
-            |handle| remove(handle, TALL[1]),
-            |handle| remove(handle, TALL[1]),
+            |handle| remove(handle, TALL[1]) || get(handle, TALL[1]),
+            |handle| remove(handle, TALL[1]) || get(handle, TALL[1]),
         ]);
         assert_ne!(removed[0], removed[1], "one removed it");
         assert_eq!(run.finish(), []);
+    });
+}
+
+/// A key inserted anew while the node that had it is still linked on the upper level: the old one must not be left behind the new one there.
+#[test]
+fn insert_anew_beside_a_removal() {
+    model(PREEMPTIONS, || {
+        let run = Run::with(&[TALL[1]]);
+        let done = run.threads([
+            |handle| remove(handle, TALL[1]),
+            |handle| insert(handle, TALL[1]),
+        ]);
+        assert!(done[0]);
+        let left = run.finish();
+        assert_eq!(!left.is_empty(), done[1], "inserted: {}", done[1]);
+    });
+}
+
+/// A third thread comes to a node over the link that a search has set, which unlinked the one before it.
+#[test]
+fn insert_over_a_removed_node_and_get() {
+    model(PREEMPTIONS - 1, || {
+        let run = Run::with(&[SHORT[0]]);
+        let done = run.threads([
+            |handle| remove(handle, SHORT[0]),
+            |handle| {
+                // One pin for both, whose fence orders nothing that they do.
+                let _pinned = handle.iter();
+                insert(handle, SHORT[1]) && insert(handle, SHORT[2])
+            },
+            |handle| {
+                get(handle, SHORT[1]);
+                true
+            },
+        ]);
+        assert_eq!(done, [true; 3]);
+        assert_eq!(run.finish(), SHORT[1..]);
     });
 }
 
@@ -355,16 +415,105 @@ fn pop_and_insert_at_the_front() {
     });
 }
 
+/// What one thread writes before a call, and others read that have seen what the call did.
+struct Written(UnsafeCell<u32>);
+
+// SAFETY: that nobody reads it while it is written is what the models check.
+unsafe impl Sync for Written {}
+// SAFETY: as above.
+unsafe impl Send for Written {}
+
+/// One thread writes and changes the list, the other reads where it has seen the change.
+fn published(
+    keys: &[u64],
+    change: impl Fn(&Handle),
+    is_seen: impl Fn(&Handle) -> bool + Send + 'static,
+) {
+    let run = Run::with(keys);
+    let written = Arc::new(Written(UnsafeCell::new(0)));
+    let handle = run.handle();
+    let reader = {
+        let written = Arc::clone(&written);
+        thread::spawn(move || {
+            if is_seen(&handle) {
+                // SAFETY: it was written before the change.
+                assert_eq!(written.0.with(|value| unsafe { *value }), 7);
+            }
+            Moved(handle)
+        })
+    };
+    let handle = run.handle();
+    // Pinned before: to loom, all that came before one thread's fence comes before what follows a later one of another.
+    let pinned = handle.iter();
+    // SAFETY: nobody reads it before the change is seen.
+    written.0.with_mut(|value| unsafe { *value = 7 });
+    change(&handle);
+    drop(pinned);
+    drop(reader.join().expect("the thread ends"));
+    drop(handle);
+    run.finish();
+}
+
+#[test]
+fn who_finds_a_key_sees_what_came_before_its_insertion() {
+    model(PREEMPTIONS, || {
+        published(
+            &[],
+            |handle| assert!(insert(handle, TALL[0])),
+            |handle| get(handle, TALL[0]),
+        );
+    });
+}
+
+#[test]
+fn who_finds_no_key_sees_what_came_before_its_removal() {
+    model(PREEMPTIONS, || {
+        published(
+            &[TALL[0]],
+            |handle| assert!(remove(handle, TALL[0])),
+            |handle| !get(handle, TALL[0]),
+        );
+    });
+}
+
+/// The writer may be the slower of two removers.
+#[test]
+fn who_removes_nothing_sees_what_came_before_the_removal() {
+    model(PREEMPTIONS, || {
+        published(
+            &[SHORT[0]],
+            |handle| {
+                remove(handle, SHORT[0]);
+            },
+            |handle| !remove(handle, SHORT[0]),
+        );
+    });
+}
+
+/// The reader may have ended the pop itself.
+#[test]
+fn who_removes_nothing_sees_what_came_before_the_pop() {
+    model(PREEMPTIONS, || {
+        published(
+            &[SHORT[0]],
+            |handle| {
+                pop(handle);
+            },
+            |handle| !remove(handle, SHORT[0]),
+        );
+    });
+}
+
 /// The first key beside an insertion before it.
 #[test]
 fn first_and_insert_at_the_front() {
     model(PREEMPTIONS, || {
         let run = Run::with(&[SHORT[1]]);
         let seen = run.threads([
-            |handle| handle.first().map(|(key, _)| key),
             |handle| insert(handle, SHORT[0]).then_some(SHORT[0]),
+            |handle| handle.first().map(|(key, _)| key),
         ]);
-        assert!(seen[0] == Some(SHORT[0]) || seen[0] == Some(SHORT[1]));
+        assert!(seen[1] == Some(SHORT[0]) || seen[1] == Some(SHORT[1]));
         assert_eq!(run.finish(), [SHORT[0], SHORT[1]]);
     });
 }
@@ -375,14 +524,14 @@ fn iterate_and_insert() {
     model(PREEMPTIONS, || {
         let run = Run::with(&[TALL[0]]);
         let seen = run.threads([
-            |handle| handle.iter().map(|(key, _)| key).collect::<Vec<_>>(),
             |handle| {
                 assert!(insert(handle, SHORT[0]));
                 Vec::new()
             },
+            |handle| handle.iter().map(|(key, _)| key).collect::<Vec<_>>(),
         ]);
         let all = [TALL[0], SHORT[0]];
-        assert!(seen[0] == all || seen[0] == all[..1], "{seen:?}");
+        assert!(seen[1] == all || seen[1] == all[..1], "{seen:?}");
         assert_eq!(run.finish(), all);
     });
 }
@@ -390,10 +539,9 @@ fn iterate_and_insert() {
 /// An iteration beside a removal gives what was there all the time, in order, and nothing that was freed.
 #[test]
 fn iterate_and_remove() {
-    model(PREEMPTIONS, || {
+    model(PREEMPTIONS - 1, || {
         let run = Run::with(&[TALL[0], SHORT[0], TALL[1]]);
         let seen = run.threads([
-            |handle| handle.iter().map(|(key, _)| key).collect::<Vec<_>>(),
             |handle| {
                 assert!(remove(handle, SHORT[0]));
                 handle.collect();
@@ -401,8 +549,9 @@ fn iterate_and_remove() {
                 handle.collect();
                 Vec::new()
             },
+            |handle| handle.iter().map(|(key, _)| key).collect::<Vec<_>>(),
         ]);
-        let seen = &seen[0];
+        let seen = &seen[1];
         assert!(seen.is_sorted() && seen.contains(&TALL[1]), "{seen:?}");
         // The lower one was removed last.
         assert!(
@@ -419,12 +568,12 @@ fn get_beside_reuse() {
     model(PREEMPTIONS - 1, || {
         let run = Run::with(&[TALL[0], TALL[1]]);
         let done = run.threads([
-            |handle| get(handle, TALL[1]),
             |handle| {
                 assert!(remove(handle, TALL[0]));
                 handle.collect();
                 insert(handle, TALL[2])
             },
+            |handle| get(handle, TALL[1]),
         ]);
         assert_eq!(done, [true, true]);
         assert_eq!(run.finish(), [TALL[1], TALL[2]]);

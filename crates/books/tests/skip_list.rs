@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use proofbook_books::linked::Levels;
-use proofbook_books::{
-    LockFreeSkipList, SkipListConfig, SkipListError, SkipListHandle, SkipListLevels,
-    SkipListOrderBook, SkipListReader, MAX_HEIGHT,
+use proofbook_books::skiplist::{
+    SkipListConfig, SkipListError, SkipListHandle, SkipListLevels, SkipListReader, MAX_HEIGHT,
 };
+use proofbook_books::{LockFreeSkipList, SkipListOrderBook};
 use proofbook_memory::epoch::StallPolicy;
 use proofbook_memory::pool::PoolError;
 use proofbook_testkit::workload::Random;
@@ -249,6 +249,29 @@ fn a_long_iteration_does_not_hold_back_what_is_freed() {
         }
     }
     assert_eq!(expected, 4_000);
+}
+
+#[test]
+fn a_step_finds_what_was_inserted_before_it_behind_a_node_that_is_gone() {
+    let list = list(config());
+    let handle = list.handle().expect("one of three");
+    for key in [10, 20, 30] {
+        assert_eq!(handle.insert(key, key), Ok(true));
+    }
+    let mut iteration = handle.iter();
+    assert_eq!(iteration.next(), Some((10, 10)));
+    assert_eq!(handle.remove(10), Ok(Some(10)));
+    assert_eq!(handle.insert(15, 15), Ok(true));
+    assert_eq!(iteration.next(), Some((15, 15)));
+    assert_eq!(handle.remove(20), Ok(Some(20)));
+    assert_eq!(iteration.next(), Some((30, 30)));
+    assert_eq!(iteration.next(), None);
+    assert_eq!(handle.insert(40, 40), Ok(true));
+    assert_eq!(
+        iteration.next(),
+        None,
+        "an iteration that has ended stays so"
+    );
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Barrier};
 
 use proofbook_books::linked::Levels;
-use proofbook_books::{LockFreeSkipList, SkipListConfig, SkipListHandle, SkipListLevels};
+use proofbook_books::skiplist::{SkipListConfig, SkipListHandle, SkipListLevels};
+use proofbook_books::LockFreeSkipList;
 use proofbook_testkit::linearizability::{check, check_by_key, Entry, Log, Model, Recorder};
 use proofbook_testkit::workload::Random;
 use proofbook_types::Queue;
@@ -436,7 +437,7 @@ fn readers_of_levels_miss_nothing_that_stays() {
     }
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        let readers = [(); 2].map(|()| {
             let reader = levels.reader().expect("there is room");
             let (is_over, lasting) = (&is_over, &lasting);
             scope.spawn(move || {
@@ -453,8 +454,9 @@ fn readers_of_levels_miss_nothing_that_stays() {
                     assert_eq!(reader.best(Queue::Bids), None);
                     looks += 1;
                 }
-            });
-        }
+                reader
+            })
+        });
         let mut random = Random::new(5);
         for _ in 0..times(100_000) {
             let rank = random.below(1_000);
@@ -470,6 +472,9 @@ fn readers_of_levels_miss_nothing_that_stays() {
             }
         }
         is_over.store(true, Ordering::Relaxed);
+        for reader in readers {
+            drop(reader.join().expect("no reader fails"));
+        }
     });
     for &rank in &lasting {
         let level = levels.find(Queue::Asks, rank).expect("it stayed");

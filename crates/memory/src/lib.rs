@@ -1,6 +1,8 @@
 //! Memory for structures that many threads share: pools, safe reclamation, and queues without locks.
 //!
 //! - [`pool`]: objects in slots that are reused, for all threads or with a part on each node of memory;
+//! - [`order_pool`]: orders that are made before they are needed and cleaned after they were used;
+//! - [`trade_pool`]: bursts of trades in whole pages, and what they add up to;
 //! - [`numa`]: nodes of memory, and where threads run and pages lie;
 //! - [`queue`]: a bounded queue for many producers and consumers, and a ring between two threads;
 //! - [`hazard`]: hazard pointers, for readers that hold a few things for long;
@@ -14,9 +16,11 @@ mod barrier;
 pub mod epoch;
 pub mod hazard;
 pub mod numa;
+pub mod order_pool;
 mod padded;
 pub mod pool;
 pub mod queue;
 pub mod registration;
 pub mod retired;
 pub mod sync;
+pub mod trade_pool;

@@ -331,7 +331,7 @@ fn settings_out_of_bounds_are_refused() {
 
 #[test]
 fn a_published_value_is_read_while_it_is_replaced() {
-    let replacements = times(5_000, 500_000);
+    let replacements = times(50_000, 2_000_000);
     let epochs = EpochBasedReclamation::new(
         3,
         StallPolicy::Wait {
@@ -342,7 +342,7 @@ fn a_published_value_is_read_while_it_is_replaced() {
     .unwrap();
     let record = Published::new(&epochs, vec![0_u64; 8]);
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        let readers = [(); 2].map(|()| {
             scope.spawn(|| {
                 let participant = epochs.register().unwrap();
                 let mut last = 0;
@@ -357,13 +357,16 @@ fn a_published_value_is_read_while_it_is_replaced() {
                     );
                     last = value[0];
                 }
-            });
-        }
+            })
+        });
         let participant = epochs.register().unwrap();
         for number in 1..=replacements {
             let guard = participant.pin_with_room(1).unwrap();
             record.replace(&guard, vec![number; 8]).unwrap();
         }
+        readers
+            .into_iter()
+            .for_each(|reader| reader.join().unwrap());
     });
     assert!(epochs.statistics().freed > replacements / 2);
 }

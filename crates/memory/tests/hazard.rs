@@ -247,12 +247,12 @@ fn destructors_may_retire() {
 
 #[test]
 fn a_published_value_is_read_while_it_is_replaced() {
-    let replacements = times(5_000, 500_000);
+    let replacements = times(50_000, 2_000_000);
     let manager = OptimizedHazardPointerManager::new(3).unwrap();
     let record = Published::new(&manager, (0_u64, 0_u64));
     let start = Barrier::new(3);
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        let readers = [(); 2].map(|()| {
             scope.spawn(|| {
                 let participant = manager.register().unwrap();
                 let mut hazard = participant.hazard().unwrap();
@@ -267,13 +267,16 @@ fn a_published_value_is_read_while_it_is_replaced() {
                     );
                     last = number;
                 }
-            });
-        }
+            })
+        });
         let participant = manager.register().unwrap();
         start.wait();
         for number in 1..=replacements {
             record.replace(&participant, (number, number.wrapping_mul(3)));
         }
+        readers
+            .into_iter()
+            .for_each(|reader| reader.join().unwrap());
     });
 }
 

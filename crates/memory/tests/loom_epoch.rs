@@ -7,8 +7,7 @@ mod modelled;
 
 use loom::sync::atomic::{AtomicPtr, Ordering};
 use loom::sync::Arc;
-use loom::thread;
-use modelled::{model, Thing};
+use modelled::{model, model_of_three, Thing};
 use proofbook_memory::epoch::{
     EpochBasedReclamation, EpochGuard, Participant, Published, StallPolicy,
 };
@@ -55,169 +54,210 @@ impl World {
         unsafe { guard.retire(self.things[0].retired()) }.unwrap();
     }
 
+    fn exchange_and_collect(&self, participant: &Participant) {
+        self.exchange(&participant.pin());
+        participant.collect();
+    }
+
     /// The first thing is dead once nobody is pinned, whoever holds it.
-    fn assert_ends(&self, participants: impl IntoIterator<Item = Participant>) {
-        drop(participants.into_iter().collect::<Vec<_>>());
+    fn assert_ends(&self) {
         self.register().collect();
         assert!(self.things[0].is_dead() && !self.things[1].is_dead());
     }
 }
 
-/// Runs something with the world on another thread; gives its participant back, since leaving is another model.
-fn spawn(
+/// A role with its own participant, which is kept to the end: leaving is another model.
+fn role(
     world: &Arc<World>,
     run: impl FnOnce(&World, &Participant) + 'static,
-) -> thread::JoinHandle<Participant> {
+) -> impl FnOnce() -> Participant + 'static {
     let (world, participant) = (Arc::clone(world), world.register());
-    thread::spawn(move || {
+    move || {
         run(&world, &participant);
+        drop(world);
         participant
-    })
+    }
 }
 
 #[test]
 fn a_thing_is_not_freed_while_a_pinned_thread_reads_it() {
-    model(3, || {
+    model(3, |roles| {
         let world = World::new(2);
-        let reader = spawn(&world, |world, participant| world.read(&participant.pin()));
-        let writer = world.register();
-        world.exchange(&writer.pin());
-        writer.collect();
-        let reader = reader.join().unwrap();
-        world.assert_ends([reader, writer]);
+        let reader = role(&world, |world, participant| world.read(&participant.pin()));
+        drop(roles.two(reader, role(&world, World::exchange_and_collect)));
+        world.assert_ends();
     });
 }
 
 #[test]
 fn two_pinned_threads_hold_a_thing_back() {
-    model(2, || {
+    model_of_three(2, |roles| {
         let world = World::new(3);
-        let readers: Vec<_> = (0..2)
-            .map(|_| spawn(&world, |world, participant| world.read(&participant.pin())))
-            .collect();
-        let writer = world.register();
-        world.exchange(&writer.pin());
-        writer.collect();
-        let readers: Vec<_> = readers
-            .into_iter()
-            .map(|reader| reader.join().unwrap())
-            .collect();
-        world.assert_ends(readers.into_iter().chain([writer]));
+        let reader = || role(&world, |world, participant| world.read(&participant.pin()));
+        drop(roles.three(
+            reader(),
+            reader(),
+            role(&world, World::exchange_and_collect),
+        ));
+        world.assert_ends();
     });
 }
 
-/// What was read under the first pin is over for whoever sees the second.
 #[test]
-fn a_thread_that_pins_again_lets_the_first_epoch_go() {
-    model(3, || {
+fn a_thread_that_pins_again_holds_what_it_reads_then() {
+    model(3, |roles| {
         let world = World::new(2);
-        let reader = spawn(&world, |world, participant| {
+        let reader = role(&world, |world, participant| {
             world.read(&participant.pin());
-            let guard = participant.pin();
-            world.read(&guard);
-            std::mem::forget(guard);
+            world.read(&participant.pin());
         });
-        let writer = world.register();
-        world.exchange(&writer.pin());
-        writer.collect();
-        let reader = reader.join().unwrap();
-        world.assert_ends([reader, writer]);
+        drop(roles.two(reader, role(&world, World::exchange_and_collect)));
+        world.assert_ends();
     });
 }
 
 #[test]
 fn a_guard_that_is_refreshed_holds_what_it_reads_then() {
-    model(3, || {
+    model(3, |roles| {
         let world = World::new(2);
-        let reader = spawn(&world, |world, participant| {
+        let reader = role(&world, |world, participant| {
             let mut guard = participant.pin();
             world.read(&guard);
             guard.refresh();
             world.read(&guard);
         });
-        let writer = world.register();
-        world.exchange(&writer.pin());
-        writer.collect();
-        let reader = reader.join().unwrap();
-        world.assert_ends([reader, writer]);
+        drop(roles.two(reader, role(&world, World::exchange_and_collect)));
+        world.assert_ends();
     });
 }
 
-/// The writer's pin alone keeps back what another thread, pinned one epoch later, holds.
-#[test]
-fn a_reader_of_the_next_epoch_is_waited_for_by_two_others() {
-    model(2, || {
+/// The last moment at which a thing can be held: taken out in epoch 0, held by a reader pinned in epoch 1, the epoch being 2.
+struct Late {
+    world: Arc<World>,
+    writer: Participant,
+    other: Participant,
+    reader: *mut Participant,
+    pinned: EpochGuard<'static>,
+}
+
+impl Late {
+    fn new() -> Self {
         let world = World::new(3);
-        let (writer, other, reader) = (world.register(), world.register(), world.register());
+        let (writer, other) = (world.register(), world.register());
+        let reader = Box::into_raw(Box::new(world.register()));
         let early = writer.pin();
         other.collect();
         assert_eq!(world.epochs.statistics().epoch, 1);
-        std::mem::forget(reader.pin());
-        world.exchange_late(early, &other);
+        // SAFETY: the guard is dropped before the participant, in `read`.
+        let pinned = unsafe { &*reader }.pin();
+        world.exchange(&early);
+        drop(early);
+        other.collect();
         assert_eq!(world.epochs.statistics().epoch, 2);
-        let reader = thread::spawn({
-            let world = Arc::clone(&world);
-            move || {
-                world.things[0].assert_alive();
-                drop(reader);
-                drop(world);
-            }
-        });
-        let advancer = thread::spawn(move || {
-            other.collect();
-            other
-        });
-        writer.collect();
-        reader.join().unwrap();
-        let other = advancer.join().unwrap();
-        world.assert_ends([writer, other]);
+        Late {
+            world,
+            writer,
+            other,
+            reader,
+            pinned,
+        }
+    }
+
+    /// What the reader does: it reads, unpins, and pins again where it is told to.
+    fn read(
+        world: Arc<World>,
+        reader: *mut Participant,
+        pinned: EpochGuard<'static>,
+        is_to_pin: bool,
+    ) -> Participant {
+        world.things[0].assert_alive();
+        drop(world);
+        drop(pinned);
+        // SAFETY: it came from a box, and its guard is gone.
+        let reader = *unsafe { Box::from_raw(reader) };
+        if is_to_pin {
+            std::mem::forget(reader.pin());
+        }
+        reader
+    }
+}
+
+fn collect(participant: Participant) -> Participant {
+    participant.collect();
+    participant
+}
+
+#[test]
+fn a_thread_that_unpins_lets_its_epoch_go_for_whoever_advances_and_whoever_frees() {
+    model_of_three(2, |roles| {
+        let Late {
+            world,
+            writer,
+            other,
+            reader,
+            pinned,
+        } = Late::new();
+        let reading = Arc::clone(&world);
+        drop(roles.three(
+            move || Late::read(reading, reader, pinned, false),
+            move || collect(other),
+            move || collect(writer),
+        ));
+        world.assert_ends();
     });
 }
 
-impl World {
-    /// The writer, pinned in epoch 0, takes the thing out that the reader, pinned in epoch 1, holds; another advances to 2.
-    fn exchange_late(&self, early: EpochGuard<'_>, other: &Participant) {
-        self.exchange(&early);
-        drop(early);
-        other.collect();
-    }
+#[test]
+fn a_thread_that_pins_again_has_let_the_epoch_before_go() {
+    model(4, |roles| {
+        let Late {
+            world,
+            writer,
+            other,
+            reader,
+            pinned,
+        } = Late::new();
+        let reading = Arc::clone(&world);
+        drop(roles.two(
+            move || Late::read(reading, reader, pinned, true),
+            move || collect(writer),
+        ));
+        drop(other);
+        world.assert_ends();
+    });
 }
 
 #[test]
 fn what_a_thread_leaves_is_freed_by_another() {
-    model(2, || {
+    model(3, |roles| {
         let world = World::new(2);
-        let (reader, writer) = (world.register(), world.register());
-        let guard = reader.pin();
-        let leaver = thread::spawn({
-            let world = Arc::clone(&world);
-            move || {
-                world.exchange(&writer.pin());
-                drop(writer);
-                drop(world);
-            }
+        let leaver = role(&world, |world, participant| {
+            world.exchange(&participant.pin())
         });
-        world.read(&guard);
-        drop(guard);
-        reader.collect();
-        leaver.join().unwrap();
-        world.assert_ends([reader]);
+        let reader = role(&world, |world, participant| {
+            world.read(&participant.pin());
+            participant.collect();
+        });
+        let ((), participant) = roles.two(move || drop(leaver()), reader);
+        drop(participant);
+        world.assert_ends();
     });
 }
 
 #[test]
 fn a_record_is_one_threads_at_a_time() {
-    model(3, || {
+    model(4, |roles| {
         let world = World::new(1);
         let first = world.register();
-        let leaver = thread::spawn(move || drop(first));
-        let second = world.epochs.register();
-        if let Ok(second) = &second {
-            world.exchange(&second.pin());
-        }
-        leaver.join().unwrap();
-        let is_retired = second.is_ok();
-        drop(second);
+        let joining = Arc::clone(&world);
+        let join = move || {
+            joining
+                .epochs
+                .register()
+                .map(|participant| joining.exchange_and_collect(&participant))
+                .is_ok()
+        };
+        let ((), is_retired) = roles.two(move || drop(first), join);
         assert_eq!(world.things[0].is_dead(), is_retired);
     });
 }
@@ -241,7 +281,7 @@ impl Drop for Value {
 
 #[test]
 fn a_published_value_is_whole_and_two_writers_drop_each_others() {
-    model(2, || {
+    model(2, |roles| {
         let things = Arc::new([Thing::unborn(), Thing::unborn(), Thing::unborn()]);
         let epochs = EpochBasedReclamation::new(
             2,
@@ -251,25 +291,23 @@ fn a_published_value_is_whole_and_two_writers_drop_each_others() {
         )
         .unwrap();
         let record = Arc::new(Published::new(&epochs, Value::new(&things, 0)));
-        let (mine, theirs) = (epochs.register().unwrap(), epochs.register().unwrap());
-        let other = thread::spawn({
-            let (record, things) = (Arc::clone(&record), Arc::clone(&things));
+        let role = |index: usize| {
+            let (record, things, participant) = (
+                Arc::clone(&record),
+                Arc::clone(&things),
+                epochs.register().unwrap(),
+            );
             move || {
-                record
-                    .replace(&theirs.pin(), Value::new(&things, 1))
-                    .unwrap();
-                theirs
+                let guard = participant.pin();
+                let value = record.load(&guard);
+                value.0[value.1].assert_alive();
+                record.replace(&guard, Value::new(&things, index)).unwrap();
+                drop(guard);
+                participant.collect();
+                participant
             }
-        });
-        {
-            let guard = mine.pin();
-            let value = record.load(&guard);
-            value.0[value.1].assert_alive();
-            record.replace(&guard, Value::new(&things, 2)).unwrap();
-        }
-        mine.collect();
-        drop(other.join().unwrap());
-        drop(mine);
+        };
+        drop(roles.two(role(1), role(2)));
         drop(epochs);
         drop(record);
         assert!(things.iter().all(Thing::is_dead));

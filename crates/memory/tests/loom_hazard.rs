@@ -7,8 +7,7 @@ mod modelled;
 
 use loom::sync::atomic::{AtomicPtr, Ordering};
 use loom::sync::Arc;
-use loom::thread;
-use modelled::{model, Thing};
+use modelled::{model, model_of_three, Thing};
 use proofbook_memory::hazard::{OptimizedHazardPointerManager, Participant, Published};
 
 /// Two places, a thing in each, and one that is not born yet.
@@ -34,13 +33,28 @@ impl World {
         world
     }
 
-    /// Puts the third thing where the first is, and retires that.
+    /// Puts the third thing where the first is, retires that and looks whether it can be freed.
     fn exchange_first(&self, participant: &Participant) {
         self.things[2].bear();
         let before = self.places[0].swap(self.things[2].pointer(), Ordering::AcqRel);
         assert_eq!(before, self.things[0].pointer());
         // SAFETY: nothing leads to it any more, and things outlive the manager.
         unsafe { participant.retire(self.things[0].retired()) };
+        participant.reclaim();
+    }
+
+    /// Reads what is in these places, one after the other through one hazard pointer, which names the last of them then.
+    fn read(&self, participant: &Participant, places: &[usize]) {
+        let mut hazard = participant.hazard().unwrap();
+        for place in places {
+            // SAFETY: things outlive the manager, and are retired after they were taken out.
+            unsafe { hazard.protect(&self.places[*place]) }
+                .unwrap()
+                .assert_alive();
+        }
+        if places.len() > 1 {
+            std::mem::forget(hazard);
+        }
     }
 
     /// Frees everything that is retired, and says which things are dead.
@@ -53,135 +67,99 @@ impl World {
     }
 }
 
+/// A role with its own participant, which is kept to the end: leaving is another model.
+fn role(
+    world: &Arc<World>,
+    run: impl FnOnce(&World, &Participant) + 'static,
+) -> impl FnOnce() -> Participant + 'static {
+    let (world, participant) = (Arc::clone(world), world.manager.register().unwrap());
+    move || {
+        run(&world, &participant);
+        drop(world);
+        participant
+    }
+}
+
 #[test]
 fn a_protected_thing_is_not_freed_while_it_is_read() {
-    model(3, || {
+    model(4, |roles| {
         let world = World::new(2);
-        let (reader, writer) = (
-            world.manager.register().unwrap(),
-            world.manager.register().unwrap(),
-        );
-        let other = thread::spawn({
-            let world = Arc::clone(&world);
-            move || {
-                let mut hazard = reader.hazard().unwrap();
-                // SAFETY: things outlive the manager, and are retired after they were taken out.
-                let thing = unsafe { hazard.protect(&world.places[0]) }.unwrap();
-                thing.assert_alive();
-                drop(hazard);
-                drop(world);
-                // Kept to the end: leaving is another model.
-                reader
-            }
-        });
-        world.exchange_first(&writer);
-        writer.reclaim();
-        drop(other.join().unwrap());
-        drop(writer);
+        let reader = role(&world, |world, participant| world.read(participant, &[0]));
+        drop(roles.two(reader, role(&world, World::exchange_first)));
         assert_eq!(world.end(), [true, false, false]);
     });
 }
 
 #[test]
-fn a_hazard_pointer_that_names_something_else_let_the_first_go() {
-    model(2, || {
+fn a_hazard_pointer_that_names_something_else_has_let_the_first_go() {
+    model(4, |roles| {
         let world = World::new(2);
-        let (reader, writer) = (
-            world.manager.register().unwrap(),
-            world.manager.register().unwrap(),
-        );
-        let other = thread::spawn({
-            let world = Arc::clone(&world);
-            move || {
-                let mut hazard = reader.hazard().unwrap();
-                for place in &world.places {
-                    // SAFETY: as above.
-                    unsafe { hazard.protect(place) }.unwrap().assert_alive();
-                }
-                std::mem::forget(hazard);
-                drop(world);
-                reader
+        let reader = role(&world, |world, participant| {
+            world.read(participant, &[0, 1])
+        });
+        drop(roles.two(reader, role(&world, World::exchange_first)));
+        assert_eq!(world.end(), [true, false, false]);
+    });
+}
+
+/// The reader's first look finds the address of a thing that dies, its second the same address with another thing there.
+#[test]
+fn an_address_that_comes_again_leads_to_what_is_there_now() {
+    model(4, |roles| {
+        let world = World::new(2);
+        let reader = role(&world, |world, participant| world.read(participant, &[0]));
+        let writer = role(&world, |world, participant| {
+            world.exchange_first(participant);
+            if participant.retired_len() == 0 {
+                world.things[0].bear();
+                world.places[0].store(world.things[0].pointer(), Ordering::Release);
             }
         });
-        world.exchange_first(&writer);
-        writer.reclaim();
-        drop(other.join().unwrap());
-        drop(writer);
-        assert_eq!(world.end(), [true, false, false]);
+        drop(roles.two(reader, writer));
+        let is_back = world.places[0].load(Ordering::Relaxed) == world.things[0].pointer();
+        assert_eq!(world.end(), [!is_back, false, false]);
     });
 }
 
 #[test]
 fn two_readers_hold_a_thing_back() {
-    model(2, || {
+    model_of_three(2, |roles| {
         let world = World::new(3);
-        let readers: Vec<_> = (0..2)
-            .map(|_| {
-                let (world, reader) = (Arc::clone(&world), world.manager.register().unwrap());
-                thread::spawn(move || {
-                    let mut hazard = reader.hazard().unwrap();
-                    // SAFETY: as above.
-                    unsafe { hazard.protect(&world.places[0]) }
-                        .unwrap()
-                        .assert_alive();
-                    drop(hazard);
-                    drop(world);
-                    reader
-                })
-            })
-            .collect();
-        let writer = world.manager.register().unwrap();
-        world.exchange_first(&writer);
-        writer.reclaim();
-        readers
-            .into_iter()
-            .for_each(|reader| drop(reader.join().unwrap()));
-        drop(writer);
+        let reader = || role(&world, |world, participant| world.read(participant, &[0]));
+        drop(roles.three(reader(), reader(), role(&world, World::exchange_first)));
         assert_eq!(world.end(), [true, false, false]);
     });
 }
 
 #[test]
 fn a_record_is_one_threads_at_a_time() {
-    model(3, || {
+    model(4, |roles| {
         let world = World::new(1);
         let first = world.manager.register().unwrap();
-        let other = thread::spawn(move || drop(first));
-        let second = world.manager.register();
-        if let Ok(second) = &second {
-            world.exchange_first(second);
-        }
-        other.join().unwrap();
-        let is_retired = second.is_ok();
-        drop(second);
+        let joining = Arc::clone(&world);
+        let join = move || {
+            joining
+                .manager
+                .register()
+                .map(|participant| joining.exchange_first(&participant))
+                .is_ok()
+        };
+        let ((), is_retired) = roles.two(move || drop(first), join);
         assert_eq!(world.end(), [is_retired, false, false]);
     });
 }
 
 #[test]
 fn what_a_thread_leaves_is_freed_by_another() {
-    model(3, || {
+    model(4, |roles| {
         let world = World::new(2);
-        let (reader, writer) = (
-            world.manager.register().unwrap(),
-            world.manager.register().unwrap(),
-        );
-        let mut hazard = reader.hazard().unwrap();
-        // SAFETY: as above.
-        let thing = unsafe { hazard.protect(&world.places[0]) }.unwrap();
-        let other = thread::spawn({
-            let world = Arc::clone(&world);
-            move || {
-                world.exchange_first(&writer);
-                drop(writer);
-            }
+        let leaver = role(&world, World::exchange_first);
+        let reader = role(&world, |world, participant| {
+            world.read(participant, &[0]);
+            participant.reclaim();
         });
-        thing.assert_alive();
-        hazard.clear();
-        reader.reclaim();
-        other.join().unwrap();
-        drop(hazard);
-        drop(reader);
+        let ((), participant) = roles.two(move || drop(leaver()), reader);
+        drop(participant);
         assert_eq!(world.end(), [true, false, false]);
     });
 }
@@ -205,28 +183,27 @@ impl Drop for Value {
 
 #[test]
 fn a_published_value_is_whole_and_two_writers_drop_each_others() {
-    model(2, || {
+    model(3, |roles| {
         let things = Arc::new([Thing::unborn(), Thing::unborn(), Thing::unborn()]);
         let manager = OptimizedHazardPointerManager::new(2).unwrap();
         let record = Arc::new(Published::new(&manager, Value::new(&things, 0)));
-        let (mine, theirs) = (manager.register().unwrap(), manager.register().unwrap());
-        let other = thread::spawn({
-            let (record, things) = (Arc::clone(&record), Arc::clone(&things));
+        let role = |index: usize| {
+            let (record, things, participant) = (
+                Arc::clone(&record),
+                Arc::clone(&things),
+                manager.register().unwrap(),
+            );
             move || {
-                record.replace(&theirs, Value::new(&things, 1));
-                theirs.reclaim();
-                theirs
+                let mut hazard = participant.hazard().unwrap();
+                let value = record.load(&mut hazard);
+                value.0[value.1].assert_alive();
+                drop(hazard);
+                record.replace(&participant, Value::new(&things, index));
+                participant.reclaim();
+                participant
             }
-        });
-        {
-            let mut hazard = mine.hazard().unwrap();
-            let value = record.load(&mut hazard);
-            value.0[value.1].assert_alive();
-        }
-        record.replace(&mine, Value::new(&things, 2));
-        mine.reclaim();
-        drop(other.join().unwrap());
-        drop(mine);
+        };
+        drop(roles.two(role(1), role(2)));
         drop(manager);
         drop(record);
         assert!(things.iter().all(Thing::is_dead));

@@ -9,6 +9,7 @@ use proofbook_memory::pool::{
     IndexStack, Links, LockFreePool, NumaOptimizedPool, NumaPoolConfig, PoolConfig, PoolError,
 };
 use proofbook_memory::sync::{thread, Arc, AtomicU32, Ordering, UnsafeCell};
+use proofbook_memory::trade_pool::AtomicBitSet;
 
 /// How often a thread is interrupted at most, where trying everything would take too long.
 const PREEMPTIONS: usize = 3;
@@ -318,5 +319,86 @@ fn a_slot_goes_home_while_its_node_refills() {
             .nodes
             .iter()
             .all(|node| node.handed_out == 0));
+    });
+}
+
+/// A bitmap with something behind each bit that only its owner may touch.
+struct Places {
+    taken: AtomicBitSet,
+    content: Vec<UnsafeCell<u32>>,
+}
+
+// SAFETY: the cells are used by the owners of their bits; that there is one at a time is what the models check.
+unsafe impl Sync for Places {}
+// SAFETY: as above.
+unsafe impl Send for Places {}
+
+impl Places {
+    fn new(bits: usize) -> Arc<Self> {
+        Arc::new(Places {
+            taken: AtomicBitSet::new(bits),
+            content: (0..bits).map(|_| UnsafeCell::new(0)).collect(),
+        })
+    }
+
+    fn touch(&self, place: usize) {
+        // SAFETY: this thread owns the place, unless the model finds that it does not.
+        self.content[place].with_mut(|content| unsafe { *content += 1 });
+    }
+}
+
+#[test]
+fn a_place_goes_from_owner_to_owner() {
+    model(Some(PREEMPTIONS), || {
+        let places = Places::new(1);
+        let use_one = |places: &Places| {
+            let place = places.taken.claim_one();
+            if let Some(place) = place {
+                places.touch(place);
+                places.taken.release(place);
+            }
+            place
+        };
+        let other = {
+            let places = places.clone();
+            thread::spawn(move || use_one(&places))
+        };
+        let mine = use_one(&places);
+        let theirs = other.join().expect("the other thread's checks hold");
+        assert!(
+            mine.is_some() || theirs.is_some(),
+            "both were refused, though nobody had the place before"
+        );
+        assert_eq!(places.taken.claim_one(), Some(0));
+    });
+}
+
+#[test]
+fn a_run_and_a_single_place_never_overlap() {
+    model(Some(PREEMPTIONS), || {
+        // Two words, of which the second has one place.
+        let places = Places::new(65);
+        let other = {
+            let places = places.clone();
+            thread::spawn(move || {
+                if let Some(single) = places.taken.claim_one() {
+                    places.touch(single);
+                    places.taken.release(single);
+                }
+            })
+        };
+        let run = places
+            .taken
+            .claim_words(1)
+            .expect("one of two words is free");
+        places.touch(run * 64);
+        places.taken.release_words(run, 1);
+        if let Some(run) = places.taken.claim_words(2) {
+            places.touch(0);
+            places.touch(64);
+            places.taken.release_words(run, 2);
+        }
+        other.join().expect("the other thread's checks hold");
+        assert_eq!(places.taken.claim_words(2), Some(0), "all is free again");
     });
 }

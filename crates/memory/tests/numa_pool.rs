@@ -318,10 +318,11 @@ fn from_many_threads(seed: u64, strategy: AllocationStrategy) {
     let live = AtomicI64::new(0);
     let pool = pool_of(2, config);
     thread::scope(|scope| {
+        let mut threads = Vec::new();
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..THREADS).map(|_| mpsc::channel()).unzip();
         for (id, receiver) in receivers.into_iter().enumerate() {
             let (senders, pool, live) = (senders.clone(), &pool, &live);
-            scope.spawn(move || {
+            threads.push(scope.spawn(move || {
                 let mut choices = Choices::new(seed << 8 | id as u64);
                 let node = NodeId(id as u32 % 2);
                 let mut cache = pool.thread_cache_on(node).expect("the node is there");
@@ -346,7 +347,10 @@ fn from_many_threads(seed: u64, strategy: AllocationStrategy) {
                         held.drain(..30).for_each(|object| cache.free(object));
                     }
                 }
-            });
+            }));
+        }
+        for thread in threads {
+            thread.join().expect("the thread's checks hold");
         }
     });
     assert_eq!(

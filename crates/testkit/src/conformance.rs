@@ -11,9 +11,11 @@ use proofbook_matching::MatchingEngine;
 use proofbook_types::{
     AccountId, Action, Command, Event, MarketConfig, OrderId, Price, Queue, RejectReason, Timestamp,
 };
+use proptest::collection::vec;
+use proptest::prelude::{any, Strategy};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
-use crate::flow::{cases, Case, RandomFlow};
+use crate::flow::{Case, CommandBytes, Decoder, Market, MarketBytes, RandomFlow};
 use crate::workload::{generate, Parameters, Random, Scenario};
 
 /// Commands between two self-checks in long runs.
@@ -322,6 +324,22 @@ pub struct Failure {
     pub case: Case,
     /// The command at fault and the difference.
     pub reason: String,
+}
+
+/// Cases of up to `longest` commands.
+pub fn cases(longest: usize) -> impl Strategy<Value = Case> {
+    (
+        any::<MarketBytes>(),
+        vec(any::<CommandBytes>(), 1..=longest),
+    )
+        .prop_map(|(market, steps)| {
+            let market = Market::decode(&market);
+            let mut decoder = Decoder::new(market);
+            Case {
+                config: market.config,
+                commands: steps.iter().map(|bytes| decoder.decode(bytes)).collect(),
+            }
+        })
 }
 
 /// Looks for a disagreement in random cases of this seed and shrinks it.

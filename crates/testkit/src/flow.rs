@@ -9,8 +9,6 @@ use proofbook_types::{
     SelfTradePrevention, Side, TimeInForce, Timestamp,
 };
 use proofbook_workload::Random;
-use proptest::collection::vec;
-use proptest::prelude::{any, Strategy};
 
 /// Bytes that make a market.
 pub type MarketBytes = [u8; 12];
@@ -285,20 +283,4 @@ pub struct Case {
     pub config: MarketConfig,
     /// The commands, in order.
     pub commands: Vec<Command>,
-}
-
-/// Cases of up to `longest` commands.
-pub fn cases(longest: usize) -> impl Strategy<Value = Case> {
-    (
-        any::<MarketBytes>(),
-        vec(any::<CommandBytes>(), 1..=longest),
-    )
-        .prop_map(|(market, steps)| {
-            let market = Market::decode(&market);
-            let mut decoder = Decoder::new(market);
-            Case {
-                config: market.config,
-                commands: steps.iter().map(|bytes| decoder.decode(bytes)).collect(),
-            }
-        })
 }

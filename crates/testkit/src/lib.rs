@@ -11,6 +11,7 @@
 //! long runs.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod flow;
 pub mod linearizability;

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
 use crossbeam_skiplist::SkipMap;
-use proofbook_books::{LockFreeSkipList, SkipListConfig, SkipListHandle};
+use proofbook_books::skiplist::{LockFreeSkipList, SkipListConfig, SkipListHandle};
 use proofbook_workload::Random;
 
 use super::{own, peer, Contestant, Entry};

@@ -177,3 +177,31 @@ impl NextLine {
         self.filled_high += u64::from(is_carry);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_traded_goes_beyond_64_bits() {
+        let mut next = NextLine::default();
+        for _ in 0..3 {
+            next.count_fill(Quantity(u64::MAX));
+        }
+        let sum = u128::from(next.filled_high) << 64 | u128::from(next.filled_low);
+        assert_eq!((sum, next.fills), (3 * u128::from(u64::MAX), 3));
+    }
+
+    #[test]
+    fn the_widest_spread_has_64_bits() {
+        let mut hot = HotLine::default();
+        hot.set_best(Queue::Bids, Some(i64::MIN));
+        assert_eq!(hot.view().spread, None);
+        hot.set_best(Queue::Asks, Some(i64::MAX));
+        assert_eq!(hot.view().spread, Some(u64::MAX));
+        hot.set_best(Queue::Bids, Some(i64::MAX));
+        assert_eq!(hot.view().spread, Some(0));
+        hot.set_best(Queue::Asks, Some(i64::MIN));
+        assert_eq!(hot.view().spread, None, "the ask is below the bid");
+    }
+}

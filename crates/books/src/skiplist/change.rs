@@ -9,8 +9,8 @@
 //! - **Remove against remove.** Both may mark upper links; one exchange marks the lowest one, and whoever made it is the remover.
 //! - **Pop against insert.** A pop that removed the node that it saw first could miss one inserted before it. The pop first marks the head's
 //!   link, which an insertion at the front would have to change; whoever meets that mark ends the pop.
-//! - **Insert against a removed node of the same key.** The new node must not be linked before the old one on a level where the old one's remover
-//!   would then stop too early: the inserter looks again until the old one is gone there, and the remover goes on behind equal keys.
+//! - **Insert against a removed node of the same key.** The new node may be linked before the old one on a level on which the old one still is. Who
+//!   unlinks the old one goes on behind equal keys, or it would stop too early.
 
 use proofbook_memory::sync::Ordering;
 
@@ -96,10 +96,6 @@ impl<'g, V> Walk<'g, V> {
     /// Links a node to one level, if the position still holds there.
     fn link(self, node: NodeRef<'g, V>, level: usize, position: &Position<'g, V>) -> bool {
         let after = position.after(level);
-        if after.is_some_and(|after| after.key() == node.key()) {
-            // A removed one, which a search that begins after the node was linked unlinks.
-            return false;
-        }
         let cell = &node.links()[level];
         // Relaxed: only this thread and removers change it, and these only mark it.
         let link = cell.load(Ordering::Relaxed);
@@ -177,9 +173,9 @@ impl<'g, V> Walk<'g, V> {
                 self.search(Some(0), 1);
                 continue;
             }
-            // Relaxed: it publishes nothing, and the node was acquired with the link.
+            // Release: another thread may end the pop, and who sees that sees what this one did before.
             if cell
-                .exchange(link, link.popped(), Ordering::Relaxed, Ordering::Relaxed)
+                .exchange(link, link.popped(), Ordering::Release, Ordering::Relaxed)
                 .is_err()
             {
                 continue;

@@ -3,8 +3,9 @@
 //! A thread takes part through a [`SkipListHandle`], which holds its place among the epochs. Every call is lock-free: whatever the other threads
 //! do or wherever they stop, some call ends. Insert, remove, get, first and pop take effect at one instant each, between their call and their
 //! return, so that a history of them is linearizable (Herlihy and Wing 1990): on processors where all threads see the stores of others in one
-//! order, such as x86-64, ARMv8 and RISC-V, by any clock; by the memory model alone, with respect to what happens before what. An iteration is
-//! weaker: it gives keys in order, each of which was there at some moment of the iteration, and no key is missed that was there all the time.
+//! order, such as x86-64, ARMv8 and RISC-V, by any clock; by the memory model alone, with respect to what happens before what. Whoever sees what
+//! a call did, be it that a key is gone, sees all that its thread did before. An iteration is weaker: it gives keys in order, each of which was
+//! there at some moment of the step that gave it, and no step passes over a key that was there all through the step.
 
 use core::fmt;
 
@@ -22,7 +23,7 @@ const STEPS_PER_PIN: u32 = 256;
 /// A sorted map from 64-bit keys to values that many threads read and change without locks.
 ///
 /// ```
-/// use proofbook_books::{LockFreeSkipList, SkipListConfig};
+/// use proofbook_books::skiplist::{LockFreeSkipList, SkipListConfig};
 ///
 /// let list: LockFreeSkipList<u32> = LockFreeSkipList::new(SkipListConfig::default())?;
 /// std::thread::scope(|scope| {
@@ -36,7 +37,7 @@ const STEPS_PER_PIN: u32 = 256;
 /// assert_eq!(handle.pop_first()?, Some((0, 7)));
 /// assert_eq!(handle.remove(0)?, None);
 /// assert_eq!(handle.range(198).map(|(key, _)| key).collect::<Vec<_>>(), [198, 199]);
-/// # Ok::<(), proofbook_books::SkipListError>(())
+/// # Ok::<(), proofbook_books::skiplist::SkipListError>(())
 /// ```
 pub struct LockFreeSkipList<V> {
     head: Head<V>,

@@ -289,8 +289,8 @@ impl<'g, V> NodeRef<'g, V> {
         self.node().state.fetch_or(flag, Ordering::AcqRel)
     }
 
-    /// Whether everything is noted that ever will be: for a check of a list that nobody changes.
+    /// Whether the node is complete and not removed: for a check of a list that nobody changes.
     pub(super) fn is_built_and_there(self) -> bool {
-        self.node().state.load(Ordering::Acquire) == BUILT
+        self.node().state.load(Ordering::Relaxed) == BUILT
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn verify<V>(walk: Walk<'_, V>) -> Result<usize, String> {
             ));
         }
         for (level, cell) in node.links().iter().enumerate() {
-            check_link(cells[level].load(Ordering::Acquire), Some(node))
+            check_link(cells[level].load(Ordering::Relaxed), Some(node))
                 .map_err(|fault| format!("level {level} before key {key}: {fault}"))?;
             cells[level] = cell;
         }
@@ -36,7 +36,7 @@ pub(super) fn verify<V>(walk: Walk<'_, V>) -> Result<usize, String> {
         next = walk.lowest_after(node);
     }
     for (level, cell) in cells.iter().enumerate() {
-        check_link(cell.load(Ordering::Acquire), None)
+        check_link(cell.load(Ordering::Relaxed), None)
             .map_err(|fault| format!("level {level} at its end: {fault}"))?;
     }
     Ok(count)

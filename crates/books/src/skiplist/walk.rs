@@ -8,7 +8,8 @@
 //! Why no walk comes to a node that is freed, where nodes are freed once nobody who might have seen them linked walks any more:
 //!
 //! - A walk goes down only at a node whose link it saw unmarked on the level above. Links are marked from the top down, so at that moment the
-//!   lower ones were unmarked too, and the node was linked on all of these levels.
+//!   lower ones were unmarked too, and the node was linked on all of these levels. (Where it reads an old value, whoever marked the link had not
+//!   let its epoch go in the walk's eyes, and nothing is freed that was retired since.)
 //! - A removed node's link never changes. What it leads to cannot be unlinked before the removed node itself is: that would need a change
 //!   of this very link. So what a walk reaches through it was linked at some moment of the walk.
 //!
@@ -151,8 +152,8 @@ impl<'g, V> Walk<'g, V> {
     #[allow(unsafe_code)]
     pub(super) fn node(self, link: Link<V>) -> Option<NodeRef<'g, V>> {
         // SAFETY: links lead to nodes of one of the three sizes, made by `Nodes::allocate`, which gives pointers to the whole. Each link of this
-        // walk was loaded with acquire ordering from a cell that was changed with release ordering, after the node was written. It was
-        // linked at some moment of `'g`, as the head of the file argues, so that it is not freed in that time.
+        // walk was loaded with acquire ordering from a cell that was changed with release ordering, after the node was written, or by a thread
+        // that knows of all changes. It was linked at some moment of `'g`, as the head of the file argues, so that it is not freed in that time.
         unsafe { NodeRef::new(link.pointer()) }
     }
 
@@ -272,34 +273,37 @@ impl<'g, V> Walk<'g, V> {
         self.seek(node.key().checked_add(1)?)
     }
 
-    /// The first node of the lowest level, removed or not: for lists that nobody changes.
+    /// The first node of the lowest level, removed or not: for a thread that knows of all changes.
     pub(super) fn lowest(self) -> Option<NodeRef<'g, V>> {
-        self.node(self.head.links()[0].load(Ordering::Acquire))
+        self.node(self.head.links()[0].load(Ordering::Relaxed))
     }
 
-    /// The node after it on the lowest level, removed or not: for lists that nobody changes.
+    /// The node after it on the lowest level, removed or not: for a thread that knows of all changes.
     pub(super) fn lowest_after(self, node: NodeRef<'g, V>) -> Option<NodeRef<'g, V>> {
-        self.node(node.links()[0].load(Ordering::Acquire))
+        self.node(node.links()[0].load(Ordering::Relaxed))
     }
 
     /// Marks a node's links, from the top down: the mark of the lowest one is the removal. Says whether it was this call that removed it.
     pub(super) fn mark(self, node: NodeRef<'g, V>, is_pop: bool) -> bool {
         let (lowest, upper) = node.links().split_first().expect("a node has a level");
-        // Release, here and below: whoever sees that a level is marked sees that those above it are.
         for cell in upper.iter().rev() {
             let mut link = cell.load(Ordering::Relaxed);
             while !link.is_removed() {
-                match cell.exchange(link, link.removed(), Ordering::Release, Ordering::Relaxed) {
+                // Relaxed: a walk that still reads the old link began before this thread was seen to let its epoch go, so that nothing is freed
+                // under it that goes after the mark.
+                match cell.exchange(link, link.removed(), Ordering::Relaxed, Ordering::Relaxed) {
                     Ok(()) => break,
                     Err(found) => link = found,
                 }
             }
         }
-        let mut link = lowest.load(Ordering::Relaxed);
+        // Acquire, here and on failure: whoever finds the node removed by another sees what that one did before.
+        let mut link = lowest.load(Ordering::Acquire);
         while !link.is_removed() {
             let removed = link.removed();
             let removed = if is_pop { removed.popped() } else { removed };
-            match lowest.exchange(link, removed, Ordering::Release, Ordering::Relaxed) {
+            // Release: whoever finds the node removed sees what this thread did before.
+            match lowest.exchange(link, removed, Ordering::Release, Ordering::Acquire) {
                 Ok(()) => return true,
                 Err(found) => link = found,
             }
@@ -313,8 +317,8 @@ impl<'g, V> Walk<'g, V> {
     /// possible, and then it is not the pop that removed it.
     pub(super) fn finish_pop(self, node: NodeRef<'g, V>) {
         self.mark(node, true);
-        // Acquire: what it leads to, which the exchange publishes with release.
-        let next = node.links()[0].load(Ordering::Acquire);
+        // Relaxed: the marking acquired what it leads to, for good.
+        let next = node.links()[0].load(Ordering::Relaxed);
         let claimed = node.link().popped();
         // Where it fails, another has ended the pop.
         let _ = self.head.links()[0].exchange(

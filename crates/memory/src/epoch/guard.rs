@@ -49,8 +49,7 @@ impl<'p> EpochGuard<'p> {
     /// Hands over a thing to be freed once all that could hold it are gone. Gives it back where there is no room.
     ///
     /// # Safety
-    /// Nobody who pins from now on can reach the thing, it was taken out while this guard or one around it lived, and it is
-    /// retired here alone.
+    /// Nobody who pins from now on can reach the thing, it was never handed to another reclamation, and it is retired here alone.
     #[inline]
     pub unsafe fn retire(&self, retired: Retired) -> Result<(), Refused> {
         self.participant.retire(retired)

@@ -21,6 +21,8 @@
 //! - [`EpochGuard`] is a pinned epoch; references that it gives live no longer than it does;
 //! - [`Published`] is one value, such as the root of an immutable tree, safe to use as it is.
 //!
+//! Who retires frees, a few things for each; no thread of its own does. Where one should, it registers and calls [`Participant::collect`].
+//!
 //! ```
 //! use proofbook_memory::epoch::{EpochBasedReclamation, Published, StallPolicy};
 //!

@@ -75,10 +75,10 @@ impl<T: Send + Sync + 'static> Published<T> {
         if let Err(stalled) = guard.room(1) {
             return Err(NotReplaced { stalled, value });
         }
-        // Release: whoever sees the pointer sees the value. Acquire: the value before, which may be dropped here.
+        // Release: whoever sees the pointer sees the value. Whoever wrote the value before was pinned then, and has unpinned before it is freed, which acquires what was written.
         let before = self
             .current
-            .swap(Box::into_raw(Box::new(value)), Ordering::AcqRel);
+            .swap(Box::into_raw(Box::new(value)), Ordering::Release);
         // SAFETY: whoever pins from now on does not reach the box, and only the thread that took its pointer out retires it. It
         // borrows nothing and may be dropped by any thread, as the bounds of `T` say.
         unsafe { guard.retire(Retired::boxed(before)) }
@@ -89,6 +89,7 @@ impl<T: Send + Sync + 'static> Published<T> {
 
 impl<T: Send + Sync + 'static> Drop for Published<T> {
     fn drop(&mut self) {
+        // Relaxed: whoever owns this comes after all who replaced the value.
         let last = self.current.load(Ordering::Relaxed);
         // SAFETY: `self` is not borrowed, so that nobody holds the value, and the pointer came from a box.
         drop(unsafe { Box::from_raw(last) });

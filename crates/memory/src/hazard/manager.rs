@@ -179,7 +179,7 @@ impl OptimizedHazardPointerManager {
     }
 
     /// What happened until a moment ago.
-    pub fn statistics(&self) -> HazardStatistics {
+    pub fn statistics(&self) -> ReclamationStatistics {
         let sum = |of: fn(&Tallies) -> &Statistic| -> u64 {
             self.shared
                 .records
@@ -187,7 +187,7 @@ impl OptimizedHazardPointerManager {
                 .map(|record| of(record.tallies()).get())
                 .sum()
         };
-        HazardStatistics {
+        ReclamationStatistics {
             // What is freed was retired before, so that the second cannot be seen larger than the first by much.
             freed: sum(|tallies| &tallies.freed),
             retired: sum(|tallies| &tallies.retired),
@@ -208,7 +208,7 @@ impl fmt::Debug for OptimizedHazardPointerManager {
 
 /// What the participants of a manager have done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HazardStatistics {
+pub struct ReclamationStatistics {
     /// Things that were retired.
     pub retired: u64,
     /// Things that were freed; the rest waits.

@@ -37,7 +37,7 @@ mod published;
 mod threshold;
 
 pub use guard::Hazard;
-pub use manager::{HazardStatistics, OptimizedHazardPointerManager, THREADS_MAX};
+pub use manager::{OptimizedHazardPointerManager, ReclamationStatistics, THREADS_MAX};
 pub use participant::{HazardsExhausted, Participant};
 pub use published::Published;
 pub use threshold::BATCH_SIZE;

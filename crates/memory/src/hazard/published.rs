@@ -45,10 +45,10 @@ impl<T: Send + Sync + 'static> Published<T> {
     pub fn replace(&self, participant: &Participant, value: T) {
         let is_ours = participant.is_of(&self.shared);
         assert!(is_ours, "expected a participant of the manager that this was published with, received one of another");
-        // Release: whoever sees the pointer sees the value. Acquire: the value before, which may be dropped here.
+        // Release: whoever sees the pointer sees the value. What the value before was written with is acquired by the fence that stands before it is freed.
         let before = self
             .current
-            .swap(Box::into_raw(Box::new(value)), Ordering::AcqRel);
+            .swap(Box::into_raw(Box::new(value)), Ordering::Release);
         // SAFETY: the box cannot be reached any more except through hazard pointers of this manager, and only the thread that
         // took its pointer out retires it. It borrows nothing and may be dropped by any thread, as the bounds of `T` say.
         unsafe { participant.retire(Retired::boxed(before)) };
@@ -57,6 +57,7 @@ impl<T: Send + Sync + 'static> Published<T> {
 
 impl<T: Send + Sync + 'static> Drop for Published<T> {
     fn drop(&mut self) {
+        // Relaxed: whoever owns this comes after all who replaced the value.
         let last = self.current.load(Ordering::Relaxed);
         // SAFETY: `self` is not borrowed, so that nobody holds the value, and the pointer came from a box.
         drop(unsafe { Box::from_raw(last) });

@@ -51,6 +51,25 @@ impl fmt::Display for PoolError {
 
 impl std::error::Error for PoolError {}
 
+/// Refuses a number that is out of its range.
+pub(crate) fn in_range(
+    what: &'static str,
+    received: usize,
+    least: usize,
+    most: usize,
+) -> Result<usize, PoolError> {
+    if (least..=most).contains(&received) {
+        Ok(received)
+    } else {
+        Err(PoolError::OutOfRange {
+            what,
+            least,
+            most,
+            received,
+        })
+    }
+}
+
 /// An object that found no slot, and why.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Refused<T> {

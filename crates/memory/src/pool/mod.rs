@@ -58,6 +58,7 @@ mod slots;
 mod stack;
 mod thread_cache;
 
+pub(crate) use error::in_range;
 pub use error::{PoolError, Refused};
 pub use handle::{Handle, PoolBox, Pooled};
 pub use local::NodeStatistics;

@@ -10,9 +10,10 @@
 use std::fmt;
 use std::ptr::NonNull;
 
+use super::error::in_range;
 use super::handle::sealed;
 use super::local::{LocalPool, NodeStatistics, BATCH_MAX};
-use super::slots::{in_range, PoolConfig, Slot};
+use super::slots::{PoolConfig, Slot};
 use super::thread_cache::{ThreadCache, THREAD_CACHE_SIZE};
 use super::{Handle, PoolError};
 use crate::numa::{Node, NodeId, NumaError, Topology};

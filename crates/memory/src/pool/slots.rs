@@ -16,6 +16,7 @@ use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 
+use super::error::in_range;
 use super::stack::Links;
 use super::PoolError;
 use crate::numa::{self, Node, NodeId};
@@ -139,25 +140,6 @@ pub(super) struct Slots<T> {
     node: Option<Node>,
     prefault: bool,
     marker: PhantomData<Slot<T>>,
-}
-
-/// Refuses a number that is out of its range.
-pub(super) fn in_range(
-    what: &'static str,
-    received: usize,
-    least: usize,
-    most: usize,
-) -> Result<usize, PoolError> {
-    if (least..=most).contains(&received) {
-        Ok(received)
-    } else {
-        Err(PoolError::OutOfRange {
-            what,
-            least,
-            most,
-            received,
-        })
-    }
 }
 
 impl<T> Slots<T> {

@@ -144,6 +144,7 @@ impl<T> Sender<T> {
 
     /// Whether the receiver is gone, so that nobody takes what is pushed.
     pub fn is_closed(&self) -> bool {
+        // Relaxed: nothing is read from a receiver that is gone.
         self.ring.is_closed.load(Ordering::Relaxed)
     }
 }
@@ -218,12 +219,14 @@ impl<T> Drop for Sender<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
+        // Relaxed: as where the sender looks.
         self.ring.is_closed.store(true, Ordering::Relaxed);
     }
 }
 
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
+        // Relaxed: the last owner of the ring comes after both sides.
         let published = self.published.0.load(Ordering::Relaxed);
         let mut position = self.taken.0.load(Ordering::Relaxed);
         while position != published {

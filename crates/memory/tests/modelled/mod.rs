@@ -1,18 +1,89 @@
-//! What the models share: how many orders they try, and things whose life loom watches.
+//! What models share: how many orders they try, who comes first, and things whose life loom watches.
 
-#![allow(dead_code, unsafe_code)]
+#![allow(dead_code, unsafe_code, clippy::unwrap_used)]
 
 use loom::cell::UnsafeCell;
+use loom::thread::spawn;
 use proofbook_memory::retired::Retired;
 
-/// Tries every order with at most so many preemptions; none is a thread that is stopped where it could go on.
+/// Which role the first thread plays, which loom runs as far as it can before it tries other orders.
 ///
-/// Published experience (Musuvathi and Qadeer, "Iterative context bounding", 2007) is that two find nearly all faults.
-pub fn model(preemptions_max: usize, run: impl Fn() + Sync + Send + 'static) {
+/// Of the earlier accesses to an atomic loom remembers the latest alone. Where a thread reads an atomic and then writes it, its own read hides
+/// that another thread has read it before, and orders with the write in front of that read are not tried. With the roles exchanged they
+/// are, so each model is run with each role first.
+#[derive(Clone, Copy)]
+pub struct Roles(usize);
+
+impl Roles {
+    /// Runs two roles on two threads.
+    pub fn two<A: 'static, B: 'static>(
+        self,
+        a: impl FnOnce() -> A + 'static,
+        b: impl FnOnce() -> B + 'static,
+    ) -> (A, B) {
+        if self.0 % 2 == 0 {
+            let other = spawn(b);
+            let a = a();
+            (a, other.join().unwrap())
+        } else {
+            let other = spawn(a);
+            let b = b();
+            (other.join().unwrap(), b)
+        }
+    }
+
+    /// Runs three roles on three threads.
+    pub fn three<A: 'static, B: 'static, C: 'static>(
+        self,
+        a: impl FnOnce() -> A + 'static,
+        b: impl FnOnce() -> B + 'static,
+        c: impl FnOnce() -> C + 'static,
+    ) -> (A, B, C) {
+        match self.0 % 3 {
+            0 => {
+                let others = (spawn(b), spawn(c));
+                let a = a();
+                (a, others.0.join().unwrap(), others.1.join().unwrap())
+            }
+            1 => {
+                let others = (spawn(c), spawn(a));
+                let b = b();
+                (others.1.join().unwrap(), b, others.0.join().unwrap())
+            }
+            _ => {
+                let others = (spawn(a), spawn(b));
+                let c = c();
+                (others.0.join().unwrap(), others.1.join().unwrap(), c)
+            }
+        }
+    }
+}
+
+/// Tries every order of two roles with at most so many preemptions. None is a thread that is stopped where it could go on; two find nearly
+/// all faults (Musuvathi and Qadeer, "Iterative context bounding", 2007), and what each model has is what it can afford.
+pub fn model(preemptions_max: usize, run: impl Fn(Roles) + Copy + Sync + Send + 'static) {
+    (0..2).for_each(|first| check(preemptions_max, first, run));
+}
+
+/// As [`model`], for three roles.
+pub fn model_of_three(preemptions_max: usize, run: impl Fn(Roles) + Copy + Sync + Send + 'static) {
+    (0..3).for_each(|first| check(preemptions_max, first, run));
+}
+
+fn check(preemptions_max: usize, first: usize, run: impl Fn(Roles) + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions_max);
     builder.max_branches = 20_000;
-    builder.check(run);
+    let orders = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let counter = std::sync::Arc::clone(&orders);
+    builder.check(move || {
+        counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        run(Roles(first));
+    });
+    println!(
+        "role {first} first: {} orders",
+        orders.load(std::sync::atomic::Ordering::Relaxed)
+    );
 }
 
 const UNBORN: u32 = 0;
