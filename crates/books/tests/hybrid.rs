@@ -11,6 +11,7 @@ use proofbook_books::simd::SimdTier;
 use proofbook_books::skiplist::SkipListLevels;
 use proofbook_books::{PagedLevels, RadixTier};
 use proofbook_testkit::conformance::Pair;
+use proofbook_testkit::flow::RandomFlow;
 use proofbook_testkit::workload::Random;
 use proofbook_types::{
     AccountId, Action, Command, MarketConfig, NewOrder, OrderId, OrderKind, Price, Quantity, Queue,
@@ -216,6 +217,31 @@ fn every_policy_gives_the_results_of_the_reference() {
             // What moves where follows from the commands, whatever the tiers are made of.
             let others = run(maps(config), seed, 3_000, false);
             assert_eq!(report, others, "{what}");
+        }
+    }
+}
+
+/// Commands of every kind to random markets: few levels, but stops, icebergs, expiries, auctions, and every view compared.
+#[test]
+fn every_policy_passes_random_flow() {
+    let markets = match std::env::var_os("PROOFBOOK_SOAK") {
+        Some(_) => 30,
+        None => 1,
+    };
+    for promotion in PROMOTIONS {
+        for eviction in EvictionPolicy::ALL {
+            for seed in 1..=markets {
+                let config = config(promotion, eviction);
+                let flow = RandomFlow::new(seed);
+                let book = LinkedBook::with_levels(real(config));
+                let mut pair = Pair::new(flow.market().config, book);
+                for (number, command) in flow.take(800).enumerate() {
+                    let outcome = pair.step(&command).and_then(|()| pair.check());
+                    if let Err(error) = outcome {
+                        panic!("seed {seed}, {config:?}, command {number} {command:?}: {error}");
+                    }
+                }
+            }
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use proofbook_books::layout::LayoutField;
 use proofbook_books::{
-    cache_layout, hybrid_layout, ladder_layout, numa_layout, radix_layout, simd_layout,
-    skiplist_layout,
+    cache_layout, hybrid_layout, ladder_layout, lockfree_layout, numa_layout, radix_layout,
+    simd_layout, skiplist_layout,
 };
 
 /// Fields of a structure, checked: in ascending order, none over another.
@@ -121,4 +121,21 @@ fn the_cache_optimized_book() {
     }
     // Seven numbers of 64 bits and the marks.
     assert_eq!(length(&layout, "HotLine"), 57);
+}
+
+#[test]
+fn what_threads_share_of_a_lock_free_book() {
+    let layout = lockfree_layout();
+    assert_eq!(length(&layout, "TouchLine"), 64, "one cache line");
+    let shared = structure(&layout, "Shared");
+    let offsets: Vec<usize> = shared.iter().map(|field| field.offset).collect();
+    assert_eq!(
+        offsets,
+        [0, 64],
+        "a line for the touch, another for the record"
+    );
+    let words = structure(&layout, "TouchLine");
+    assert!(words.iter().all(|word| word.bytes == 8));
+    let names: Vec<&str> = words.iter().map(|word| word.name).collect();
+    assert_eq!(names[1..5], ["sequence", "time", "best_bid", "best_ask"]);
 }

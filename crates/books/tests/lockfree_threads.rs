@@ -144,83 +144,73 @@ fn readers_see_whole_markets_beside_a_session() {
     }
 }
 
-/// Producer and number of its command, as an order id.
-fn order_id(producer: u64, number: u64) -> OrderId {
-    OrderId(producer << 32 | number)
+const PRODUCERS: u64 = 4;
+
+/// A new order whose id names its producer and its number among the orders of that.
+fn order_of(producer: u64, number: u64) -> Command {
+    let order = NewOrder {
+        order_id: OrderId(producer << 32 | number),
+        account: AccountId(0),
+        side: Side::BOTH[(producer % 2) as usize],
+        quantity: Quantity(1 + number % 3),
+        kind: OrderKind::Limit {
+            price: Price((number % 17) as i64),
+        },
+        time_in_force: TimeInForce::GoodTillCancel,
+        post_only: false,
+        display: None,
+        self_trade: SelfTradePrevention::CancelOldest,
+    };
+    Command {
+        time: Timestamp(0),
+        action: Action::New(order),
+    }
+}
+
+/// Pushes so many orders, each until there is room.
+fn produce(ingress: &Ingress<Command>, producer: u64, each: u64) {
+    for number in 1..=each {
+        let mut command = order_of(producer, number);
+        while let Err(back) = ingress.push(command) {
+            command = back;
+            thread::yield_now();
+        }
+    }
 }
 
 #[test]
 fn each_command_of_many_threads_is_applied_once_in_its_producers_order() {
-    const PRODUCERS: u64 = 4;
-    let each = 5_000 * soak();
+    let each = 4_000 * soak();
     let (ingress, mut sequencer) = Ingress::<Command>::new(64, 0).expect("a power of two");
     let mut market = Market::new(MarketConfig::default(), 1, 1 << 12);
     let readers = market.readers.clone();
     let is_done = AtomicBool::new(false);
-    let refused = AtomicU64::new(0);
     let mut applied: HashMap<u64, u64> = HashMap::new();
-    let mut batches = 0u64;
     thread::scope(|scope| {
         for producer in 1..=PRODUCERS {
             let ingress = ingress.clone();
-            let refused = &refused;
-            scope.spawn(move || {
-                for number in 1..=each {
-                    let mut command = Command {
-                        time: Timestamp(0),
-                        action: Action::New(NewOrder {
-                            order_id: order_id(producer, number),
-                            account: AccountId(0),
-                            side: if producer % 2 == 0 {
-                                Side::Buy
-                            } else {
-                                Side::Sell
-                            },
-                            quantity: Quantity(1 + number % 3),
-                            kind: OrderKind::Limit {
-                                price: Price((number % 17) as i64),
-                            },
-                            time_in_force: TimeInForce::GoodTillCancel,
-                            post_only: false,
-                            display: None,
-                            self_trade: SelfTradePrevention::CancelOldest,
-                        }),
-                    };
-                    while let Err(back) = ingress.push(command) {
-                        refused.fetch_add(1, Ordering::Relaxed);
-                        command = back;
-                        thread::yield_now();
-                    }
-                }
-            });
+            scope.spawn(move || produce(&ingress, producer, each));
         }
         drop(ingress);
-        let (is_done, readers) = (&is_done, &readers);
-        scope.spawn(move || {
+        scope.spawn(|| {
             let reader = readers.register().expect("a place");
             while !is_done.load(Ordering::Relaxed) {
                 assert_consistent(&reader.snapshot());
                 thread::yield_now();
             }
         });
-        sequencer.run(
-            16,
-            |sequence, command| {
-                let Action::New(order) = command.action else {
-                    panic!("only new orders were pushed")
-                };
-                let (producer, number) = (order.order_id.0 >> 32, order.order_id.0 & 0xffff_ffff);
-                let last = applied.insert(producer, number).unwrap_or(0);
-                assert_eq!(number, last + 1, "producer {producer}");
-                market.apply(&command);
-                assert_eq!(market.engine.sequence(), sequence);
-                let _ = market.publish();
-            },
-            || {
-                batches += 1;
-                thread::yield_now();
-            },
-        );
+        let apply = |sequence: u64, command: Command| {
+            let Action::New(order) = command.action else {
+                panic!("only new orders were pushed")
+            };
+            let (producer, number) = (order.order_id.0 >> 32, order.order_id.0 & 0xffff_ffff);
+            let last = applied.insert(producer, number).unwrap_or(0);
+            assert_eq!(number, last + 1, "producer {producer}");
+            market.apply(&command);
+            assert_eq!(market.engine.sequence(), sequence);
+            let _ = market.publish();
+        };
+        sequencer.run(16, apply, thread::yield_now);
         is_done.store(true, Ordering::Relaxed);
     });
     assert_eq!(applied.len() as u64, PRODUCERS);

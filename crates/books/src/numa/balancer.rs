@@ -59,6 +59,8 @@ pub struct NodeLoad {
     pub work: u64,
     /// Lots traded there since the last round.
     pub volume: u64,
+    /// Its worker has ended: nothing goes there any more, and nothing can leave.
+    pub is_closed: bool,
 }
 
 /// What a market was since the last round.
@@ -105,6 +107,7 @@ pub struct NumaLoadBalancer {
 
 /// A full round of utilisations: how much the nodes bear, and how much they can.
 struct Nodes {
+    /// None for a closed node.
     cpus: Vec<u64>,
     borne: Vec<u64>,
 }
@@ -163,7 +166,8 @@ impl NumaLoadBalancer {
         self.migration_policy
     }
 
-    /// What each node bore before the moves of the last round, in thousandths of its fair share.
+    /// What each node bore before the moves of the last round, in thousandths of its fair share; a closed one bears nothing of nothing, which is
+    /// fair.
     pub fn node_utilization(&self) -> &[u64] {
         &self.node_utilization
     }
@@ -176,14 +180,15 @@ impl NumaLoadBalancer {
         }
     }
 
-    /// Where a new market goes.
-    ///
-    /// # Panics
-    /// If there is no node.
-    pub fn place(&mut self, market: MarketId, nodes: &[NodeLoad]) -> NodeId {
+    /// Where a new market goes; `None` where all nodes are closed.
+    pub fn place(&mut self, market: MarketId, nodes: &[NodeLoad]) -> Option<NodeId> {
+        let open = || (0..nodes.len()).filter(|&index| !nodes[index].is_closed);
         let node = match self.distribution_strategy {
             DistributionStrategy::RoundRobin => {
-                let node = self.next_node % nodes.len();
+                let next = self.next_node;
+                let node = open()
+                    .find(|&node| node >= next)
+                    .or_else(|| open().next())?;
                 self.next_node = node + 1;
                 Some(node)
             }
@@ -191,18 +196,17 @@ impl NumaLoadBalancer {
                 let per_cpu = |count: u64, node: &NodeLoad| {
                     u128::from(count) * u128::from(FAIR_PERMILLE) / u128::from(node.cpus.max(1))
                 };
-                let key = |&index: &usize| {
+                open().min_by_key(|&index| {
                     let node = &nodes[index];
                     let measure = self.measure(node.work, node.volume);
                     (per_cpu(measure, node), per_cpu(node.markets, node))
-                };
-                (0..nodes.len()).min_by_key(key)
+                })
             }
             DistributionStrategy::Affinity => {
-                (0..nodes.len()).max_by_key(|&node| affinity(market, node as u64))
+                open().max_by_key(|&node| affinity(market, node as u64))
             }
         };
-        NodeId(node.expect("a topology has a node") as u32)
+        node.map(|node| NodeId(node as u32))
     }
 
     /// Which markets should move now. Markets on their way already are not among `markets`.
@@ -210,12 +214,12 @@ impl NumaLoadBalancer {
         self.round += 1;
         let round = self.round;
         self.staying.retain(|_, until| *until >= round);
+        let open = |node: &NodeLoad, count: u64| if node.is_closed { 0 } else { count };
+        let borne = |node: &NodeLoad| open(node, self.measure(node.work, node.volume));
+        let cpus = |node: &NodeLoad| open(node, node.cpus.max(1));
         let mut state = Nodes {
-            cpus: nodes.iter().map(|node| node.cpus.max(1)).collect(),
-            borne: nodes
-                .iter()
-                .map(|node| self.measure(node.work, node.volume))
-                .collect(),
+            cpus: nodes.iter().map(cpus).collect(),
+            borne: nodes.iter().map(borne).collect(),
         };
         self.node_utilization = state.utilizations();
         let mut migrations = Vec::new();
@@ -233,9 +237,9 @@ impl NumaLoadBalancer {
     /// The move from the fullest node to the emptiest one that makes the fuller of the two least full, if one makes it less full than it is.
     fn best_move(&self, state: &mut Nodes, markets: &[MarketLoad]) -> Option<Migration> {
         let utilizations = state.utilizations();
-        let indexes = || 0..utilizations.len();
-        let from = indexes().max_by_key(|&node| (utilizations[node], usize::MAX - node))?;
-        let to = indexes().min_by_key(|&node| utilizations[node])?;
+        let open = || (0..utilizations.len()).filter(|&node| state.cpus[node] > 0);
+        let from = open().max_by_key(|&node| (utilizations[node], usize::MAX - node))?;
+        let to = open().min_by_key(|&node| utilizations[node])?;
         if utilizations[from] - utilizations[to] <= self.migration_policy.threshold_permille {
             return None;
         }
@@ -299,8 +303,9 @@ mod tests {
 
     fn places(strategy: DistributionStrategy, nodes: &[NodeLoad]) -> Vec<u32> {
         let mut balancer = NumaLoadBalancer::new(strategy, MigrationPolicy::default());
-        let places = (0..6).map(|market| balancer.place(MarketId(market), nodes).0);
-        places.collect()
+        let places =
+            (0..6).map(|market| balancer.place(MarketId(market), nodes).map(|node| node.0));
+        places.map(|node| node.expect("a node is open")).collect()
     }
 
     #[test]
@@ -332,7 +337,7 @@ mod tests {
             NumaLoadBalancer::new(DistributionStrategy::Affinity, MigrationPolicy::default());
         let mut place = |market, count: usize| {
             let nodes = nodes(&vec![4; count]);
-            balancer.place(MarketId(market), &nodes).0
+            balancer.place(MarketId(market), &nodes).expect("open").0
         };
         let mut counts = [0u64; 3];
         for market in 0..MARKETS {
@@ -399,5 +404,29 @@ mod tests {
         assert_eq!(plan(busy()), [0]);
         assert_eq!(plan(busy()), [0; 0]);
         assert_eq!(plan(busy()), [1]);
+    }
+
+    #[test]
+    fn closed_nodes_are_left_alone() {
+        let (mut nodes, markets) = loads(&[2, 2, 2], &[(0, 600), (0, 300), (2, 200)]);
+        nodes[1].is_closed = true;
+        for strategy in [
+            DistributionStrategy::RoundRobin,
+            DistributionStrategy::LeastLoaded,
+            DistributionStrategy::VolumeWeighted,
+            DistributionStrategy::Affinity,
+        ] {
+            let places = places(strategy, &nodes);
+            assert!(!places.contains(&1), "{strategy:?}: {places:?}");
+        }
+        let mut balancer = NumaLoadBalancer::new(
+            DistributionStrategy::LeastLoaded,
+            MigrationPolicy::default(),
+        );
+        let migrations = balancer.plan(&nodes, &markets);
+        assert_eq!(migrations[0].to, NodeId(2));
+        nodes.iter_mut().for_each(|node| node.is_closed = true);
+        assert_eq!(balancer.place(MarketId(1), &nodes), None);
+        assert_eq!(balancer.plan(&nodes, &markets), []);
     }
 }

@@ -103,9 +103,16 @@ impl<M: Market> NumaOrderBook<M> {
         let nodes = topology.nodes().len();
         let channels = CrossNodeChannels::new(nodes, config.markets_max, config.reports_max)?;
         let balancer = NumaLoadBalancer::new(config.distribution_strategy, config.migration_policy);
+        let channels = Arc::new(channels);
+        let shared = Arc::clone(&channels);
         let mut book = NumaOrderBook {
-            global_coordinator: GlobalCoordinator::new(topology, balancer, config.markets_max),
-            cross_node_channels: Arc::new(channels),
+            global_coordinator: GlobalCoordinator::new(
+                topology,
+                shared,
+                balancer,
+                config.markets_max,
+            ),
+            cross_node_channels: channels,
             workers: Vec::with_capacity(nodes),
             config,
         };
@@ -134,7 +141,7 @@ impl<M: Market> NumaOrderBook<M> {
         };
         let shared = (Arc::clone(&statistics), Arc::clone(&seat));
         let thread = thread::Builder::new()
-            .name(format!("proofbook-{}", node.0))
+            .name(format!("proofbook-node-{}", node.0))
             .spawn(move || {
                 let (statistics, shown) = shared;
                 let taken = Seat::take(&topology, node).expect("the topology has this node");
@@ -186,9 +193,14 @@ impl<M: Market> NumaOrderBook<M> {
             .global_coordinator
             .list(id, market, node, commands_max)?;
         let node = cell.owner();
-        // Its memory is wherever it was made: the first thing that it does is to move to its node.
-        self.request_move(&cell, node)?;
-        Ok(node)
+        // Its memory is wherever it was made: the first thing that it does is to move to its node. It is listed by now: whoever is quick may have asked
+        // for another node already, and a worker may end at any time.
+        match self.request_move(&cell, node) {
+            Ok(()) | Err(NumaBookError::Moving { .. } | NumaBookError::NodeClosed { .. }) => {
+                Ok(node)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// A market to submit commands to.

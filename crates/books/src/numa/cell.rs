@@ -228,12 +228,14 @@ impl<M> MarketCell<M> {
     }
 
     /// The market is broken: no command is taken any more.
+    ///
+    /// Relaxed: workers know it from each other by the token, and who submits may learn it late.
     pub(super) fn fail(&self) {
-        self.has_failed.store(true, Ordering::Release);
+        self.has_failed.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        self.has_failed.load(Ordering::Acquire)
+        self.has_failed.load(Ordering::Relaxed)
     }
 
     /// Takes the market out, once the workers have ended. None where it is broken or was taken out before.

@@ -100,23 +100,25 @@ impl<M> CrossNodeChannels<M> {
     }
 
     /// The workers should end. They have to be woken up for it.
+    ///
+    /// Relaxed, as for the marks below: nothing is read because of them, and waking a thread up shows it what was written before.
     pub(super) fn stop(&self) {
-        self.is_stopping.store(true, Ordering::Release);
+        self.is_stopping.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn is_stopping(&self) -> bool {
-        self.is_stopping.load(Ordering::Acquire)
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     /// A node's worker has ended.
     pub(super) fn close(&self, node: NodeId) {
         self.gates[node.index()]
             .is_closed
-            .store(true, Ordering::Release);
+            .store(true, Ordering::Relaxed);
     }
 
     /// Whether a node's worker has ended.
     pub(super) fn is_closed(&self, node: NodeId) -> bool {
-        self.gates[node.index()].is_closed.load(Ordering::Acquire)
+        self.gates[node.index()].is_closed.load(Ordering::Relaxed)
     }
 }

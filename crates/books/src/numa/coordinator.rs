@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use proofbook_memory::numa::{NodeId, Topology};
+use proofbook_memory::numa::{Node, NodeId, Topology};
 use proofbook_memory::sync::{Arc, Mutex, Ordering};
 
 use super::balancer::{MarketLoad, Migration, NodeLoad, NumaLoadBalancer};
 use super::cell::MarketCell;
+use super::channels::CrossNodeChannels;
 use super::error::NumaBookError;
 use super::market::MarketId;
 use super::metrics::MarketMetrics;
@@ -36,6 +37,7 @@ struct Directory<M> {
 /// The directory of markets and what balances them.
 pub struct GlobalCoordinator<M> {
     topology: Arc<Topology>,
+    channels: Arc<CrossNodeChannels<M>>,
     markets_max: usize,
     directory: Mutex<Directory<M>>,
 }
@@ -62,9 +64,10 @@ impl<M> Listed<M> {
 }
 
 impl<M> Directory<M> {
-    fn node_loads(&self, topology: &Topology) -> Vec<NodeLoad> {
-        let of_node = |node: &proofbook_memory::numa::Node| NodeLoad {
+    fn node_loads(&self, topology: &Topology, channels: &CrossNodeChannels<M>) -> Vec<NodeLoad> {
+        let of_node = |node: &Node| NodeLoad {
             cpus: node.cpus.len() as u64,
+            is_closed: channels.is_closed(node.id),
             ..NodeLoad::default()
         };
         let mut loads: Vec<NodeLoad> = topology.nodes().iter().map(of_node).collect();
@@ -82,11 +85,13 @@ impl<M> Directory<M> {
 impl<M> GlobalCoordinator<M> {
     pub(super) fn new(
         topology: Arc<Topology>,
+        channels: Arc<CrossNodeChannels<M>>,
         balancer: NumaLoadBalancer,
         markets_max: usize,
     ) -> Self {
         GlobalCoordinator {
             topology,
+            channels,
             markets_max,
             directory: Mutex::new(Directory {
                 markets: BTreeMap::new(),
@@ -143,10 +148,17 @@ impl<M> GlobalCoordinator<M> {
             });
         }
         let node = match node {
-            Some(node) => self.topology.node(node)?.id,
+            Some(node) => {
+                let node = self.topology.node(node)?.id;
+                if self.channels.is_closed(node) {
+                    return Err(NumaBookError::NodeClosed { node });
+                }
+                node
+            }
             None => {
-                let loads = directory.node_loads(&self.topology);
-                directory.balancer.place(id, &loads)
+                let loads = directory.node_loads(&self.topology, &self.channels);
+                let place = directory.balancer.place(id, &loads);
+                place.ok_or(NumaBookError::NodeClosed { node: NodeId(0) })?
             }
         };
         let cell = Arc::new(MarketCell::new(id, market, node, commands_max)?);
@@ -161,7 +173,7 @@ impl<M> GlobalCoordinator<M> {
     /// Which markets should move, by what was measured since the last time.
     pub(super) fn plan(&self) -> Vec<Migration> {
         let mut directory = self.lock();
-        let nodes = directory.node_loads(&self.topology);
+        let nodes = directory.node_loads(&self.topology, &self.channels);
         let movable = directory
             .markets
             .values()

@@ -179,10 +179,18 @@ fn a_worker_that_dies_is_an_error_and_not_a_hang() {
     assert_eq!(book.migrate(MarketId(2), NodeId(0)), Err(closed));
     submit(&book, MarketId(2), sweep(1));
     assert!(book.metrics().nodes[0].is_closed);
+    // A new market goes where somebody works, though nobody works less than the dead.
+    let listed = book.list(MarketId(3), Scripted::new());
+    assert_eq!(listed, Ok(NodeId(1)));
+    let nowhere = book.list_on(MarketId(4), Scripted::new(), NodeId(0));
+    assert_eq!(nowhere, Err(NumaBookError::NodeClosed { node: NodeId(0) }));
     let mut listener = Listener::default();
     let finished = book.finish(|report| listener.take(report));
     assert_eq!(finished.failed, [MarketId(1)]);
-    assert_eq!(finished.markets[0].0, MarketId(2));
+    assert_eq!(
+        (finished.markets[0].0, finished.markets.len()),
+        (MarketId(2), 2)
+    );
     assert_eq!(listener.markets[&MarketId(2)].commands, [sweep(1)]);
 }
 

@@ -173,3 +173,71 @@ fn on_this_machine_books_lie_where_the_system_says() {
     }
     println!("{nodes} nodes, last move {residence:?}");
 }
+
+/// A description of two nodes with a processor each, in a directory of this process; only the first of them needs to exist.
+fn two_nodes() -> Topology {
+    let directory = std::env::temp_dir().join(format!("proofbook-numa-{}", std::process::id()));
+    let write = |path: &str, text: &str| {
+        let path = directory.join(path);
+        let parent = path.parent().expect("the path has a parent");
+        std::fs::create_dir_all(parent).expect("a directory for temporary files");
+        std::fs::write(path, text).expect("a temporary file");
+    };
+    write("online", "0-1\n");
+    for (node, distance) in ["10 20", "20 10"].into_iter().enumerate() {
+        write(&format!("node{node}/cpulist"), &format!("{node}\n"));
+        write(&format!("node{node}/distance"), distance);
+    }
+    let topology = Topology::read(&directory).expect("a description of two nodes");
+    std::fs::remove_dir_all(&directory).expect("it was made here");
+    topology
+}
+
+#[test]
+fn where_the_system_refuses_a_node_it_is_told_and_markets_run_all_the_same() {
+    if Topology::detect().map_or(true, |topology| topology.nodes().len() > 1) {
+        println!("skipped: this needs a machine of one node that describes itself");
+        return;
+    }
+    let book = NumaOrderBook::<Moving>::start(Arc::new(two_nodes()), small());
+    let book = book.expect("a thread for each node");
+    let flow = RandomFlow::new(12);
+    let market = Moving::new(flow.market().config);
+    book.list_on(MarketId(1), market, NodeId(1))
+        .expect("the market is new");
+    let mut listener = Listener::default();
+    let mut moves = Vec::new();
+    let mut take = |report: Report| {
+        if let Report::Moved(moved) = &report {
+            moves.push((moved.to, moved.residence));
+        }
+        listener.take(report);
+    };
+    for (index, command) in (1..=500).zip(flow) {
+        submit(&book, MarketId(1), command);
+        book.take_reports(&mut take);
+        if index % 100 == 0 {
+            let node = NodeId(index / 100 % 2);
+            wait_until(|| {
+                book.take_reports(&mut take);
+                book.migrate(MarketId(1), node).is_ok()
+            });
+        }
+    }
+    let metrics = book.metrics();
+    assert!(metrics.nodes[1].placement.is_err(), "{metrics:?}");
+    book.finish(&mut take);
+    let told = &listener.markets[&MarketId(1)];
+    assert_eq!((told.commands.len(), told.node), (500, Some(NodeId(1))));
+    println!("{:?}: {moves:?}", metrics.nodes[1].placement);
+    assert!(moves.len() > 3, "{moves:?}");
+    // All memory is on the one node that there is, as far as the system says.
+    for (node, residence) in moves {
+        let none = match node {
+            NodeId(0) => residence.elsewhere,
+            _ => residence.here,
+        };
+        assert_eq!(none, 0, "{node}: {residence:?}");
+        assert!(residence != Residence::default(), "nothing was asked");
+    }
+}
