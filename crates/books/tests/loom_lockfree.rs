@@ -139,7 +139,7 @@ fn a_snapshot_outlives_the_writer_and_the_reader_frees_what_it_left() {
 
 #[test]
 fn a_tree_that_is_pinned_stays_as_it_is() {
-    check(3, || {
+    check(2, || {
         let mut index = RadixPriceIndex::new(publishing(1)).expect("a possible number");
         let reader = index.readers().register().expect("a place");
         index.set(1, 0);

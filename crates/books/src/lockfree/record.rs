@@ -4,7 +4,7 @@
 //! protected by a hazard pointer while it is copied; what its roots lead to by the reader's pinned epoch. The epoch is pinned before the
 //! record is looked up, so that nothing it leads to was retired before.
 //!
-//! Invariants: `current` leads to a record that was sent out and not retired; each record's roots were published by the one writer of its domain.
+//! Invariants: `current` leads to a record that was shown and not retired; each record's roots were published by the one writer of its domain.
 #![allow(unsafe_code)]
 
 use core::ptr::NonNull;
@@ -17,8 +17,8 @@ use proofbook_types::Queue;
 
 use super::touch::{Touch, TouchLine};
 use crate::layout::{layout, LayoutField};
+use crate::parcels::{Parcel, ParcelMemory, Parcels};
 use crate::radix::{Domain, Roots};
-use crate::returned::{Parcel, Returned};
 
 /// Number of queues, and so of trees.
 pub(super) const QUEUES: usize = Queue::ALL.len();
@@ -50,9 +50,9 @@ type RecordCell = UnsafeCell<Record>;
 pub(super) struct Shared {
     pub(super) touch: TouchLine,
     current: CurrentRecord,
-    // Dropped before `returned`: they free what is left into it.
+    // Dropped before `records`: it marks those that are left.
     hazards: OptimizedHazardPointerManager,
-    returned: Returned<RecordCell>,
+    records: ParcelMemory<RecordCell>,
     domain: Arc<Domain<LevelTotals>>,
 }
 
@@ -87,15 +87,16 @@ impl Shared {
         readers_max: usize,
         domain: Arc<Domain<LevelTotals>>,
     ) -> Result<Self, ThreadCountError> {
-        let record = Parcel::new(UnsafeCell::new(Record {
+        let records = ParcelMemory::new();
+        let record = records.make(UnsafeCell::new(Record {
             touch: Touch::default(),
             roots: Roots::EMPTY,
         }));
         Ok(Shared {
             touch: TouchLine::new(),
             hazards: OptimizedHazardPointerManager::new(readers_max.saturating_add(1))?,
-            current: CurrentRecord(AtomicPtr::new(record.send().as_ptr())),
-            returned: Returned::new(),
+            current: CurrentRecord(AtomicPtr::new(record.as_ptr())),
+            records,
             domain,
         })
     }
@@ -105,6 +106,11 @@ impl Shared {
         &self,
     ) -> Result<(epoch::Participant, hazard::Participant), RegistrationError> {
         Ok((self.domain.register()?, self.hazards.register()?))
+    }
+
+    /// Records that there are in memory.
+    pub(super) fn records(&self) -> usize {
+        self.records.len()
     }
 
     /// The writer's part.
@@ -118,76 +124,51 @@ impl Shared {
         let mut hazard = hazards
             .hazard()
             .expect("each reader uses one hazard pointer at a time");
-        // SAFETY: the pointer leads to a parcel that was sent out; `RecordWriter::show` takes it out before it retires it, to this manager.
+        // SAFETY: the pointer leads to a parcel; `RecordWriter::show` takes it out before it retires it, to this manager.
         let parcel = unsafe { hazard.protect(&self.current.0) }.expect("a record is always shown");
         // SAFETY: it was written before it was shown, and is written again only after it was reclaimed, which the hazard pointer prevents.
         parcel.content.with(|record| unsafe { *record })
     }
 }
 
-impl Drop for Shared {
-    fn drop(&mut self) {
-        if let Some(record) = NonNull::new(self.current.0.load(Ordering::Relaxed)) {
-            // SAFETY: nobody borrows this any more, so nobody holds the record that is shown, which belongs to this.
-            drop(unsafe { Parcel::receive(record) });
-        }
-    }
-}
-
-/// The writer's side: the memory of records.
+/// The writer's side: records go out one by one, and come back.
 pub(super) struct RecordWriter {
     participant: hazard::Participant,
-    // In boxes, since a parcel keeps its place in memory when it goes out.
-    #[allow(clippy::vec_box)]
-    spare: Vec<Box<Parcel<RecordCell>>>,
-    made: usize,
+    parcels: Parcels<RecordCell>,
 }
-
-// SAFETY: spare records are known to nobody else.
-unsafe impl Send for RecordWriter {}
 
 impl RecordWriter {
     pub(super) fn new(participant: hazard::Participant) -> Self {
         RecordWriter {
             participant,
-            spare: Vec::new(),
-            made: 1,
+            parcels: Parcels::new(),
         }
-    }
-
-    /// Records that there are, spare ones included.
-    pub(super) fn made(&self) -> usize {
-        self.made
     }
 
     /// Shows a record in the place of the one before, which is retired. The one writer calls this.
     #[inline]
     pub(super) fn show(&mut self, shared: &Shared, record: Record) {
-        let RecordWriter { spare, made, .. } = self;
-        if spare.is_empty() {
-            shared.returned.take_all(|parcel| spare.push(parcel));
-        }
-        let parcel = match spare.pop() {
+        let parcel = match self.parcels.take_back() {
             Some(parcel) => {
                 // SAFETY: the parcel came back, so nobody else knows it.
-                parcel
-                    .content
-                    .with_mut(|content| unsafe { *content = record });
+                unsafe {
+                    parcel
+                        .as_ref()
+                        .content
+                        .with_mut(|content| *content = record)
+                };
                 parcel
             }
-            None => {
-                *made += 1;
-                Parcel::new(UnsafeCell::new(record))
-            }
+            None => shared.records.make(UnsafeCell::new(record)),
         };
         let current = &shared.current.0;
         // Relaxed: this thread alone writes it.
         let before = current.load(Ordering::Relaxed);
         // Release: whoever sees the pointer sees the record, and the nodes that it leads to.
-        current.store(parcel.send().as_ptr(), Ordering::Release);
+        current.store(parcel.as_ptr(), Ordering::Release);
         let before = NonNull::new(before).expect("a record is always shown");
-        // SAFETY: it was sent out, and is retired here alone, as it is taken out; the stack lives as long as the manager: both are in `shared`, whose
-        // manager is given to nobody, and participants are dropped before their share of it.
-        unsafe { self.participant.retire(shared.returned.retire(before)) };
+        // SAFETY: it was shown by this writer, and is retired here alone, as it is taken out. Its memory is in `shared`, behind the manager, which is
+        // given to nobody; participants are dropped before their share of it.
+        unsafe { self.participant.retire(self.parcels.retire(before)) };
     }
 }

@@ -88,16 +88,16 @@ impl TouchLine {
         }
     }
 
-    /// Writes the touch after a command. One thread may call this.
+    /// Writes the touch after a command, over that of an even version, which becomes the next even one. One thread may call this, and keeps
+    /// the version: it need not read what it wrote.
     #[inline]
-    pub(super) fn write(&self, touch: &Touch) {
+    pub(super) fn write(&self, version: &mut u64, touch: &Touch) {
         let price = |price: Option<Price>| price.map_or(0, |price| price.0 as u64);
         let counts = u64::from(touch.orders)
             + HAS_BID * u64::from(touch.best_bid.is_some())
             + HAS_ASK * u64::from(touch.best_ask.is_some());
-        // Relaxed: only this thread writes it.
-        let version = self.version.load(Ordering::Relaxed);
-        self.version.store(version + 1, Ordering::Relaxed);
+        // Relaxed: the fence orders it before the words.
+        self.version.store(*version + 1, Ordering::Relaxed);
         // Release: whoever reads one of the words below, and then looks behind an acquire fence, sees the odd version.
         fence(Ordering::Release);
         self.sequence.store(touch.sequence, Ordering::Relaxed);
@@ -110,7 +110,8 @@ impl TouchLine {
         self.bids.store(touch.bids.0, Ordering::Relaxed);
         self.asks.store(touch.asks.0, Ordering::Relaxed);
         // Release: whoever sees the even version sees the words.
-        self.version.store(version + 2, Ordering::Release);
+        *version += 2;
+        self.version.store(*version, Ordering::Release);
     }
 
     /// The touch after the latest command, if no write comes in between.

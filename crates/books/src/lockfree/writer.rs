@@ -47,9 +47,11 @@ pub(super) struct Writer {
     time: Timestamp,
     /// A command has begun and its end was not shown.
     is_open: bool,
+    /// The version of the touch that was written last.
+    touch_version: u64,
     snapshot_interval: u64,
     since_snapshot: u64,
-    // Dropped last: what the participants leave behind comes back into it.
+    // Dropped last: records that the participant leaves behind lie in it.
     shared: Arc<Shared>,
 }
 
@@ -74,6 +76,7 @@ impl Writer {
             sequence: 0,
             time: Timestamp(0),
             is_open: false,
+            touch_version: 0,
             snapshot_interval: config.snapshot_interval.get(),
             since_snapshot: 0,
             shared: Arc::new(shared),
@@ -87,7 +90,7 @@ impl Writer {
     pub(super) fn statistics(&self) -> LockFreeStatistics {
         LockFreeStatistics {
             snapshots: self.publisher.statistics(),
-            records: self.records.made(),
+            records: self.shared.records(),
             costs: self.publisher.trees().costs(),
         }
     }
@@ -155,7 +158,7 @@ impl Writer {
         self.is_open = false;
         self.settle(levels);
         let touch = self.touch(levels);
-        self.shared.touch.write(&touch);
+        self.shared.touch.write(&mut self.touch_version, &touch);
         if self.since_snapshot < self.snapshot_interval && self.sequence != 0 {
             return Ok(());
         }

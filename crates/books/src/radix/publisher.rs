@@ -9,6 +9,8 @@
 //! Invariants: what is in a parcel is reached by no tree of the writer and by no root that can still be read by who pins from now on.
 #![allow(unsafe_code)]
 
+use core::ptr::NonNull;
+
 use proofbook_memory::epoch::{
     EpochBasedReclamation, EpochGuard, Participant, SettingsError, StallPolicy, Stalled,
 };
@@ -19,12 +21,15 @@ use super::node::Link;
 use super::nodes::{NodeMemory, Nodes};
 use super::tree::RadixTrees;
 use super::view::RadixView;
-use crate::returned::{Parcel, Returned};
+use crate::parcels::{Parcel, ParcelMemory, Parcels};
 
 /// Publications whose parcels may wait for readers.
 const PARCELS_MAX: usize = if cfg!(loom) { 4 } else { 1024 };
-/// Publications after which the writer looks for what comes back, so that it uses memory again while that is in the cache.
-const COLLECT_PERIOD: u32 = if cfg!(loom) { 1 } else { 8 };
+/// Parcels that a publication looks at for what has come back: more than the one that it sends out.
+const LOOKS: usize = 2;
+
+/// Nodes and leaves that a bag has room for before it allocates again: more than nearly any command replaces.
+const BAG_ROOM: usize = 64;
 
 /// Who reads published trees, and what they may hold up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +65,13 @@ pub struct PublishingStatistics {
 }
 
 type Bag<V> = Vec<Link<V>>;
+type BagParcel<V> = NonNull<Parcel<Bag<V>>>;
 
 /// What the writer of trees shares with their readers.
 pub(crate) struct Domain<V> {
-    // Dropped first: it frees what is left into `returned`.
+    // Dropped first: it marks the parcels that are left.
     epochs: EpochBasedReclamation,
-    returned: Returned<Bag<V>>,
+    bags: ParcelMemory<Bag<V>>,
     /// The nodes that readers may still look at when the writer is gone.
     memory: Arc<NodeMemory<V>>,
 }
@@ -82,7 +88,7 @@ impl<V: Copy> Domain<V> {
         };
         Ok(Domain {
             epochs: EpochBasedReclamation::new(config.readers_max.saturating_add(1), policy)?,
-            returned: Returned::new(),
+            bags: ParcelMemory::new(),
             memory: Arc::new(NodeMemory::new()),
         })
     }
@@ -144,13 +150,12 @@ impl<V> Roots<V, 1> {
 pub(crate) struct Publisher<V: Copy, const N: usize> {
     trees: RadixTrees<V, N>,
     participant: Participant,
-    // In boxes, since a parcel keeps its place in memory when it goes out.
-    #[allow(clippy::vec_box)]
-    spare: Vec<Box<Parcel<Bag<V>>>>,
-    since_collection: u32,
+    parcels: Parcels<Bag<V>>,
+    /// Empty bags.
+    spare: Vec<BagParcel<V>>,
     waiting_max: usize,
     statistics: PublishingStatistics,
-    // Dropped last: what `participant` leaves behind comes back into it.
+    // Dropped last: parcels that `participant` leaves behind lie in it.
     domain: Arc<Domain<V>>,
 }
 
@@ -166,8 +171,8 @@ impl<V: Copy, const N: usize> Publisher<V, N> {
         Ok(Publisher {
             trees: RadixTrees::new(Nodes::new(Arc::clone(&domain.memory))),
             participant,
+            parcels: Parcels::new(),
             spare: Vec::new(),
-            since_collection: 0,
             waiting_max: config.waiting_max,
             statistics: PublishingStatistics::default(),
             domain,
@@ -200,22 +205,26 @@ impl<V: Copy, const N: usize> Publisher<V, N> {
     #[inline]
     pub(crate) fn publish(&mut self, show: impl FnOnce(Roots<V, N>)) -> Result<(), Stalled> {
         self.make_room()?;
-        let mut parcel = self.spare.pop().unwrap_or_else(|| Parcel::new(Vec::new()));
+        let bags = &self.domain.bags;
+        let mut parcel = self
+            .spare
+            .pop()
+            .unwrap_or_else(|| bags.make(Vec::with_capacity(BAG_ROOM)));
         let guard = self.participant.pin();
-        show(Roots(self.trees.freeze(&mut parcel.content)));
+        // SAFETY: the parcel is this writer's, nobody else looks into it.
+        let bag = unsafe { &mut parcel.as_mut().content };
+        show(Roots(self.trees.freeze(bag)));
         self.statistics.published += 1;
-        let count = parcel.content.len();
+        let count = bag.len();
         if count == 0 {
             self.spare.push(parcel);
             return Ok(());
         }
-        self.statistics.waiting += count;
-        self.statistics.waiting_high_water = self
-            .statistics
-            .waiting
-            .max(self.statistics.waiting_high_water);
-        // SAFETY: the parcel was sent out just now; the stack lives as long as the domain's epochs, which are used here alone.
-        let retired = unsafe { self.domain.returned.retire(parcel.send()) };
+        let statistics = &mut self.statistics;
+        statistics.waiting += count;
+        statistics.waiting_high_water = statistics.waiting.max(statistics.waiting_high_water);
+        // SAFETY: the parcel is this writer's; its memory lives in the domain, behind the epochs, which are used here alone.
+        let retired = unsafe { self.parcels.retire(parcel) };
         // SAFETY: `show` put other roots in the place of those that led to what is in the parcel, under this guard.
         unsafe { guard.retire(retired) }.expect("there was room, and nobody else retires here");
         Ok(())
@@ -224,12 +233,11 @@ impl<V: Copy, const N: usize> Publisher<V, N> {
     /// Takes back what readers have let go; an error where they hold too much.
     #[inline]
     fn make_room(&mut self) -> Result<(), Stalled> {
-        self.since_collection += 1;
-        if self.since_collection >= COLLECT_PERIOD {
-            self.since_collection = 0;
+        if cfg!(loom) {
+            // Retiring collects a little at a time; a model has too few parcels to come to that.
             self.participant.collect();
         }
-        self.take_back();
+        self.take_back(LOOKS);
         let is_full = self.statistics.waiting >= self.waiting_max
             || self.participant.retired_len() >= PARCELS_MAX;
         if is_full {
@@ -241,7 +249,7 @@ impl<V: Copy, const N: usize> Publisher<V, N> {
     #[cold]
     fn refuse_if_full(&mut self) -> Result<(), Stalled> {
         self.participant.collect();
-        self.take_back();
+        self.take_back(self.parcels.len());
         let room = if self.statistics.waiting >= self.waiting_max {
             Err(Stalled {
                 retired: self.statistics.waiting,
@@ -255,21 +263,19 @@ impl<V: Copy, const N: usize> Publisher<V, N> {
         room
     }
 
-    /// Uses again what has come back.
+    /// Uses again what has come back, by so many looks.
     #[inline]
-    fn take_back(&mut self) {
-        let Publisher {
-            trees,
-            spare,
-            statistics,
-            domain,
-            ..
-        } = self;
-        domain.returned.take_all(|mut parcel| {
-            statistics.waiting -= parcel.content.len();
+    fn take_back(&mut self, looks: usize) {
+        for _ in 0..looks {
+            let Some(mut parcel) = self.parcels.take_back() else {
+                continue;
+            };
+            // SAFETY: the parcel came back, so it is this writer's.
+            let bag = unsafe { &mut parcel.as_mut().content };
+            self.statistics.waiting -= bag.len();
             // SAFETY: reclamation gave the parcel back, so nobody sees what is in it; it held each link once.
-            unsafe { trees.take_back(&mut parcel.content) };
-            spare.push(parcel);
-        });
+            unsafe { self.trees.take_back(bag) };
+            self.spare.push(parcel);
+        }
     }
 }
