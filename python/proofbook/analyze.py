@@ -211,7 +211,7 @@ def _flows(plan: Plan, progress: Progress) -> dict[str, Result]:
 
 def _latencies(plan: Plan, progress: Progress) -> dict[str, Result]:
     """Latencies of the normal scenario, one command after another, for each book."""
-    latencies = {}
+    latencies: dict[str, Result] = {}
     limit_s = max(plan.flow_limit_ms // 1000, 1)
     with tempfile.TemporaryDirectory(prefix="proofbook-analyze-") as folder:
         file = Path(folder) / "flow"
