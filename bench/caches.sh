@@ -19,7 +19,7 @@ echo "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
 for scenario in static normal swing-25 swing-40 flash-crash; do
     messages="$("$program" generate "$scenario" "$seed" "$new_orders" "$folder/flow" | tr -dc 0-9)"
     valgrind --tool=callgrind --cache-sim=yes --D1=49152,12,64 --LL=1048576,16,64 \
-        --callgrind-out-file="$folder/out" --toggle-collect='*measure::throughput*' \
+        --callgrind-out-file="$folder/out" --toggle-collect='*measure::throughput_of*' \
         "$program" measure "$book" "$folder/flow" >/dev/null 2>"$folder/log"
     # Collected: Ir Dr Dw I1mr D1mr D1mw ILmr DLmr DLmw, over the workload and a warm-up of an eighth of it.
     sed -n 's/.*Collected : //p' "$folder/log" | awk -v scenario="$scenario" -v messages="$messages" '{

@@ -1,9 +1,12 @@
-# Benchmarks: both books and the peers of bench/peers on the five scenarios; the ladder's design beside its alternatives; the
+# The comparison of all books, and benchmarks: books and the peers of bench/peers on the five scenarios; the ladder's design beside its alternatives; the
 # committed state; the proof structures beside their peers.
 
-.PHONY: bench bench-alternatives bench-commitment bench-structures
+.PHONY: analyze bench bench-alternatives bench-commitment bench-structures
 
-bench: $(VENV)/.stamp-native ## Check and time both books and their peers (RUNS=5), report in out/bench
+analyze: $(VENV)/.stamp-native ## Compare every book by operation, size and flow, pools and reclamation with peers: out/analysis [QUICK=1 DATA=path]
+	@$(BIN)/proofbook analyze $(if $(QUICK),--quick) $(if $(DATA),--data "$(DATA)") --out "$(OUT)/analysis"
+
+bench: $(VENV)/.stamp-native ## Check and time books and their peers (RUNS=5), report in out/bench
 	@$(BIN)/proofbook bench --runs $(RUNS) --peers bench/peers --out "$(OUT)/bench"
 
 bench-alternatives: $(VENV)/.stamp-tools ## Time alternatives to the ladder's index and levels

@@ -56,12 +56,13 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "testkit": frozenset({"types", "book", "matching", "workload"}),
     "run": frozenset({"types", "book", "matching", "fixed", "replay", "workload"}),
     "bench": RING | {"books", "engine", "fixed", "ledger", "light", "merkle", "poseidon2-simd", "workload"},
+    "analysis": MARKET | {"bench", "fixed", "memory", "replay", "workload"},
     "capi": MARKET | {"engine", "journal"},
     "harness": MARKET,
     "prover": frozenset({"types", "book", "matching", "commitment", "chain", "ledger", "workload"}),
     "python": RING
-    | {"bench", "books", "engine", "fixed", "journal", "ledger", "light", "merkle", "poseidon2-simd", "receipts", "replay"}
-    | {"run", "serving", "verifier", "workload"},
+    | {"analysis", "bench", "books", "engine", "fixed", "journal", "ledger", "light", "memory", "merkle"}
+    | {"poseidon2-simd", "receipts", "replay", "run", "serving", "verifier", "workload"},
 }
 """Which crates of the workspace each may import."""
 

@@ -12,6 +12,7 @@ from proofbook.types import (
     ArrowArray,
     ArrowStream,
     CancelReason,
+    Engine,
     Kind,
     Number,
     Phase,
@@ -20,7 +21,6 @@ from proofbook.types import (
     RejectReason,
     SelfTrade,
     Side,
-    Structure,
     Time,
     TimeInForce,
 )
@@ -63,6 +63,7 @@ __all__ = [
     "Uncrossed",
     "ViewHeader",
     "ViewLevel",
+    "analysis_command",
     "bench_command",
     "chain_program_key",
     "check_all",
@@ -71,6 +72,7 @@ __all__ = [
     "contradict_pair",
     "contradicted_values",
     "convert",
+    "engines",
     "file_digest",
     "generate",
     "journal",
@@ -607,7 +609,7 @@ class Book:
         lot_size: Number | None = None,
         price_unit: Number | None = None,
         quantity_unit: Number | None = None,
-        structure: Structure = "ladder",
+        engine: Engine = "ladder",
         market: int = 0,
         max_quantity: Number | None = None,
         max_notional: Number | None = None,
@@ -624,7 +626,8 @@ class Book:
             price_unit: what the integer price 1 is worth; the tick size where it is not given. A tick size beside it
                 must be a whole number of units.
             quantity_unit: what the integer quantity 1 is worth; the lot size where it is not given.
-            structure: what holds the orders: "ladder" is the fast one, "reference" the plain one.
+            engine: what holds the orders. All do exactly the same; they differ in time and room. "ladder" is the
+                default, "reference" the plain one; `proofbook info` lists all, `proofbook analyze` compares them.
             market: a number of your own for the market.
             max_quantity: the most that one order may ask for.
             max_notional: the most that price times quantity of one order may be (a decimal is money, an integer
@@ -648,9 +651,9 @@ class Book:
         *,
         price_unit: Number | None = None,
         quantity_unit: Number | None = None,
-        structure: Structure = "ladder",
+        engine: Engine = "ladder",
     ) -> Book:
-        """The book whose snapshot these bytes are, on any structure. A snapshot holds no units: name them again.
+        """The book whose snapshot these bytes are, on any engine. A snapshot holds no units: name them again.
 
         Raises:
             InputError: bytes that are no snapshot.
@@ -658,7 +661,7 @@ class Book:
         >>> import proofbook
         >>> book = proofbook.Book(tick_size="0.01")
         >>> _ = book.submit("buy", 5, "9.99")
-        >>> again = proofbook.Book.restore(book.snapshot(), price_unit="0.01", structure="reference")
+        >>> again = proofbook.Book.restore(book.snapshot(), price_unit="0.01", engine="reference")
         >>> again.best_bid, again.digest() == book.digest()
         (Level(price=9.99, quantity=5, orders=1), True)
         """
@@ -805,7 +808,7 @@ class Book:
     def statistics(self) -> Statistics:
         """What happened so far."""
     def digest(self) -> bytes:
-        """The digest of the state (32 bytes): equal digests mean equal states, on any structure."""
+        """The digest of the state (32 bytes): equal digests mean equal states, on any engine."""
     def snapshot(self) -> bytes:
         """The canonical bytes of the state, for ``Book.restore``."""
     def check(self) -> None:
@@ -826,8 +829,8 @@ class Book:
     def last_trade_ticks(self) -> int | None:
         """The price of the last trade, in ticks."""
     @property
-    def structure(self) -> Structure:
-        """The name of the structure that holds the orders."""
+    def engine(self) -> Engine:
+        """The name of what holds the orders."""
     @property
     def price_unit(self) -> Decimal:
         """What the integer price 1 is worth."""
@@ -844,7 +847,7 @@ class Book:
 class RawMarket:
     """A market that takes encoded commands and gives encoded events."""
 
-    def __new__(cls, config: bytes, structure: Structure = "ladder") -> RawMarket: ...
+    def __new__(cls, config: bytes, engine: Engine = "ladder") -> RawMarket: ...
     def apply(self, command: bytes) -> bytes:
         """Handle one encoded command (72 bytes) and return its encoded events (56 bytes each), one after another."""
     def state(self) -> bytes:
@@ -854,21 +857,26 @@ class RawMarket:
     def check(self) -> None:
         """Check every invariant of the engine and its book; raise BrokenInvariantError for one that does not hold."""
     @classmethod
-    def restore(cls, state: bytes, structure: Structure = "ladder") -> RawMarket:
+    def restore(cls, state: bytes, engine: Engine = "ladder") -> RawMarket:
         """The market whose canonical state these bytes are."""
     @property
-    def structure(self) -> Structure:
-        """The name of the book's structure."""
+    def engine(self) -> Engine:
+        """The name of what holds the orders."""
 
 @final
 class RunSession:
-    """A run of commands through the engine over the fast book, measured command by command. See `proofbook.runs`."""
+    """A run of commands through the engine over a chosen book, measured command by command. See `proofbook.runs`."""
 
     @staticmethod
-    def sample(seed: int, commands: int) -> RunSession:
+    def sample(seed: int, commands: int, engine: Engine = "ladder") -> RunSession:
         """A run of the sample that belongs to `seed`."""
     @staticmethod
-    def open(paths: Sequence[str | Path], book: str | Path | None = None, symbol: str | None = None) -> RunSession:
+    def open(
+        paths: Sequence[str | Path],
+        book_file: str | Path | None = None,
+        symbol: str | None = None,
+        engine: Engine = "ladder",
+    ) -> RunSession:
         """A run of a user's files."""
     def step(self) -> bool:
         """Work for a moment; tell whether there is more to do."""
@@ -901,7 +909,7 @@ class Sealer:
             JournalError: it is missing, damaged or cannot be read.
         """
     @staticmethod
-    def open(paths: Sequence[str | Path], book: str | Path | None = None, symbol: str | None = None) -> Sealer:
+    def open(paths: Sequence[str | Path], book_file: str | Path | None = None, symbol: str | None = None) -> Sealer:
         """Files of market data.
 
         Raises:
@@ -1608,10 +1616,11 @@ def replay(
     paths: Sequence[str | Path],
     *,
     mode: str | None = None,
-    book: str | Path | None = None,
+    book_file: str | Path | None = None,
     initial: str = "inferred",
     symbol: str | None = None,
     check: bool = False,
+    engine: Engine = "ladder",
     progress: Callable[[int, int, int], object] | None = None,
 ) -> tuple[str, str]:
     """Replay market data; return the report as JSON, and as text.
@@ -1626,7 +1635,7 @@ def convert(
     paths: Sequence[str | Path],
     output: str | Path,
     *,
-    book: str | Path | None = None,
+    book_file: str | Path | None = None,
     symbol: str | None = None,
     progress: Callable[[int, int, int], object] | None = None,
 ) -> int:
@@ -1641,9 +1650,10 @@ def journal(
     *,
     sync: str = "group",
     snapshot: bool = True,
-    book: str | Path | None = None,
+    book_file: str | Path | None = None,
     symbol: str | None = None,
     receipts: tuple[str | Path, str | Path] | None = None,
+    engine: Engine = "ladder",
     progress: Callable[[int, int, int], object] | None = None,
 ) -> str:
     """Start a journal in a folder and take the commands of market data into it; return its end as JSON.
@@ -1656,12 +1666,18 @@ def journal(
         JournalError: a folder that holds a journal already, or cannot be written.
     """
 
-def recover(path: str | Path, *, inspect: bool = False) -> tuple[str, str]:
+def recover(path: str | Path, *, inspect: bool = False, engine: Engine = "ladder") -> tuple[str, str]:
     """Rebuild the state of a journal and, unless only looking, repair its torn tail; the report as JSON, and as text.
 
     Raises:
         JournalError: a journal that is damaged before its tail, locked, or not there.
     """
+
+def engines() -> list[tuple[Engine, str]]:
+    """What can hold the orders of a market: the name and a description of each."""
+
+def analysis_command(arguments: list[str]) -> str:
+    """Answer a question of the analysis; return its JSON. See `proofbook.analyze`."""
 
 def bench_command(arguments: list[str]) -> str:
     """Run a command of the benchmarks; return its JSON."""
@@ -1680,7 +1696,7 @@ def order_flow(flow: str, *, seed: int, commands: int, words: bool) -> pa.Table:
     """
 
 def time_loops(
-    commands: ArrowStream | ArrowArray, *, structure: Structure = "ladder", rounds: int = 5
+    commands: ArrowStream | ArrowArray, *, engine: Engine = "ladder", rounds: int = 5
 ) -> list[tuple[int, int]]:
     """Time the table's commands in a plain Rust loop and as `Book.apply` takes them, in turns: `(loop_ns, batch_ns)`.
 

@@ -1,6 +1,6 @@
 """The benchmarks: result hash first, then time.
 
-``quick`` checks and times both books on every scenario in one process. ``full`` gives every measurement a process of
+``quick`` checks and times the books on every scenario in one process. ``full`` gives every measurement a process of
 its own, interleaves the contenders (A B C A B C ...), takes peers along and writes a JSON file, a report and plots.
 What is measured is written in Rust (``crates/bench``); this module runs it, and puts the results beside each other.
 
@@ -26,10 +26,14 @@ from typing import Annotated, Any
 import typer
 
 from proofbook import _core
+from proofbook.engines import ENGINES, checked
 from proofbook.errors import BrokenInvariantError, InputError
+from proofbook.types import Engine
 
 SCENARIOS = ("static", "normal", "swing-25", "swing-40", "flash-crash")
-BOOKS = ("reference", "ladder")
+BOOKS: tuple[Engine, ...] = ("reference", "ladder")
+"""The books that are compared unless others are named: what the ladder is measured against comes first."""
+
 LATENCY_SCENARIO = "normal"
 """The scenario whose latencies are measured."""
 
@@ -56,6 +60,7 @@ class Plan:
         runs: Measurements of each contender on each workload.
         rate_per_s: Messages per second of the open loop.
         peers: Folders of peers.
+        books: The books; the reference book is always among them, since the others are compared with it.
     """
 
     seed: int = DEFAULT_SEED
@@ -63,6 +68,7 @@ class Plan:
     runs: int = 5
     rate_per_s: int = 1_000_000
     peers: tuple[Path, ...] = ()
+    books: tuple[Engine, ...] = BOOKS
 
 
 def native(*arguments: object) -> Result:
@@ -78,19 +84,25 @@ def native(*arguments: object) -> Result:
     return result
 
 
-def quick(seed: int = DEFAULT_SEED, new_orders: int = QUICK_NEW_ORDERS, runs: int = QUICK_RUNS) -> Result:
-    """Checks that both books agree on every scenario and times them, in this process.
+def quick(
+    seed: int = DEFAULT_SEED,
+    new_orders: int = QUICK_NEW_ORDERS,
+    runs: int = QUICK_RUNS,
+    books: Sequence[Engine] = BOOKS,
+) -> Result:
+    """Checks that books agree on every scenario and times them, in this process.
 
     Args:
         seed: Realisation of the workloads.
         new_orders: New orders in each workload.
         runs: Timed runs of each book on each workload, interleaved.
+        books: Which books; the reference book is always among them.
 
     Returns:
         ``hash_ok`` tells whether every event was the same; ``books`` has for each book ``commands_per_s`` (the median
         on the normal scenario), ``worst_commands_per_s`` (the lowest median of all scenarios) and more.
     """
-    return {"machine_name": machine_name()} | native("quick", seed, new_orders, runs)
+    return {"machine_name": machine_name()} | native("quick", seed, new_orders, runs, *books)
 
 
 def machine_name() -> Result:
@@ -116,7 +128,7 @@ def _run(command: Sequence[str]) -> Result:
 def _commands(plan: Plan) -> dict[str, list[str]]:
     """The program of every contender, without the workload's file."""
     worker = [sys.executable, "-m", "proofbook.bench"]
-    commands = {book: [*worker, "measure", book] for book in BOOKS}
+    commands: dict[str, list[str]] = {book: [*worker, "measure", book] for book in plan.books}
     for peer in plan.peers:
         program = peer / "run"
         if not program.is_file():
@@ -146,10 +158,10 @@ def full(plan: Plan, progress: Callable[[str], None] = lambda _line: None) -> Re
         files = {scenario: Path(folder) / f"{scenario}.bin" for scenario in SCENARIOS}
         digests: dict[str, dict[str, Result]] = {}
         for scenario, file in files.items():
-            progress(f"{scenario}: generating, hashing every event of both books")
+            progress(f"{scenario}: generating, hashing every event of every book")
             native("generate", scenario, plan.seed, plan.new_orders, file)
-            digests[scenario] = {book: native("digest", book, file) for book in BOOKS}
-            if digests[scenario]["reference"] != digests[scenario]["ladder"]:
+            digests[scenario] = {book: native("digest", book, file) for book in plan.books}
+            if any(digest != digests[scenario]["reference"] for digest in digests[scenario].values()):
                 raise BrokenInvariantError(f"{scenario}, seed {plan.seed}: the books differ: {digests[scenario]}")
         agreements = _agreements(plan, commands, Path(folder) / "agreement.bin", progress)
         machines = [native("machine")]
@@ -162,8 +174,8 @@ def full(plan: Plan, progress: Callable[[str], None] = lambda _line: None) -> Re
     contenders = {name: _contender(by_scenario, digests, agreements[name]) for name, by_scenario in runs.items()}
     return {
         "hash_ok": True,
-        "books": {book: contenders[book] for book in BOOKS},
-        "peers": {name: contender for name, contender in contenders.items() if name not in BOOKS},
+        "books": {book: contenders[book] for book in plan.books},
+        "peers": {name: contender for name, contender in contenders.items() if name not in plan.books},
         "ratios": _ratios(runs),
         "workloads": {scenario: books["reference"] for scenario, books in digests.items()},
         "plan": {
@@ -305,13 +317,19 @@ def register(app: typer.Typer) -> None:
 
     @app.command("bench")
     def bench(
-        is_quick: Annotated[bool, typer.Option("--quick", help="Both books only, in under a minute.")] = False,
+        is_quick: Annotated[bool, typer.Option("--quick", help="The books only, in under a minute.")] = False,
         is_batch: Annotated[bool, typer.Option("--batch", help="Python's ways in: tables, and single calls.")] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
         runs: Annotated[int, typer.Option(min=1, help="Measurements of each contender.")] = 5,
         new_orders: Annotated[int, typer.Option(min=1000, help="New orders in each workload.")] = 1_000_000,
         seed: Annotated[int, typer.Option(min=0, help="Realisation of the workloads.")] = DEFAULT_SEED,
         rate: Annotated[int, typer.Option(min=1, help="Messages per second of the open loop.")] = 1_000_000,
+        books: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--book", metavar="NAME", help=f"A book to take along, beside the reference: {', '.join(ENGINES)}."
+            ),
+        ] = None,
         peers: Annotated[Path | None, typer.Option(help="Folder of peers to build and take along.")] = None,
         out: Annotated[Path, typer.Option(help="Where the full benchmark writes its report.")] = Path("out/bench"),
     ) -> None:
@@ -321,17 +339,19 @@ def register(app: typer.Typer) -> None:
         def say(line: str) -> None:
             typer.echo(line, err=True)
 
+        # The ladder and the reference book are what everything else is set beside.
+        chosen = tuple(dict.fromkeys([*BOOKS, *map(checked, books or [])]))
         if is_batch:
             result = bench_tables.measure(seed, progress=say)
             typer.echo(bench_tables.text(result))
         elif is_quick:
-            result = quick(seed)
+            result = quick(seed, books=chosen)
             typer.echo(bench_report.quick_text(result))
         else:
             built, failed = build_peers(peers) if peers else ((), {})
             for name, reason in failed.items():
                 say(f"peer {name} is left out, it does not build: {reason}")
-            result = full(Plan(seed, new_orders, runs, rate, built), say) | {"peers_left_out": failed}
+            result = full(Plan(seed, new_orders, runs, rate, built, chosen), say) | {"peers_left_out": failed}
             paths = bench_report.write(result, out)
             typer.echo(paths[0].read_text())
             for path in paths:

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 
 import proofbook
-from proofbook import _core, console
+from proofbook import _core, console, engines
+from proofbook.analyze import register as register_analyze
 from proofbook.archive_commands import register as register_archive
 from proofbook.audit_command import register as register_audit
 from proofbook.bench import register as register_bench
@@ -35,7 +36,9 @@ Files = Annotated[
     list[Path],
     typer.Argument(help="LOBSTER, ITCH 5.0, DBN or Bitstamp files, or our own commands; the format is detected."),
 ]
-BookFile = Annotated[Path | None, typer.Option("--book", help="LOBSTER's order book file, where its name is unusual.")]
+BookFile = Annotated[
+    Path | None, typer.Option("--book-file", help="LOBSTER's order book file, where its name is unusual.")
+]
 Symbol = Annotated[str | None, typer.Option("--symbol", help="One instrument of a file that has several.")]
 Seed = Annotated[int, typer.Option(min=0, help="Where all choices of the sample come from.")]
 Commands = Annotated[int, typer.Option(min=1, help="How many commands the sample has.")]
@@ -63,7 +66,8 @@ def run(
     out: Annotated[Path, typer.Option(help="The folder for trades, top of book, picture and report.")] = Path("out"),
     seed: Seed = 1,
     commands: Commands = 1_000_000,
-    book: BookFile = None,
+    book: engines.Choice = engines.DEFAULT,
+    book_file: BookFile = None,
     symbol: Symbol = None,
     proofs: Annotated[bool, typer.Option(help="End with batches: their roots, and one of them run or proven.")] = True,
     as_json: Json = False,
@@ -71,7 +75,9 @@ def run(
     """Run order flow through the matching engine, measured, and report; then seal it into batches and prove one."""
     from proofbook import reports, runs
 
-    session = runs.open_session(files or [], seed=seed, commands=commands, book=book, symbol=symbol)
+    session = runs.open_session(
+        files or [], seed=seed, commands=commands, book_file=book_file, symbol=symbol, engine=engines.checked(book)
+    )
     with console.progress_bar("running") as bar:
         report = runs.run(session, out, lambda done, total, count: bar.update(done, total, f"{count:,} commands"))
     if not as_json:
@@ -80,7 +86,13 @@ def run(
         from proofbook.proof_commands import prove_run
 
         report["proofs"] = prove_run(
-            files or [], out, seed=seed, commands=report["commands"], book=book, symbol=symbol, quiet=as_json
+            files or [],
+            out,
+            seed=seed,
+            commands=report["commands"],
+            book_file=book_file,
+            symbol=symbol,
+            quiet=as_json,
         )
         runs.write_report(report)
     if as_json:
@@ -90,7 +102,8 @@ def run(
 @app.command()
 def replay(
     files: Files,
-    book: BookFile = None,
+    book: engines.Choice = engines.DEFAULT,
+    book_file: BookFile = None,
     mode: Annotated[
         ReplayMode | None, typer.Option(help="rebuild: apply what happened; match: ask for it again.")
     ] = None,
@@ -104,10 +117,11 @@ def replay(
         text, summary = _core.replay(
             files,
             mode=mode,
-            book=book,
+            book_file=book_file,
             initial=initial,
             symbol=symbol,
             check=check,
+            engine=engines.checked(book),
             progress=lambda done, total, records: bar.update(done, total, f"{records:,} records"),
         )
     report = json.loads(text)
@@ -124,7 +138,7 @@ def replay(
 def convert(
     files: Files,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file of commands to write (.pbk).")],
-    book: BookFile = None,
+    book_file: BookFile = None,
     symbol: Symbol = None,
     as_json: Json = False,
 ) -> None:
@@ -133,7 +147,7 @@ def convert(
         count = _core.convert(
             files,
             output,
-            book=book,
+            book_file=book_file,
             symbol=symbol,
             progress=lambda done, total, records: bar.update(done, total, f"{records:,} records"),
         )
@@ -170,7 +184,8 @@ def journal(
         Path | None,
         typer.Option(help="The operator's secret key: the receipt of each command goes to OUTPUT.receipts."),
     ] = None,
-    book: BookFile = None,
+    book: engines.Choice = engines.DEFAULT,
+    book_file: BookFile = None,
     symbol: Symbol = None,
     as_json: Json = False,
 ) -> None:
@@ -181,9 +196,10 @@ def journal(
             output,
             sync=sync,
             snapshot=snapshot,
-            book=book,
+            book_file=book_file,
             symbol=symbol,
             receipts=None if receipts is None else (receipts, receipts_file(output)),
+            engine=engines.checked(book),
             progress=lambda done, total, records: bar.update(done, total, f"{records:,} records"),
         )
     report: dict[str, Any] = json.loads(text)
@@ -201,10 +217,11 @@ def journal(
 def recover(
     journal: Annotated[Path, typer.Argument(help="The folder of the journal.")],
     inspect: Annotated[bool, typer.Option("--inspect", help="Only look: leave a torn tail where it is.")] = False,
+    book: engines.Choice = engines.DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Rebuild the exact state of a journal, and cut off a torn tail that nobody was told of."""
-    text, summary = _core.recover(journal, inspect=inspect)
+    text, summary = _core.recover(journal, inspect=inspect, engine=engines.checked(book))
     report: dict[str, Any] = json.loads(text)
     for warning in report["warnings"]:
         console.err.print(f"warning: {warning}", markup=False, soft_wrap=True)
@@ -217,9 +234,9 @@ def recover(
 @app.command()
 def info(as_json: Json = False) -> None:
     """Show the version and what it runs on."""
-    facts = {
+    facts: dict[str, Any] = {
         "version": proofbook.__version__,
-        "structures": ["ladder", "reference"],
+        "engines": engines.DESCRIPTIONS,
         "python": platform.python_version(),
         "machine": platform.machine(),
         "system": platform.platform(),
@@ -229,11 +246,17 @@ def info(as_json: Json = False) -> None:
         console.print_json(facts)
     else:
         for name, value in facts.items():
-            print(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+            if isinstance(value, dict):
+                print(f"{name}:")
+                for engine, description in value.items():
+                    print(f"  {engine}: {description}")
+            else:
+                print(f"{name}: {value}")
 
 
 register_archive(app)
 register_bench(app)
+register_analyze(app)
 register_proofs(app)
 register_receipts(app)
 register_audit(app)

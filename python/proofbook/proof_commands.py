@@ -37,8 +37,8 @@ def prove(
     memory_gib: Annotated[
         int | None, typer.Option("--memory-gib", min=4, help="How much memory the prover may plan with, GiB.")
     ] = None,
-    book: Annotated[
-        Path | None, typer.Option("--book", help="LOBSTER's order book file, where its name is unusual.")
+    book_file: Annotated[
+        Path | None, typer.Option("--book-file", help="LOBSTER's order book file, where its name is unusual.")
     ] = None,
     symbol: Annotated[str | None, typer.Option("--symbol", help="One instrument of a file that has several.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Where all choices of the sample come from.")] = 1,
@@ -59,7 +59,7 @@ def prove(
     elif len(source) == 1 and source[0].is_dir():
         sealer = Sealer.journal(source[0])
     else:
-        sealer = Sealer.open(source, book=book, symbol=symbol)
+        sealer = Sealer.open(source, book_file, symbol)
     with console.progress_bar("proving" if mode is not Mode.EXECUTE else "running") as bar:
         reports = prove_batches(
             sealer,
@@ -144,13 +144,13 @@ SEALED_COMMANDS = 10_000
 
 
 def prove_run(
-    files: list[Path], out: Path, *, seed: int, commands: int, book: Path | None, symbol: str | None, quiet: bool
+    files: list[Path], out: Path, *, seed: int, commands: int, book_file: Path | None, symbol: str | None, quiet: bool
 ) -> Values:
     """Seal a run's order flow into batches, and run or prove the first of them: what came of it."""
     from proofbook import proving
     from proofbook._core import Sealer
 
-    sealer = Sealer.open(files, book=book, symbol=symbol) if files else Sealer.sample(seed, commands)
+    sealer = Sealer.open(files, book_file, symbol) if files else Sealer.sample(seed, commands)
     folder = out / "proofs"
     file = folder / proving.BATCHES
     file.unlink(missing_ok=True)

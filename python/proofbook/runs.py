@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from proofbook import plots
 from proofbook._core import RunSession
 from proofbook.errors import InputError
+from proofbook.types import Engine
 
 ROWS_KEPT_MAX = 50_000
 """Rows that are kept for the picture; beyond, every second one is dropped."""
@@ -89,18 +90,25 @@ class _Written:
 
 
 def open_session(
-    paths: list[Path], *, seed: int = 1, commands: int = 1_000_000, book: Path | None = None, symbol: str | None = None
+    paths: list[Path],
+    *,
+    seed: int = 1,
+    commands: int = 1_000_000,
+    book_file: Path | None = None,
+    symbol: str | None = None,
+    engine: Engine = "ladder",
 ) -> RunSession:
     """The sample that belongs to `seed`, or the order flow of files.
 
     Raises:
+        InputError: no such engine, or no commands.
         ReplayError: files that cannot be read as order flow.
     """
     if paths:
-        return RunSession.open(paths, book=book, symbol=symbol)
+        return RunSession.open(paths, book_file, symbol, engine)
     if commands < 1:
         raise InputError(f"commands must be 1 or more; received {commands}")
-    return RunSession.sample(seed, commands)
+    return RunSession.sample(seed, commands, engine)
 
 
 def run(session: RunSession, folder: Path, progress: Callable[[int, int, int], None]) -> Report:

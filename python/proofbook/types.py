@@ -6,8 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, Protocol, SupportsIndex, TypeAlias
 
-Structure: TypeAlias = Literal["ladder", "reference"]
-"""What holds the orders: the fast book, or the plain one."""
+Engine: TypeAlias = Literal["reference", "ladder", "cache", "simd", "radix", "skiplist", "lockfree", "hybrid", "numa"]
+"""What holds the orders: `proofbook info` says what each of them is."""
 Side: TypeAlias = Literal["buy", "sell"]
 """The side of an order."""
 Kind: TypeAlias = Literal["market", "limit", "stop", "stop_limit"]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from oracle.codec import AUCTION, BUY, CANCEL_REASONS, EVENTS, REDUCE_REASONS, REJECT_REASONS, SELL, Command, Config
 from oracle.compare import compare_all, compare_flow
-from oracle.engines import engines
+from oracle.engines import all_engines, engines
 from oracle.flow import Flow
 from oracle.market import Market, price_of
 from oracle.strategies import Session, sessions
@@ -44,6 +44,14 @@ def test_flows_agree_and_reach_everything() -> None:
     rare = {name: counts[name] for name in expected if counts[name] < 20}
     assert not rare, f"hardly compared: {rare}"
     assert set(counts) <= expected, f"unheard of: {set(counts) - expected}"
+
+
+def test_every_book_agrees() -> None:
+    counts: Counter[str] = Counter()
+    for number in range(12 * FACTOR):
+        counts += compare_flow(all_engines, f"{SEED}-every-{number}", 250)
+        counts += compare_flow(all_engines, f"{SEED}-every-opening-{number}", 20, shape="opening")
+    assert counts["trade"] > 100
 
 
 def test_deep_books_agree() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import proofbook
 from proofbook import Book, InputError, RejectedError, TickError, types
+from proofbook.engines import ENGINES
 
 
 def kinds(events: proofbook.Events) -> list[str]:
@@ -86,7 +87,7 @@ def test_a_unit_finer_than_the_tick() -> None:
         {"tick_size": "-1"},
         {"tick_size": 0.01},
         {"lot_size": "x"},
-        {"structure": "tree"},
+        {"engine": "tree"},
         {"initial_phase": "open"},
         {"collar": -1},
         {"max_orders": 0},
@@ -259,16 +260,16 @@ def test_statistics_count_what_happened() -> None:
     assert statistics.rejected == 2
 
 
-@pytest.mark.parametrize("structure", ["ladder", "reference"])
-def test_a_snapshot_restores_on_any_structure(structure: types.Structure) -> None:
-    book = Book(tick_size="0.01", structure="ladder", collar="5.00", max_notional="1000000")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_snapshot_restores_on_any_engine(engine: types.Engine) -> None:
+    book = Book(tick_size="0.01", engine="ladder", collar="5.00", max_notional="1000000")
     for price in range(100, 110):
         book.submit("buy", price, price, expiry=price)
         book.submit("sell", price, price + 20, display=1)
     book.submit("buy", 3, kind="stop", stop_price="1.50")
-    again = Book.restore(book.snapshot(), price_unit="0.01", structure=structure)
+    again = Book.restore(book.snapshot(), price_unit="0.01", engine=engine)
     assert again.digest() == book.digest()
-    assert again.structure == structure
+    assert again.engine == engine
     assert again.submit("buy", 10, 130) == book.submit("buy", 10, 130)
     assert again.digest() == book.digest()
     again.check()

@@ -114,15 +114,15 @@ COMPARED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("structure", ["ladder", "reference"])
+@pytest.mark.parametrize("engine", ["ladder", "reference"])
 @pytest.mark.parametrize("seed", range(3))
-def test_a_table_does_what_single_calls_do(seed: int, structure: types.Structure) -> None:
+def test_a_table_does_what_single_calls_do(seed: int, engine: types.Engine) -> None:
     rows = random_rows(seed, 4_000)
-    single = Book(structure=structure, collar=8)
+    single = Book(engine=engine, collar=8)
     expected: list[tuple[Any, ...]] = []
     for row in rows:
         expected += as_rows(list(one_by_one(single, row)), single.sequence)
-    batch = Book(structure=structure, collar=8)
+    batch = Book(engine=engine, collar=8)
     table = batch.apply(pa.Table.from_pylist(rows, schema=SCHEMA))
     found = [tuple(row[name] for name in COMPARED) for row in table.to_pylist()]
     assert found == expected, f"seed {seed}"
@@ -468,7 +468,7 @@ def test_large_tables_come_in_batches_and_leave_the_interpreter_free() -> None:
             "quantity": pa.array([1] * count, pa.uint64()),
         }
     )
-    book = Book(structure="reference")
+    book = Book(engine="reference")
     counted, stop = [0], threading.Event()
 
     def count_up() -> None:

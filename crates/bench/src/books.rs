@@ -1,9 +1,13 @@
 //! The project's own books as contenders, and the digest of everything they say.
 
+use std::num::NonZeroUsize;
+
 use proofbook_book::{Book, Reference};
-use proofbook_books::Ladder;
+use proofbook_books::{Ladder, NamedBook, Structure, Visitor};
 use proofbook_matching::MatchingEngine;
-use proofbook_types::{Command, Event, EventSink, MarketConfig, OrderId, Phase, Queue};
+use proofbook_types::{
+    Command, ConfigError, Event, EventSink, MarketConfig, OrderId, Phase, Queue,
+};
 use proofbook_workload::Message;
 
 use crate::contender::{Contender, Fills};
@@ -11,28 +15,6 @@ use crate::json::Value;
 
 /// Events that the ring holds: 64 KiB, as an outgoing queue may.
 const RING_EVENTS: usize = 1024;
-
-/// The project's books.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BookName {
-    /// The reference book.
-    Reference,
-    /// The ladder.
-    Ladder,
-}
-
-impl BookName {
-    /// All of them, the slowest first.
-    pub const ALL: [BookName; 2] = [BookName::Reference, BookName::Ladder];
-
-    /// The stable name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            BookName::Reference => ReferenceMarket::NAME,
-            BookName::Ladder => LadderMarket::NAME,
-        }
-    }
-}
 
 /// Takes events as a publisher would: each is written to memory that someone else reads.
 struct Ring {
@@ -77,67 +59,64 @@ fn record(fills: &mut Fills, event: &Event) {
     }
 }
 
-fn market<B: Book>(book: B) -> MatchingEngine<B> {
-    let config = MarketConfig {
+/// The terms of the benchmarks' markets.
+pub fn config() -> MarketConfig {
+    MarketConfig {
         initial_phase: Phase::Continuous,
         ..MarketConfig::default()
-    };
-    MatchingEngine::new(config, book).expect("the default terms make a market")
+    }
 }
 
-macro_rules! contender {
-    ($(#[$doc:meta])* $market:ident, $name:literal, $book:ty, $make:expr) => {
-        $(#[$doc])*
-        pub struct $market {
-            engine: MatchingEngine<$book>,
-            ring: Ring,
-        }
-
-        impl Contender for $market {
-            type Input = Command;
-            const NAME: &'static str = $name;
-            const DIFFERENCES: &'static str = "";
-
-            fn prepare(message: &Message) -> Command {
-                message.command()
-            }
-
-            fn new() -> Self {
-                $market {
-                    engine: market($make),
-                    ring: Ring::new(),
-                }
-            }
-
-            #[inline]
-            fn apply(&mut self, command: &Command) {
-                self.engine.apply(command, &mut self.ring);
-            }
-
-            fn fills(&self) -> Fills {
-                // The last events are read, so that none of the writes can be left out.
-                std::hint::black_box(&self.ring.events);
-                self.ring.fills
-            }
-        }
-    };
+/// A market over a book, as a contender.
+pub struct BookMarket<B> {
+    engine: MatchingEngine<B>,
+    ring: Ring,
 }
 
-contender!(
-    /// A market over the reference book.
-    ReferenceMarket,
-    "reference",
-    Reference,
-    Reference::new()
-);
-contender!(
-    /// A market over the ladder.
-    LadderMarket,
-    "ladder",
-    Ladder,
-    // Room for few orders at first: it grows to what the market needs, and a needlessly large index is a slow one.
-    Ladder::default()
-);
+/// A market over the reference book.
+pub type ReferenceMarket = BookMarket<Reference>;
+
+/// A market over the ladder.
+pub type LadderMarket = BookMarket<Ladder>;
+
+impl<B: NamedBook> BookMarket<B> {
+    /// An empty market with these terms.
+    ///
+    /// # Errors
+    /// They make no market.
+    pub fn with_config(config: MarketConfig) -> Result<Self, ConfigError> {
+        // Room for few orders at first: it grows to what the market needs, and a needlessly large index is a slow one.
+        Ok(BookMarket {
+            engine: MatchingEngine::new(config, B::empty())?,
+            ring: Ring::new(),
+        })
+    }
+}
+
+impl<B: NamedBook> Contender for BookMarket<B> {
+    type Input = Command;
+    const NAME: &'static str = B::STRUCTURE.name();
+    const DIFFERENCES: &'static str = "";
+
+    fn prepare(message: &Message) -> Command {
+        message.command()
+    }
+
+    fn new() -> Self {
+        BookMarket::with_config(config()).expect("the default terms make a market")
+    }
+
+    #[inline]
+    fn apply(&mut self, command: &Command) {
+        self.engine.apply(command, &mut self.ring);
+    }
+
+    fn fills(&self) -> Fills {
+        // The last events are read, so that none of the writes can be left out.
+        std::hint::black_box(&self.ring.events);
+        self.ring.fills
+    }
+}
 
 /// Everything that a market says about a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,7 +131,7 @@ pub struct EventDigest {
     pub depth: Depth,
 }
 
-/// Orders and price levels in the book, looked at once in [`DEPTH_INTERVAL`] messages.
+/// Orders and price levels in the book, looked at now and then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
     looks: u64,
@@ -164,7 +143,7 @@ pub struct Depth {
     pub levels_max: u64,
 }
 
-/// Messages between two looks at the depth.
+/// Messages of a workload between two looks at the depth.
 const DEPTH_INTERVAL: usize = 1024;
 
 impl Depth {
@@ -217,33 +196,61 @@ impl EventDigest {
 }
 
 /// Runs a workload through a book and digests every event.
-pub fn event_digest(book: BookName, messages: &[Message]) -> EventDigest {
-    match book {
-        BookName::Reference => digest(market(Reference::new()), messages),
-        BookName::Ladder => digest(market(Ladder::default()), messages),
-    }
+pub fn event_digest(book: Structure, messages: &[Message]) -> EventDigest {
+    let commands: Vec<Command> = messages.iter().map(Message::command).collect();
+    let interval = NonZeroUsize::new(DEPTH_INTERVAL).expect("it is a constant above 0");
+    digest(book, config(), &commands, interval).expect("the default terms make a market")
 }
 
-fn digest<B: Book>(mut engine: MatchingEngine<B>, messages: &[Message]) -> EventDigest {
-    let mut hasher = blake3::Hasher::new();
-    let mut events = 0;
-    let mut fills = Fills::default();
-    let mut depth = Depth::default();
-    for (index, message) in messages.iter().enumerate() {
-        if index.is_multiple_of(DEPTH_INTERVAL) {
-            depth.look(engine.book());
+/// Runs commands through a market with these terms over a book, and digests every event. Once in `interval` commands it looks at the depth, which
+/// means every level.
+///
+/// # Errors
+/// Terms that make no market.
+pub fn digest(
+    book: Structure,
+    config: MarketConfig,
+    commands: &[Command],
+    interval: NonZeroUsize,
+) -> Result<EventDigest, ConfigError> {
+    book.visit(Digesting {
+        config,
+        commands,
+        interval,
+    })
+}
+
+struct Digesting<'a> {
+    config: MarketConfig,
+    commands: &'a [Command],
+    interval: NonZeroUsize,
+}
+
+impl Visitor for Digesting<'_> {
+    type Output = Result<EventDigest, ConfigError>;
+
+    fn visit<B: NamedBook>(self) -> Self::Output {
+        let mut engine = MatchingEngine::new(self.config, B::empty())?;
+        let mut hasher = blake3::Hasher::new();
+        let mut events = 0;
+        let mut fills = Fills::default();
+        let mut depth = Depth::default();
+        for (index, command) in self.commands.iter().enumerate() {
+            if index.is_multiple_of(self.interval.get()) {
+                depth.look(engine.book());
+            }
+            engine.apply(command, &mut |event: Event| {
+                hasher.update(&event.encode());
+                events += 1;
+                record(&mut fills, &event);
+            });
         }
-        engine.apply(&message.command(), &mut |event: Event| {
-            hasher.update(&event.encode());
-            events += 1;
-            record(&mut fills, &event);
-        });
-    }
-    EventDigest {
-        hash: hasher.finalize(),
-        events,
-        fills,
-        depth,
+        Ok(EventDigest {
+            hash: hasher.finalize(),
+            events,
+            fills,
+            depth,
+        })
     }
 }
 
@@ -261,9 +268,11 @@ mod tests {
                 new_orders: 5000,
             })
         });
-        let expected = event_digest(BookName::Reference, &first);
-        assert_eq!(expected, event_digest(BookName::Ladder, &first));
-        assert_ne!(expected.hash, event_digest(BookName::Ladder, &second).hash);
+        let expected = event_digest(Structure::Reference, &first);
+        for book in Structure::ALL {
+            assert_eq!(expected, event_digest(book, &first), "{}", book.name());
+        }
+        assert_ne!(expected.hash, event_digest(Structure::Ladder, &second).hash);
         assert!(expected.fills.trades > 0 && expected.events > 10_000);
         let mut timed = LadderMarket::new();
         for message in &first {

@@ -6,11 +6,12 @@ use std::io::{BufReader, BufWriter};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use proofbook_books::{NamedBook, Structure, Visitor};
 use proofbook_workload::{
     generate, read_messages, write_messages, FileError, Message, Parameters, Scenario,
 };
 
-use crate::books::{event_digest, BookName, LadderMarket, ReferenceMarket};
+use crate::books::{event_digest, BookMarket};
 use crate::contender::Contender;
 use crate::json::Value;
 use crate::measure::{measure, Plan};
@@ -22,7 +23,7 @@ proofbook-bench digest BOOK FILE                          hash everything a book
 proofbook-bench measure BOOK FILE [OPTION...]             time a book on a workload
 proofbook-bench machine                                   what this machine can do
 proofbook-bench commitment SEED ORDERS BATCH RUNS         check and time the committed state of a book of this size
-proofbook-bench quick SEED NEW_ORDERS RUNS                check and time both books on every scenario
+proofbook-bench quick SEED NEW_ORDERS RUNS [BOOK...]      check and time books on every scenario (reference and ladder)
 options: --latency (latencies too), --rate N (messages per second of the open loop), --limit-s N";
 
 /// Why a command was not carried out.
@@ -74,15 +75,33 @@ fn scenario(name: &str) -> Result<Scenario, Error> {
     )
 }
 
-fn book(name: &str) -> Result<BookName, Error> {
-    let found = BookName::ALL.into_iter().find(|book| book.name() == name);
-    found.map_or_else(
+fn book(name: &str) -> Result<Structure, Error> {
+    Structure::from_name(name).map_or_else(
         || {
-            let names = BookName::ALL.map(BookName::name).join(", ");
+            let names = Structure::ALL.map(Structure::name).join(", ");
             usage(format!("no book {name:?}, expected one of {names}"))
         },
         Ok,
     )
+}
+
+/// A workload to be measured on a book.
+struct Measuring<'a> {
+    messages: &'a [Message],
+    plan: &'a Plan,
+}
+
+impl Visitor for Measuring<'_> {
+    type Output = Value;
+
+    fn visit<B: NamedBook>(self) -> Value {
+        measure::<BookMarket<B>>(self.messages, self.plan)
+    }
+}
+
+/// Measures a book on a workload, after a warm-up.
+pub(crate) fn measure_book(book: Structure, messages: &[Message], plan: &Plan) -> Value {
+    book.visit(Measuring { messages, plan })
 }
 
 fn at<T>(path: &str, result: Result<T, FileError>) -> Result<T, Error> {
@@ -118,17 +137,17 @@ pub fn command(arguments: &[String]) -> Result<Value, Error> {
         ["digest", name, path] => Ok(event_digest(book(name)?, &read(path)?).to_json()),
         ["measure", name, path, ref options @ ..] => {
             let (name, plan) = (book(name)?, plan(options)?);
-            let messages = read(path)?;
-            Ok(match name {
-                BookName::Reference => measure::<ReferenceMarket>(&messages, &plan),
-                BookName::Ladder => measure::<LadderMarket>(&messages, &plan),
-            })
+            Ok(measure_book(name, &read(path)?, &plan))
         }
         ["machine"] => Ok(machine::report()),
-        ["quick", seed, new_orders, runs] => Ok(quick::run(&quick::Options {
+        ["quick", seed, new_orders, runs, ref books @ ..] => Ok(quick::run(&quick::Options {
             seed: number("SEED", seed)?,
             new_orders: number("NEW_ORDERS", new_orders)?,
             runs: number("RUNS", runs)?,
+            books: books
+                .iter()
+                .map(|name| book(name))
+                .collect::<Result<_, _>>()?,
         })),
         ["commitment", seed, orders, batch, runs] => {
             let options = commitment::Options {

@@ -27,7 +27,14 @@ fn empty() -> Histogram<u64> {
     Histogram::new_with_bounds(1, HIGHEST_NS, DIGITS).expect("the bounds are valid")
 }
 
+impl Default for Latencies {
+    fn default() -> Self {
+        Latencies::new()
+    }
+}
+
 impl Latencies {
+    /// No latency yet.
     pub fn new() -> Self {
         Latencies {
             all: empty(),
@@ -35,11 +42,13 @@ impl Latencies {
         }
     }
 
+    /// Counts the latency of one message.
     pub fn record(&mut self, kind: MessageKind, latency_ns: u64) {
         self.all.saturating_record(latency_ns);
         self.by_kind[kind as usize].saturating_record(latency_ns);
     }
 
+    /// For reports.
     pub fn to_json(&self) -> Value {
         let mut members = vec![("all".to_owned(), histogram_json(&self.all, true))];
         members.extend(KINDS.map(|(kind, name)| {

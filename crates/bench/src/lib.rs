@@ -13,13 +13,15 @@ mod command;
 mod commitment;
 mod contender;
 mod json;
-mod latency;
-mod machine;
+pub mod latency;
+pub mod machine;
 mod measure;
 mod quick;
 
-pub use books::{event_digest, BookName, EventDigest, LadderMarket, ReferenceMarket};
+pub use books::{
+    config, digest, event_digest, BookMarket, Depth, EventDigest, LadderMarket, ReferenceMarket,
+};
 pub use command::{command, main, peer_main, Error};
 pub use contender::{Contender, Fills};
 pub use json::Value;
-pub use measure::{measure, throughput, Plan};
+pub use measure::{measure, spread, throughput, throughput_of, Plan, Spread, Throughput};

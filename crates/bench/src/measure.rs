@@ -50,16 +50,57 @@ impl Throughput {
     }
 
     /// Share of the time in which the thread waited for a core; not a number where the system does not tell.
-    fn waited_share(&self) -> f64 {
+    pub fn waited_share(&self) -> f64 {
         self.waited_ns.map_or(f64::NAN, |waited_ns| {
             waited_ns as f64 / self.elapsed_ns as f64
         })
     }
 }
 
-/// Applies all messages as fast as they go.
+/// Median, smallest and largest of some figures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// The middle one, of an even number the higher of both.
+    pub median: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl Spread {
+    /// For reports.
+    pub fn to_json(self) -> Value {
+        Value::object([
+            ("median", Value::from(self.median)),
+            ("min", Value::from(self.min)),
+            ("max", Value::from(self.max)),
+        ])
+    }
+}
+
+/// The spread of at least one figure.
+pub fn spread(mut figures: Vec<f64>) -> Spread {
+    figures.sort_by(f64::total_cmp);
+    Spread {
+        median: figures[figures.len() / 2],
+        min: figures[0],
+        max: figures[figures.len() - 1],
+    }
+}
+
+/// Applies all messages as fast as they go, to a new contender.
 pub fn throughput<C: Contender>(inputs: &[C::Input], limit: Duration) -> Throughput {
-    let mut contender = C::new();
+    throughput_of(C::new(), inputs, limit)
+}
+
+/// Applies all messages as fast as they go. What a simulation of the caches counts is this function.
+#[inline(never)]
+pub fn throughput_of<C: Contender>(
+    mut contender: C,
+    inputs: &[C::Input],
+    limit: Duration,
+) -> Throughput {
     let limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
     let mut messages = 0;
     let mut elapsed_ns = 0;

@@ -2,8 +2,11 @@
 //!
 //! [`Ladder`] is the default: the one that the engine, the Python package and the C ABI use.
 //!
+//! [`Structure`] lists all books by name.
+//!
 //! What the books have in common stands once: `orders` keeps live orders in a slab and finds them by id, account and expiry; `directory` is a
-//! search tree for levels, for books that have one; [`linked`] makes a book of it and of any structure for price levels, behind the trait [`linked::Levels`].
+//! search tree for levels, for books that have one; [`linked`] makes a book of it and of any structure for price levels, behind the trait
+//! [`linked::Levels`].
 #![deny(unsafe_code)]
 
 pub mod cache;
@@ -19,6 +22,7 @@ mod parcels;
 pub mod radix;
 pub mod simd;
 pub mod skiplist;
+mod structure;
 
 pub use cache::{cache_layout, CacheOptimizedOrderBook};
 pub use ladder::{ladder_layout, Ladder, PagedLevels};
@@ -26,6 +30,7 @@ pub use lockfree::{lockfree_layout, OptimizedLockFreeLevels};
 pub use radix::{radix_layout, RadixLevels, RadixOrderBook, RadixTier};
 pub use simd::{simd_layout, SimdOrderBook};
 pub use skiplist::{skiplist_layout, LockFreeSkipList, SkipListOrderBook};
+pub use structure::{NamedBook, Structure, Visitor};
 
 /// A book whose touch and depth many threads read while one changes it, over the ladder's levels or any others.
 pub type OptimizedLockFreeOrderBook<L = PagedLevels> =

@@ -13,14 +13,13 @@ use std::thread;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
 use proofbook_book::Statistics;
-use proofbook_types::Event;
 use pyo3::prelude::*;
 use pyo3_arrow::PyTable;
 
 use crate::command_columns::{CommandColumns, KnownShapes};
 use crate::errors::InputError;
 use crate::event_writer::EventWriter;
-use crate::market::{with_engine, Market};
+use crate::market::{Market, Step};
 use crate::units::Units;
 
 /// How many rows are converted and checked at a time: so few that all cores have work until the end.
@@ -208,15 +207,5 @@ fn apply_rows(
     events: &mut Step,
 ) -> PyResult<()> {
     events.clear();
-    with_engine!(market, engine => {
-        for row in rows {
-            let command = columns.command(row, engine.clock())?;
-            let sequence = engine.sequence() + 1;
-            engine.apply(&command, &mut |event: Event| events.push((sequence, event)));
-        }
-    });
-    Ok(())
+    market.apply_rows(columns, rows, events)
 }
-
-/// The events of some commands, each with the sequence of its command.
-type Step = Vec<(u64, Event)>;

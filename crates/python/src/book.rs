@@ -5,9 +5,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use proofbook_book::{Book as _, Level, Statistics};
+use proofbook_book::{Level, Statistics};
 use proofbook_types::{
-    Action, Command, Event, EventSink, MarketConfig, OrderId, Price, Queue, Timestamp,
+    Action, Command, Event, EventSink as _, MarketConfig, OrderId, Price, Queue, Timestamp,
 };
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
@@ -17,7 +17,7 @@ use pyo3_arrow::input::AnyRecordBatch;
 use crate::batch;
 use crate::errors::{BrokenInvariantError, InputError};
 use crate::events::Events;
-use crate::market::{with_engine, Market};
+use crate::market::Market;
 use crate::scale::Scale;
 use crate::terms::{phase_of, quantity_given, Given, Submission};
 use crate::units::{
@@ -50,16 +50,13 @@ impl State {
     /// Handles one command; its events are in `self.events` afterwards.
     #[inline]
     fn apply(&mut self, time: Option<Timestamp>, action: Action) {
-        let time = time.unwrap_or_else(|| with_engine!(&self.market, engine => engine.clock()));
+        let time = time.unwrap_or_else(|| self.market.clock());
         self.events.clear();
-        let State {
-            events, statistics, ..
-        } = self;
         self.market
-            .apply(&Command { time, action }, &mut |event: Event| {
-                statistics.event(event);
-                events.push(event);
-            });
+            .apply(&[Command { time, action }], &mut self.events);
+        for event in &self.events {
+            self.statistics.event(*event);
+        }
     }
 
     /// An id that no live order has.
@@ -67,7 +64,7 @@ impl State {
         loop {
             let id = OrderId(self.next_id);
             self.next_id = self.next_id.checked_add(1).unwrap_or(1);
-            if with_engine!(&self.market, engine => engine.book().find(id).is_none()) {
+            if !self.market.has_order(id) {
                 return id;
             }
         }
@@ -127,9 +124,7 @@ impl Book {
         let mut levels: Vec<Level> = Vec::new();
         while levels.len() < count {
             let after = levels.last().map(|level| level.price);
-            let next =
-                with_engine!(&state.market, engine => engine.book().next_level(queue, after));
-            match next {
+            match state.market.next_level(queue, after) {
                 Some(level) => levels.push(level),
                 None => break,
             }
@@ -138,9 +133,7 @@ impl Book {
     }
 
     fn best(&self, py: Python<'_>, queue: Queue) -> PyResult<Option<LevelView>> {
-        let level = with_engine!(&self.lock(py)?.market, engine => {
-            engine.book().next_level(queue, None)
-        });
+        let level = self.lock(py)?.market.next_level(queue, None);
         Ok(level.map(|level| LevelView::new(level, self.units.clone())))
     }
 }
@@ -154,7 +147,7 @@ impl Book {
         lot_size = None,
         price_unit = None,
         quantity_unit = None,
-        structure = "ladder",
+        engine = "ladder",
         market = 0,
         max_quantity = None,
         max_notional = None,
@@ -169,7 +162,7 @@ impl Book {
         lot_size: Given<'_, '_>,
         price_unit: Given<'_, '_>,
         quantity_unit: Given<'_, '_>,
-        structure: &str,
+        engine: &str,
         market: u64,
         max_quantity: Given<'_, '_>,
         max_notional: Given<'_, '_>,
@@ -216,21 +209,21 @@ impl Book {
                 .transpose()?
                 .unwrap_or(defaults.initial_phase),
         };
-        Ok(Book::around(Market::new(config, structure)?, units))
+        Ok(Book::around(Market::new(config, engine)?, units))
     }
 
     /// The book whose snapshot these bytes are.
     #[classmethod]
-    #[pyo3(signature = (snapshot, *, price_unit = None, quantity_unit = None, structure = "ladder"))]
+    #[pyo3(signature = (snapshot, *, price_unit = None, quantity_unit = None, engine = "ladder"))]
     fn restore(
         _class: &Bound<'_, PyType>,
         snapshot: &[u8],
         price_unit: Given<'_, '_>,
         quantity_unit: Given<'_, '_>,
-        structure: &str,
+        engine: &str,
     ) -> PyResult<Self> {
-        let market = Market::restore(snapshot, structure)?;
-        let config = with_engine!(&market, engine => *engine.config());
+        let market = Market::restore(snapshot, engine)?;
+        let config = *market.config();
         let scale =
             |what, unit: Given<'_, '_>| unit.map_or(Ok(Scale::ONE), |unit| scale_of(what, unit));
         let units = Units {
@@ -439,20 +432,14 @@ impl Book {
     /// A live order, or None.
     fn order(&self, py: Python<'_>, order_id: &Bound<'_, PyAny>) -> PyResult<Option<OrderView>> {
         let id = order_id_of(order_id)?;
-        let order = with_engine!(&self.lock(py)?.market, engine => {
-            let book = engine.book();
-            book.find(id).map(|slot| book.order(slot))
-        });
+        let order = self.lock(py)?.market.order(id);
         Ok(order.map(|order| OrderView::new(order, self.units.clone())))
     }
 
     /// A live order's place at its price, or None.
     fn place(&self, py: Python<'_>, order_id: &Bound<'_, PyAny>) -> PyResult<Option<PlaceView>> {
         let id = order_id_of(order_id)?;
-        let place = with_engine!(&self.lock(py)?.market, engine => {
-            let book = engine.book();
-            book.find(id).map(|slot| book.place(slot))
-        });
+        let place = self.lock(py)?.market.place(id);
         Ok(place.map(|place| PlaceView::new(place, self.units.clone())))
     }
 
@@ -460,7 +447,7 @@ impl Book {
     fn statistics(&self, py: Python<'_>) -> PyResult<StatisticsView> {
         let state = self.lock(py)?;
         Ok(StatisticsView::new(
-            with_engine!(&state.market, engine => engine.sequence()),
+            state.market.sequence(),
             state.statistics,
         ))
     }
@@ -485,26 +472,25 @@ impl Book {
     /// The book's clock, in nanoseconds.
     #[getter]
     fn clock(&self, py: Python<'_>) -> PyResult<u64> {
-        Ok(with_engine!(&self.lock(py)?.market, engine => engine.clock().0))
+        Ok(self.lock(py)?.market.clock().0)
     }
 
     /// How many commands the book has taken.
     #[getter]
     fn sequence(&self, py: Python<'_>) -> PyResult<u64> {
-        Ok(with_engine!(&self.lock(py)?.market, engine => engine.sequence()))
+        Ok(self.lock(py)?.market.sequence())
     }
 
     /// The market's phase.
     #[getter]
     fn phase(&self, py: Python<'_>) -> PyResult<&'static str> {
-        Ok(with_engine!(&self.lock(py)?.market, engine => engine.phase().name()))
+        Ok(self.lock(py)?.market.phase().name())
     }
 
     /// The price of the last trade.
     #[getter]
     fn last_trade<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let price: Option<Price> =
-            with_engine!(&self.lock(py)?.market, engine => engine.last_trade());
+        let price = self.lock(py)?.market.last_trade();
         price
             .map(|price| self.units.price_decimal(py, price))
             .transpose()
@@ -513,14 +499,14 @@ impl Book {
     /// The price of the last trade, in ticks.
     #[getter]
     fn last_trade_ticks(&self, py: Python<'_>) -> PyResult<Option<i64>> {
-        let price = with_engine!(&self.lock(py)?.market, engine => engine.last_trade());
+        let price = self.lock(py)?.market.last_trade();
         Ok(price.map(|price| price.0))
     }
 
     /// The name of the structure that holds the orders.
     #[getter]
-    fn structure(&self, py: Python<'_>) -> PyResult<&'static str> {
-        Ok(self.lock(py)?.market.structure())
+    fn engine(&self, py: Python<'_>) -> PyResult<&'static str> {
+        Ok(self.lock(py)?.market.structure().name())
     }
 
     /// Value of price 1.
@@ -537,7 +523,7 @@ impl Book {
     }
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
-        Ok(with_engine!(&self.lock(py)?.market, engine => engine.book().len()))
+        Ok(self.lock(py)?.market.orders())
     }
 
     fn __bool__(&self) -> bool {
@@ -546,7 +532,7 @@ impl Book {
 
     fn __contains__(&self, py: Python<'_>, order_id: &Bound<'_, PyAny>) -> PyResult<bool> {
         let id = order_id_of(order_id)?;
-        Ok(with_engine!(&self.lock(py)?.market, engine => engine.book().find(id).is_some()))
+        Ok(self.lock(py)?.market.has_order(id))
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
@@ -554,10 +540,10 @@ impl Book {
         let ask = self.best(py, Queue::Asks)?;
         let state = self.lock(py)?;
         Ok(format!(
-            "Book(structure='{}', phase='{}', orders={}, best_bid={}, best_ask={})",
-            state.market.structure(),
-            with_engine!(&state.market, engine => engine.phase().name()),
-            with_engine!(&state.market, engine => engine.book().len()),
+            "Book(engine='{}', phase='{}', orders={}, best_bid={}, best_ask={})",
+            state.market.structure().name(),
+            state.market.phase().name(),
+            state.market.orders(),
             bid.map_or_else(|| "None".to_owned(), |level| level.text()),
             ask.map_or_else(|| "None".to_owned(), |level| level.text()),
         ))

@@ -37,6 +37,12 @@ mod units;
 mod views;
 mod words;
 
+use proofbook_analysis::CountingAllocator;
+
+/// The system's allocator, which counts what a book takes while `proofbook analyze` asks for it.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
 /// The native module.
 #[pyo3::pymodule]
 mod _core {
@@ -82,7 +88,9 @@ mod _core {
     #[pymodule_export]
     use crate::timing::time_loops;
     #[pymodule_export]
-    use crate::tools::{bench_command, convert, generate, journal, recover, replay};
+    use crate::tools::{
+        analysis_command, bench_command, convert, engines, generate, journal, recover, replay,
+    };
     #[pymodule_export]
     use crate::views::{Depth, LevelView, OrderView, PlaceView, StatisticsView};
 }

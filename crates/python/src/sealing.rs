@@ -193,15 +193,15 @@ impl Sealer {
 
     /// Files of market data.
     #[staticmethod]
-    #[pyo3(signature = (paths, book = None, symbol = None))]
+    #[pyo3(signature = (paths, book_file = None, symbol = None))]
     fn open(
         py: Python<'_>,
         paths: Vec<PathBuf>,
-        book: Option<PathBuf>,
+        book_file: Option<PathBuf>,
         symbol: Option<String>,
     ) -> PyResult<Self> {
         let options = Options {
-            book,
+            book: book_file,
             instrument: symbol,
             ..Options::default()
         };

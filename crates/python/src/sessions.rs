@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{DataType, Field, Schema};
-use proofbook_book::{Book as _, Level};
-use proofbook_books::Ladder;
+use proofbook_book::Level;
+use proofbook_books::{NamedBook, Structure, Visitor};
 use proofbook_fixed::{Rounding, Total};
 use proofbook_replay::{open_commands, CommandSource, Options};
 use proofbook_run::{
-    sample_config, CommandType, LatencySummary, Parameters, Run, Sample, TopRow, TradeRow,
+    sample_config, CommandType, Findings, LatencySummary, Parameters, Run, Sample, TopRow, TradeRow,
 };
-use proofbook_types::{Command, MarketConfig, RejectReason};
+use proofbook_types::{Command, MarketConfig, Phase, Price, RejectReason};
 use pyo3::prelude::*;
 use pyo3_arrow::PyTable;
 use serde_json::{json, Map, Value};
@@ -21,6 +21,7 @@ use serde_json::{json, Map, Value};
 use crate::command_columns::{PRICE_UNIT_KEY, QUANTITY_UNIT_KEY};
 use crate::errors::{bad_terms, unreadable, BrokenInvariantError};
 use crate::events::side_name;
+use crate::market::structure;
 use crate::scale::Scale;
 
 /// Commands of a batch from the sample.
@@ -53,15 +54,73 @@ impl Source {
     }
 }
 
+/// How a run's market ended.
+struct End {
+    digest: [u8; 32],
+    orders: usize,
+    phase: Phase,
+    last_trade: Option<Price>,
+}
+
+/// A run, whatever its book. Which one it is, is decided once for each batch.
+trait AnyRun: Send {
+    fn take(&mut self, batch: &[Command]);
+    fn findings(&self) -> &Findings;
+    fn findings_mut(&mut self) -> &mut Findings;
+    fn end(&self) -> PyResult<End>;
+}
+
+impl<B: NamedBook> AnyRun for Run<B> {
+    fn take(&mut self, batch: &[Command]) {
+        Run::take(self, batch);
+    }
+
+    fn findings(&self) -> &Findings {
+        Run::findings(self)
+    }
+
+    fn findings_mut(&mut self) -> &mut Findings {
+        Run::findings_mut(self)
+    }
+
+    fn end(&self) -> PyResult<End> {
+        let [observed, plain] = self.engines();
+        let digest = proofbook_engine::digest(observed);
+        if digest != proofbook_engine::digest(plain) {
+            return Err(BrokenInvariantError::new_err(
+                "two engines that took the same commands are in different states",
+            ));
+        }
+        observed.check().map_err(BrokenInvariantError::new_err)?;
+        Ok(End {
+            digest,
+            orders: observed.book().len(),
+            phase: observed.phase(),
+            last_trade: observed.last_trade(),
+        })
+    }
+}
+
+struct NewRun(MarketConfig);
+
+impl Visitor for NewRun {
+    type Output = PyResult<Box<dyn AnyRun>>;
+
+    fn visit<B: NamedBook>(self) -> Self::Output {
+        let run = Run::new(self.0, B::empty).map_err(bad_terms)?;
+        Ok(Box::new(run))
+    }
+}
+
 struct State {
     source: Source,
-    run: Run<Ladder>,
+    run: Box<dyn AnyRun>,
     batch: Vec<Command>,
     is_done: bool,
     start: Instant,
 }
 
-/// A run of commands through the engine over the fast book.
+/// A run of commands through the engine over a book of the user's choice.
 #[pyclass(module = "proofbook._core", frozen)]
 pub struct RunSession {
     state: Mutex<State>,
@@ -69,19 +128,21 @@ pub struct RunSession {
     quantity: Scale,
     /// What the run reads, for its report.
     source: Value,
+    structure: Structure,
 }
 
 impl RunSession {
     fn start(
         source: Source,
         config: MarketConfig,
+        structure: Structure,
         [price, quantity]: [Scale; 2],
         described: Value,
     ) -> PyResult<Self> {
         Ok(RunSession {
             state: Mutex::new(State {
                 source,
-                run: Run::new(config, Ladder::default).map_err(bad_terms)?,
+                run: structure.visit(NewRun(config))?,
                 batch: Vec::with_capacity(BATCH),
                 is_done: false,
                 start: Instant::now(),
@@ -89,6 +150,7 @@ impl RunSession {
             price,
             quantity,
             source: described,
+            structure,
         })
     }
 
@@ -137,7 +199,9 @@ fn latency(summary: Option<LatencySummary>) -> Value {
 impl RunSession {
     /// A run of the sample that belongs to `seed`.
     #[staticmethod]
-    fn sample(seed: u64, commands: u64) -> PyResult<Self> {
+    #[pyo3(signature = (seed, commands, engine = "ladder"))]
+    fn sample(seed: u64, commands: u64, engine: &str) -> PyResult<Self> {
+        let structure = structure(engine)?;
         let source = Source::Sample {
             sample: Sample::new(Parameters { seed, commands }),
             done: 0,
@@ -148,20 +212,22 @@ impl RunSession {
             "parameters": {"seed": seed, "commands": commands},
         });
         let scales = [sample_tick(), Scale::ONE];
-        RunSession::start(source, sample_config(), scales, described)
+        RunSession::start(source, sample_config(), structure, scales, described)
     }
 
     /// A run of a user's files.
     #[staticmethod]
-    #[pyo3(signature = (paths, book = None, symbol = None))]
+    #[pyo3(signature = (paths, book_file = None, symbol = None, engine = "ladder"))]
     fn open(
         py: Python<'_>,
         paths: Vec<PathBuf>,
-        book: Option<PathBuf>,
+        book_file: Option<PathBuf>,
         symbol: Option<String>,
+        engine: &str,
     ) -> PyResult<Self> {
+        let structure = structure(engine)?;
         let options = Options {
-            book,
+            book: book_file,
             instrument: symbol,
             ..Options::default()
         };
@@ -178,7 +244,7 @@ impl RunSession {
             "parameters": null,
         });
         let config = info.config;
-        RunSession::start(Source::File(file), config, scales, described)
+        RunSession::start(Source::File(file), config, structure, scales, described)
     }
 
     /// Works for a moment; tells whether there is more to do.
@@ -214,12 +280,12 @@ impl RunSession {
     /// Commands so far.
     #[getter]
     fn commands(&self) -> PyResult<u64> {
-        Ok(self.lock()?.run.commands())
+        Ok(self.lock()?.run.findings().commands())
     }
 
     /// The trades since the last call, as an Arrow table.
     fn take_trades<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let rows: Vec<TradeRow> = self.lock()?.run.take_trades();
+        let rows: Vec<TradeRow> = self.lock()?.run.findings_mut().take_trades();
         let numbers = |value: fn(&TradeRow) -> u64| -> ArrayRef {
             Arc::new(UInt64Array::from_iter_values(rows.iter().map(value)))
         };
@@ -248,7 +314,7 @@ impl RunSession {
 
     /// The changes of the top of the book since the last call, as an Arrow table.
     fn take_top_of_book<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let rows: Vec<TopRow> = self.lock()?.run.take_tops();
+        let rows: Vec<TopRow> = self.lock()?.run.findings_mut().take_tops();
         let mut fields = vec![
             Field::new("sequence", DataType::UInt64, false),
             Field::new("time", DataType::UInt64, false),
@@ -294,7 +360,7 @@ impl RunSession {
     fn depth<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let state = self.lock()?;
         let mut rows: Vec<(u64, &str, u32, Level)> = Vec::new();
-        for picture in state.run.pictures() {
+        for picture in state.run.findings().pictures() {
             for (side, levels) in [("bid", &picture.bids), ("ask", &picture.asks)] {
                 for (number, level) in (0u32..).zip(levels) {
                     rows.push((picture.time_ns, side, number, *level));
@@ -354,15 +420,8 @@ impl RunSession {
     }
 
     fn report_of(&self, state: &State) -> PyResult<Value> {
-        let run = &state.run;
-        let [observed, plain] = run.engines();
-        let digest = proofbook_engine::digest(observed);
-        if digest != proofbook_engine::digest(plain) {
-            return Err(BrokenInvariantError::new_err(
-                "two engines that took the same commands are in different states",
-            ));
-        }
-        observed.check().map_err(BrokenInvariantError::new_err)?;
+        let end = state.run.end()?;
+        let run = state.run.findings();
         let statistics = run.statistics();
         let rejects: Map<String, Value> = RejectReason::ALL
             .iter()
@@ -382,6 +441,7 @@ impl RunSession {
         let volume = i128::try_from(statistics.volume).unwrap_or(i128::MAX);
         Ok(json!({
             "source": self.source,
+            "engine": self.structure.name(),
             "units": {"price": self.price.to_string(), "quantity": self.quantity.to_string()},
             "input": input_counts(&state.source),
             "commands": run.commands(),
@@ -408,10 +468,10 @@ impl RunSession {
             "triggered": statistics.triggered,
             "best_bid": self.level(bid),
             "best_ask": self.level(ask),
-            "live_orders": observed.book().len(),
-            "phase": observed.phase().name(),
-            "last_trade": observed.last_trade().map(|price| self.price.decimal(i128::from(price.0))),
-            "digest": hex(&digest),
+            "live_orders": end.orders,
+            "phase": end.phase.name(),
+            "last_trade": end.last_trade.map(|price| self.price.decimal(i128::from(price.0))),
+            "digest": hex(&end.digest),
         }))
     }
 }

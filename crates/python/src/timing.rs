@@ -19,11 +19,11 @@ use crate::units::Units;
 /// in memory already and keeps every event in one vector; the batch path does all that `Book.apply` does with the table's
 /// Arrow batches: it finds, converts and checks their columns, applies them, and writes the table of events.
 #[pyfunction]
-#[pyo3(signature = (commands, *, structure = "ladder", rounds = 5))]
+#[pyo3(signature = (commands, *, engine = "ladder", rounds = 5))]
 pub fn time_loops(
     py: Python<'_>,
     commands: AnyRecordBatch,
-    structure: &str,
+    engine: &str,
     rounds: usize,
 ) -> PyResult<Vec<(u64, u64)>> {
     let units = Units {
@@ -37,8 +37,8 @@ pub fn time_loops(
         let plain = rows(&read(&batches, &schema, &units)?)?;
         (0..rounds)
             .map(|_| {
-                let loop_ns = time_loop(&plain, structure)?;
-                let batch_ns = time_batch(&batches, &schema, structure, &units)?;
+                let loop_ns = time_loop(&plain, engine)?;
+                let batch_ns = time_batch(&batches, &schema, engine, &units)?;
                 Ok((loop_ns, batch_ns))
             })
             .collect()
@@ -69,13 +69,11 @@ fn elapsed_ns(start: Instant) -> u64 {
     u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn time_loop(commands: &[Command], structure: &str) -> PyResult<u64> {
-    let mut market = Market::new(MarketConfig::default(), structure)?;
+fn time_loop(commands: &[Command], engine: &str) -> PyResult<u64> {
+    let mut market = Market::new(MarketConfig::default(), engine)?;
     let mut events: Vec<Event> = Vec::new();
     let start = Instant::now();
-    for command in commands {
-        market.apply(command, &mut |event: Event| events.push(event));
-    }
+    market.apply(commands, &mut events);
     let loop_ns = elapsed_ns(start);
     std::hint::black_box(&events);
     Ok(loop_ns)
@@ -84,10 +82,10 @@ fn time_loop(commands: &[Command], structure: &str) -> PyResult<u64> {
 fn time_batch(
     batches: &[RecordBatch],
     schema: &SchemaRef,
-    structure: &str,
+    engine: &str,
     units: &Units,
 ) -> PyResult<u64> {
-    let mut market = Market::new(MarketConfig::default(), structure)?;
+    let mut market = Market::new(MarketConfig::default(), engine)?;
     let start = Instant::now();
     let columns = read(batches, schema, units)?;
     let table = batch::apply(&columns, &mut market, &mut Statistics::default(), units)?;

@@ -1,20 +1,21 @@
 //! The functions behind the commands of the command line: replay, convert, generate, journal, recover, bench.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use proofbook_books::Ladder;
+use proofbook_books::{NamedBook, Structure, Visitor};
 use proofbook_engine::journal::{Directory, Options as JournalOptions, SyncPolicy, SystemClock};
-use proofbook_engine::{inspect_directory, recover_directory, Engine, RecoveryReport};
+use proofbook_engine::{inspect_directory, recover_directory, Engine, EngineError, RecoveryReport};
 use proofbook_replay::{
     convert as convert_files, open_commands_with, replay as replay_files, CommandFileHeader,
-    CommandFileWriter, InitialBook, Mode, Options, Progress, ReplayError,
+    CommandFileWriter, CommandSource, InitialBook, Mode, Options, Progress, ReplayError,
 };
 use proofbook_run::{sample_config, Parameters, Sample};
 use pyo3::prelude::*;
 use serde_json::json;
 
 use crate::errors::{bad_journal, unreadable, InputError, JournalError};
+use crate::market::structure;
 use crate::receipts::JournalReceipts;
 use crate::scale::Scale;
 use crate::sessions::{hex, sample_tick};
@@ -53,6 +54,7 @@ fn options(
     initial: &str,
     symbol: Option<String>,
     check: bool,
+    engine: &str,
 ) -> PyResult<Options> {
     Ok(Options {
         mode: mode.map(Mode::from_str).transpose().map_err(unreadable)?,
@@ -66,6 +68,7 @@ fn options(
                 )));
             }
         },
+        structure: structure(engine)?,
         instrument: symbol,
         check,
     })
@@ -73,19 +76,20 @@ fn options(
 
 /// Replays market data; returns the report as JSON, and as text.
 #[pyfunction]
-#[pyo3(signature = (paths, *, mode = None, book = None, initial = "inferred", symbol = None, check = false, progress = None))]
+#[pyo3(signature = (paths, *, mode = None, book_file = None, initial = "inferred", symbol = None, check = false, engine = "ladder", progress = None))]
 #[allow(clippy::too_many_arguments)] // Python's keyword arguments
 pub fn replay(
     py: Python<'_>,
     paths: Vec<PathBuf>,
     mode: Option<&str>,
-    book: Option<PathBuf>,
+    book_file: Option<PathBuf>,
     initial: &str,
     symbol: Option<String>,
     check: bool,
+    engine: &str,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(String, String)> {
-    let options = options(mode, book, initial, symbol, check)?;
+    let options = options(mode, book_file, initial, symbol, check, engine)?;
     let mut reporter = Reporter {
         progress,
         raised: None,
@@ -97,16 +101,23 @@ pub fn replay(
 
 /// Writes the commands of market data into a file of our own format; returns how many.
 #[pyfunction]
-#[pyo3(signature = (paths, output, *, book = None, symbol = None, progress = None))]
+#[pyo3(signature = (paths, output, *, book_file = None, symbol = None, progress = None))]
 pub fn convert(
     py: Python<'_>,
     paths: Vec<PathBuf>,
     output: PathBuf,
-    book: Option<PathBuf>,
+    book_file: Option<PathBuf>,
     symbol: Option<String>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<u64> {
-    let options = options(None, book, "inferred", symbol, false)?;
+    let options = options(
+        None,
+        book_file,
+        "inferred",
+        symbol,
+        false,
+        Structure::default().name(),
+    )?;
     let mut reporter = Reporter {
         progress,
         raised: None,
@@ -167,7 +178,7 @@ fn sync_policy(name: &str) -> PyResult<SyncPolicy> {
 /// Starts a journal in a folder and takes the commands of market data into it; returns sequence and digest as JSON. With a key and a
 /// file, it writes the receipt of each command there once that is acknowledged.
 #[pyfunction]
-#[pyo3(signature = (paths, directory, *, sync = "group", snapshot = true, book = None, symbol = None, receipts = None, progress = None))]
+#[pyo3(signature = (paths, directory, *, sync = "group", snapshot = true, book_file = None, symbol = None, receipts = None, engine = "ladder", progress = None))]
 #[allow(clippy::too_many_arguments)] // Python's keyword arguments
 pub fn journal(
     py: Python<'_>,
@@ -175,35 +186,74 @@ pub fn journal(
     directory: PathBuf,
     sync: &str,
     snapshot: bool,
-    book: Option<PathBuf>,
+    book_file: Option<PathBuf>,
     symbol: Option<String>,
     receipts: Option<(PathBuf, PathBuf)>,
+    engine: &str,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
-    let options = options(None, book, "inferred", symbol, false)?;
+    let options = options(None, book_file, "inferred", symbol, false, engine)?;
     let policy = sync_policy(sync)?;
     let mut reporter = Reporter {
         progress,
         raised: None,
     };
     let opened = py.detach(|| open_commands_with(&paths, &options, &mut |now| reporter.tell(now)));
-    let mut source = reporter.result(opened)?;
+    let source = reporter.result(opened)?;
     let journal_options = JournalOptions {
         policy,
         ..JournalOptions::default()
     };
     let market = source.info().config.market;
-    let mut receipts = receipts
+    let receipts = receipts
         .map(|(key, file)| JournalReceipts::start(&key, &file, market))
         .transpose()?;
-    let mut engine = Directory::create(&directory)
-        .map_err(|error| JournalError::new_err(format!("{}: {error}", directory.display())))
-        .and_then(|storage| {
-            let config = source.info().config;
-            let book = Ladder::with_secret_seed();
-            Engine::create(storage, SystemClock::new(), config, journal_options, book)
-                .map_err(bad_journal)
-        })?;
+    let storage = Directory::create(&directory)
+        .map_err(|error| JournalError::new_err(format!("{}: {error}", directory.display())))?;
+    options.structure.visit(Journaling {
+        py,
+        source,
+        storage,
+        journal_options,
+        receipts,
+        snapshot,
+    })
+}
+
+/// A new journal that takes the commands of a source. Gives its end as JSON.
+struct Journaling<'py> {
+    py: Python<'py>,
+    source: Box<dyn CommandSource + Send>,
+    storage: Directory,
+    journal_options: JournalOptions,
+    receipts: Option<JournalReceipts>,
+    snapshot: bool,
+}
+
+impl Visitor for Journaling<'_> {
+    type Output = PyResult<String>;
+
+    fn visit<B: NamedBook>(self) -> PyResult<String> {
+        let config = self.source.info().config;
+        let engine = Engine::create(
+            self.storage,
+            SystemClock::new(),
+            config,
+            self.journal_options,
+            B::empty_secret(),
+        )
+        .map_err(bad_journal)?;
+        journal_all(self.py, self.source, engine, self.receipts, self.snapshot)
+    }
+}
+
+fn journal_all<B: NamedBook>(
+    py: Python<'_>,
+    mut source: Box<dyn CommandSource + Send>,
+    mut engine: Engine<B, Directory, SystemClock>,
+    mut receipts: Option<JournalReceipts>,
+    snapshot: bool,
+) -> PyResult<String> {
     let mut commands = Vec::new();
     let mut events = 0u64;
     loop {
@@ -216,7 +266,8 @@ pub fn journal(
         py.detach(|| engine.submit_batch(&commands, &mut |_, _| events += 1))
             .map_err(bad_journal)?;
         if let Some(receipts) = &mut receipts {
-            py.detach(|| receipts.take(&commands, engine.acknowledged()))?;
+            let acknowledged = engine.acknowledged();
+            py.detach(|| receipts.take(&commands, acknowledged))?;
         }
     }
     if snapshot {
@@ -236,17 +287,55 @@ pub fn journal(
 
 /// Rebuilds the state of a journal and, unless only looking, repairs its torn tail; returns the report as JSON, and as text.
 #[pyfunction]
-#[pyo3(signature = (path, *, inspect = false))]
-pub fn recover(py: Python<'_>, path: PathBuf, inspect: bool) -> PyResult<(String, String)> {
-    let recovered = py.detach(|| {
-        if inspect {
-            inspect_directory(&path, Ladder::default)
-        } else {
-            recover_directory(&path, Ladder::default)
-        }
-    });
-    let (_engine, report) = recovered.map_err(bad_journal)?;
+#[pyo3(signature = (path, *, inspect = false, engine = "ladder"))]
+pub fn recover(
+    py: Python<'_>,
+    path: PathBuf,
+    inspect: bool,
+    engine: &str,
+) -> PyResult<(String, String)> {
+    let structure = structure(engine)?;
+    let recovery = Recovery {
+        path: &path,
+        inspect,
+    };
+    let report = py
+        .detach(|| structure.visit(recovery))
+        .map_err(bad_journal)?;
     Ok((recovery_json(&report), report.to_string()))
+}
+
+struct Recovery<'a> {
+    path: &'a Path,
+    inspect: bool,
+}
+
+impl Visitor for Recovery<'_> {
+    type Output = Result<RecoveryReport, EngineError>;
+
+    fn visit<B: NamedBook>(self) -> Self::Output {
+        let recovered = if self.inspect {
+            inspect_directory(self.path, B::empty)
+        } else {
+            recover_directory(self.path, B::empty)
+        };
+        recovered.map(|(_engine, report)| report)
+    }
+}
+
+/// The books by which a market can be asked for, each with what it is.
+#[pyfunction]
+pub fn engines() -> Vec<(&'static str, &'static str)> {
+    Structure::ALL
+        .map(|structure| (structure.name(), structure.description().trim()))
+        .to_vec()
+}
+
+/// Answers a question of the analysis; returns its JSON.
+#[pyfunction]
+pub fn analysis_command(py: Python<'_>, arguments: Vec<String>) -> PyResult<String> {
+    py.detach(|| proofbook_analysis::command(&arguments).map(|answer| answer.to_string()))
+        .map_err(|error| InputError::new_err(error.to_string()))
 }
 
 /// Runs a command of the benchmarks; returns its JSON.

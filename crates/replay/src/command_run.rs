@@ -1,7 +1,7 @@
-//! Our own command files: run on the fast book and on the reference book at once, every event compared.
+//! Our own command files: run on the chosen book and on the reference book at once, every event compared.
 
 use proofbook_book::Reference;
-use proofbook_books::Ladder;
+use proofbook_books::{NamedBook, Visitor};
 use proofbook_matching::MatchingEngine;
 use proofbook_types::{Action, Event};
 
@@ -30,8 +30,23 @@ pub(crate) fn kind(action: &Action) -> &'static str {
     }
 }
 
-/// Runs a command file. Returns the number of commands.
-pub(crate) fn run(
+/// A command file to be run. Gives the number of commands.
+pub(crate) struct CommandRun<'a, 'm> {
+    pub inputs: &'a Inputs,
+    pub mode: Mode,
+    pub meter: &'a mut Meter<'m>,
+    pub report: &'a mut Report,
+}
+
+impl Visitor for CommandRun<'_, '_> {
+    type Output = Result<u64, ReplayError>;
+
+    fn visit<B: NamedBook>(self) -> Self::Output {
+        run::<B>(self.inputs, self.mode, self.meter, self.report)
+    }
+}
+
+fn run<B: NamedBook>(
     inputs: &Inputs,
     mode: Mode,
     meter: &mut Meter,
@@ -51,8 +66,7 @@ pub(crate) fn run(
         ));
     };
     let header = file.header().clone();
-    let mut ladder =
-        MatchingEngine::new(header.config, Ladder::default()).map_err(configuration_error)?;
+    let mut chosen = MatchingEngine::new(header.config, B::empty()).map_err(configuration_error)?;
     let mut reference =
         MatchingEngine::new(header.config, Reference::new()).map_err(configuration_error)?;
     let mut counts = Counts::default();
@@ -64,7 +78,7 @@ pub(crate) fn run(
         number += 1;
         ours.clear();
         theirs.clear();
-        ladder.apply(&command, &mut |event| ours.push(event));
+        chosen.apply(&command, &mut |event| ours.push(event));
         reference.apply(&command, &mut |event| theirs.push(event));
         counts.kind(kind(&command.action));
         let reject = ours.iter().find_map(|event| match event {
@@ -85,7 +99,7 @@ pub(crate) fn run(
         meter.look(number, opened.bytes.get())?;
     }
     meter.base += opened.bytes_total;
-    let digest = proofbook_engine::digest(&ladder);
+    let digest = proofbook_engine::digest(&chosen);
     if digest != proofbook_engine::digest(&reference) {
         comparison.differ(number, || {
             "the final states of the two books differ".to_string()
@@ -94,7 +108,7 @@ pub(crate) fn run(
     report.instruments = 1;
     report.compared_unit = "events".to_string();
     report.fills = Some(fills);
-    report.final_book = final_book(ladder.book(), header.tick, header.lot);
+    report.final_book = final_book(chosen.book(), header.tick, header.lot);
     report.final_book.digest = blake3::Hash::from_bytes(digest).to_hex().to_string();
     report.take_comparison(comparison);
     report.take_counts(counts);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use proofbook_book::Book;
-use proofbook_books::Ladder;
+use proofbook_books::{Ladder, NamedBook};
 use proofbook_matching::MatchingEngine;
 use proofbook_types::{
     Action, Command, ConfigError, Event, MarketConfig, OrderId, Quantity, Queue, RejectReason, Side,
@@ -31,8 +31,8 @@ struct Trade {
 }
 
 /// A market with what its last command gave.
-struct Market {
-    engine: MatchingEngine<Ladder>,
+struct Market<B> {
+    engine: MatchingEngine<B>,
     trades: Vec<Trade>,
     reject: Option<RejectReason>,
     commands: u64,
@@ -42,9 +42,9 @@ pub(crate) fn configuration_error(error: ConfigError) -> ReplayError {
     ReplayError::new(ErrorKind::Malformed, format!("the market's terms: {error}"))
 }
 
-impl Market {
+impl<B: NamedBook> Market<B> {
     fn new() -> Result<Self, ReplayError> {
-        let engine = MatchingEngine::new(MarketConfig::default(), Ladder::default())
+        let engine = MatchingEngine::new(MarketConfig::default(), B::empty())
             .map_err(configuration_error)?;
         Ok(Market {
             engine,
@@ -103,8 +103,8 @@ struct OrderFlow {
 }
 
 /// One instrument in match mode.
-pub(crate) struct Matched {
-    market: Market,
+pub(crate) struct Matched<B> {
+    market: Market<B>,
     source: Source,
     steps: Vec<Step>,
     units: Units,
@@ -129,7 +129,7 @@ impl MatchTally {
     }
 }
 
-impl Matched {
+impl<B: NamedBook> Matched<B> {
     /// A market for records that tell executions.
     pub fn executions(units: Units, early: &[EarlyOrder]) -> Result<Self, ReplayError> {
         let mut steps = Vec::new();
@@ -205,7 +205,7 @@ impl Matched {
     }
 }
 
-fn take_steps(market: &mut Market, steps: &mut Vec<Step>, tally: &mut MatchTally) {
+fn take_steps<B: NamedBook>(market: &mut Market<B>, steps: &mut Vec<Step>, tally: &mut MatchTally) {
     for step in steps.drain(..) {
         match step {
             Step::Command { record, command } => {
@@ -249,7 +249,7 @@ fn take_steps(market: &mut Market, steps: &mut Vec<Step>, tally: &mut MatchTally
 }
 
 /// A command that the market rejects cannot have happened by its rules.
-fn rejected(market: &Market, record: u64, tally: &mut MatchTally) {
+fn rejected<B>(market: &Market<B>, record: u64, tally: &mut MatchTally) {
     if let Some(reason) = market.reject {
         tally.add(&format!("rejected_{}", reason.name()), 1);
         tally.comparison.differences.note(record, || {
@@ -287,7 +287,12 @@ fn compare_trades(trades: &[Trade], executions: &[Execution], tally: &mut MatchT
 }
 
 impl OrderFlow {
-    fn record(&mut self, record: &Record, market: &mut Market, tally: &mut MatchTally) {
+    fn record<B: NamedBook>(
+        &mut self,
+        record: &Record,
+        market: &mut Market<B>,
+        tally: &mut MatchTally,
+    ) {
         let told = self
             .flow
             .record(record, &mut tally.counts, &mut self.commands);
@@ -315,11 +320,11 @@ impl OrderFlow {
         }
     }
 
-    fn compare(
+    fn compare<B: NamedBook>(
         &mut self,
         record: &Record,
         fill: RealFill,
-        market: &mut Market,
+        market: &mut Market<B>,
         tally: &mut MatchTally,
     ) {
         let key = (fill.maker, fill.taker);
@@ -353,12 +358,12 @@ impl OrderFlow {
     }
 
     /// Lowers an order of the market to what it has in reality.
-    fn lower(
+    fn lower<B: NamedBook>(
         &self,
         record: &Record,
         order_id: u64,
         left: u64,
-        market: &mut Market,
+        market: &mut Market<B>,
         tally: &mut MatchTally,
     ) {
         let Some(open) = market.open(order_id).filter(|open| *open > left) else {
@@ -377,7 +382,7 @@ impl OrderFlow {
 }
 
 /// How many orders stand in only one of the books, or at another place or with another quantity.
-fn orders_that_differ(engine: &MatchingEngine<Ladder>, reality: &Rebuild<Ladder>) -> u64 {
+fn orders_that_differ<B: NamedBook>(engine: &MatchingEngine<B>, reality: &Rebuild<Ladder>) -> u64 {
     let mut count = 0;
     for side in Side::BOTH {
         let queue = Queue::resting(side);

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use proofbook_books::Structure;
+
 use crate::error::{ErrorKind, ReplayError};
 
 /// What a replay does.
@@ -58,6 +60,8 @@ pub struct Options {
     pub book: Option<PathBuf>,
     /// The book before the first record.
     pub initial: InitialBook,
+    /// What holds the orders.
+    pub structure: Structure,
     /// One instrument, by its name or number. `None`: every one; for commands, the one with the most order events.
     pub instrument: Option<String>,
     /// Whether differences beyond the expected are a failure.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use proofbook_books::Ladder;
+use proofbook_books::NamedBook;
 use proofbook_types::Side;
 
 use crate::apply::{apply, ticks, Effect, OWN_IDS};
@@ -41,16 +41,16 @@ impl Oracle {
 }
 
 /// One instrument's book.
-struct Market {
-    book: Rebuild<Ladder>,
+struct Market<B: NamedBook> {
+    book: Rebuild<B>,
     units: Units,
     /// The book before a snapshot that is still coming in.
     snapshot: Option<SnapshotCheck>,
 }
 
 /// A rebuild under way.
-pub(crate) struct Rebuilding {
-    markets: BTreeMap<u32, Market>,
+pub(crate) struct Rebuilding<B: NamedBook> {
+    markets: BTreeMap<u32, Market<B>>,
     pub counts: Counts,
     pub comparison: Comparison,
     pub oracle: Oracle,
@@ -62,7 +62,7 @@ pub(crate) struct Rebuilding {
     last_record: u64,
 }
 
-impl Rebuilding {
+impl<B: NamedBook> Rebuilding<B> {
     pub fn new(
         survey: &Survey,
         units: impl Fn(u32) -> Units,
@@ -77,7 +77,7 @@ impl Rebuilding {
             .filter(|number| only.is_none_or(|only| only == **number))
             .map(|number| {
                 let market = Market {
-                    book: Rebuild::new(Ladder::default()),
+                    book: Rebuild::new(B::empty()),
                     units: units(*number),
                     snapshot: None,
                 };
@@ -234,7 +234,7 @@ impl Rebuilding {
 
 /// Puts an order at each price of the first row for what the row shows beyond the orders that are known. It stands last:
 /// no record ever names it, so nothing of it trades before the others at its price.
-fn fill_up(market: &mut Market, row: &PublishedBook) -> u64 {
+fn fill_up<B: NamedBook>(market: &mut Market<B>, row: &PublishedBook) -> u64 {
     let mut count = 0;
     for side in Side::BOTH {
         let known = levels(&market.book, market.units, side, usize::MAX);

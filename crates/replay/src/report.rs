@@ -120,6 +120,15 @@ pub struct FinalBook {
     pub digest: String,
 }
 
+impl FinalBook {
+    fn content(&self) -> String {
+        format!(
+            "{} orders, {} bid and {} ask levels",
+            self.orders, self.bid_levels, self.ask_levels
+        )
+    }
+}
+
 /// What a replay found.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
@@ -127,6 +136,8 @@ pub struct Report {
     pub format: String,
     /// `rebuild` or `match`.
     pub mode: String,
+    /// What held the orders.
+    pub engine: String,
     /// The files that were read.
     pub files: Vec<String>,
     /// The order book file that was compared with.
@@ -301,13 +312,7 @@ impl Report {
             "best bid, ask",
             format!("{} / {}", side(&book.best_bid), side(&book.best_ask)),
         );
-        line(
-            "book",
-            format!(
-                "{} orders, {} bid and {} ask levels",
-                book.orders, book.bid_levels, book.ask_levels
-            ),
-        );
+        line("book", format!("{}, on {}", book.content(), self.engine));
         line("digest", book.digest.clone());
         line(
             "speed",

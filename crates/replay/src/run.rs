@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use proofbook_book::Book;
+use proofbook_books::{NamedBook, Visitor};
 use proofbook_types::{Queue, Side};
 
-use crate::command_run;
+use crate::command_run::CommandRun;
 use crate::decimal::Scale;
 use crate::detect::{open, resolve, Events, Format, Inputs};
 use crate::error::{ErrorKind, ReplayError};
@@ -92,13 +93,19 @@ fn replay_one(
     let mut report = Report {
         format: format.name().to_string(),
         mode: mode.name().to_string(),
+        engine: options.structure.name().to_string(),
         files: vec![inputs.events.display().to_string()],
         book: inputs.book.as_ref().map(|book| book.display().to_string()),
         notes: inputs.notes.clone(),
         ..Report::default()
     };
     let order_events = match format {
-        Format::Proofbook => command_run::run(inputs, mode, meter, &mut report)?,
+        Format::Proofbook => options.structure.visit(CommandRun {
+            inputs,
+            mode,
+            meter,
+            report: &mut report,
+        })?,
         _ => replay_records(inputs, options, mode, meter, &mut report)?,
     };
     report.seconds = start.elapsed().as_secs_f64();
@@ -273,10 +280,14 @@ fn replay_records(
         "early_orders_of_unknown_quantity".to_string(),
         survey.early_unknown,
     );
-    match mode {
-        Mode::Rebuild => rebuild(inputs, &survey, only, meter, report)?,
-        Mode::Match => run_match(inputs, &survey, only, meter, report)?,
-    }
+    options.structure.visit(RecordsPass {
+        mode,
+        inputs,
+        survey: &survey,
+        only,
+        meter,
+        report,
+    })?;
     let shown = only.unwrap_or_else(|| busiest(&survey));
     let instrument = survey.instruments.get(&shown);
     report.final_book.symbol = instrument.and_then(|instrument| instrument.symbol.clone());
@@ -298,7 +309,36 @@ fn units(survey: &Survey, format: Format, instrument: u32) -> Units {
         .units(format)
 }
 
-fn rebuild(
+/// The second pass over an exchange's records.
+struct RecordsPass<'a, 'm> {
+    mode: Mode,
+    inputs: &'a Inputs,
+    survey: &'a Survey,
+    only: Option<u32>,
+    meter: &'a mut Meter<'m>,
+    report: &'a mut Report,
+}
+
+impl Visitor for RecordsPass<'_, '_> {
+    type Output = Result<(), ReplayError>;
+
+    fn visit<B: NamedBook>(self) -> Self::Output {
+        let RecordsPass {
+            mode,
+            inputs,
+            survey,
+            only,
+            meter,
+            report,
+        } = self;
+        match mode {
+            Mode::Rebuild => rebuild::<B>(inputs, survey, only, meter, report),
+            Mode::Match => run_match::<B>(inputs, survey, only, meter, report),
+        }
+    }
+}
+
+fn rebuild<B: NamedBook>(
     inputs: &Inputs,
     survey: &Survey,
     only: Option<u32>,
@@ -309,7 +349,7 @@ fn rebuild(
     let oracle = oracle(inputs, survey)?;
     report.compared_unit = oracle.unit().to_string();
     let mut rebuilding =
-        Rebuilding::new(survey, |number| units(survey, format, number), only, oracle);
+        Rebuilding::<B>::new(survey, |number| units(survey, format, number), only, oracle);
     rebuilding.start_with(&survey.early);
     each_record(inputs, meter, |record| rebuilding.record(record))?;
     let rest = rebuilding.finish()?;
@@ -371,7 +411,7 @@ fn oracle(inputs: &Inputs, survey: &Survey) -> Result<Oracle, ReplayError> {
     })
 }
 
-fn run_match(
+fn run_match<B: NamedBook>(
     inputs: &Inputs,
     survey: &Survey,
     only: Option<u32>,
@@ -390,8 +430,8 @@ fn run_match(
         }
         let units = units(survey, format, *number);
         let market = match format {
-            Format::Bitstamp => Matched::orders(units, &survey.early)?,
-            _ => Matched::executions(units, &survey.early)?,
+            Format::Bitstamp => Matched::<B>::orders(units, &survey.early)?,
+            _ => Matched::<B>::executions(units, &survey.early)?,
         };
         markets.insert(*number, market);
     }

@@ -10,5 +10,5 @@ mod run;
 mod sample;
 
 pub use latency::{CommandType, Latencies, LatencySummary};
-pub use run::{DepthRow, Run, TopRow, TradeRow, DEPTH_LEVELS};
+pub use run::{DepthRow, Findings, Run, TopRow, TradeRow, DEPTH_LEVELS};
 pub use sample::{sample_config, Parameters, Sample};

@@ -63,13 +63,19 @@ pub struct DepthRow {
     pub asks: Vec<Level>,
 }
 
-/// A run in progress.
+/// A run in progress. What it found so far is its [`Findings`].
 #[derive(Debug)]
 pub struct Run<B> {
     plain: MatchingEngine<B>,
     observed: MatchingEngine<B>,
     /// Space for events.
     events: Vec<Event>,
+    findings: Findings,
+}
+
+/// What a run found so far, whatever its book.
+#[derive(Debug)]
+pub struct Findings {
     plain_time: Duration,
     commands: u64,
     commands_by_type: [u64; CommandType::ALL.len()],
@@ -107,6 +113,74 @@ impl<B: Book> Run<B> {
             plain: MatchingEngine::new(config, book())?,
             observed: MatchingEngine::new(config, book())?,
             events: Vec::new(),
+            findings: Findings::new(),
+        })
+    }
+
+    /// Takes a batch of commands.
+    pub fn take(&mut self, batch: &[Command]) {
+        self.take_plainly(batch);
+        let trades_before = self.findings.trades.len();
+        for command in batch {
+            self.take_one(command);
+        }
+        self.findings.note_notional(trades_before);
+    }
+
+    fn take_plainly(&mut self, batch: &[Command]) {
+        self.events.clear();
+        let events = &mut self.events;
+        let start = Instant::now();
+        for command in batch {
+            self.plain
+                .apply(command, &mut |event: Event| events.push(event));
+        }
+        self.findings.plain_time += start.elapsed();
+    }
+
+    fn take_one(&mut self, command: &Command) {
+        self.events.clear();
+        let events = &mut self.events;
+        let start = Instant::now();
+        self.observed
+            .apply(command, &mut |event: Event| events.push(event));
+        let duration = start.elapsed();
+
+        let sequence = self.observed.sequence();
+        let book = self.observed.book();
+        let findings = &mut self.findings;
+        findings.note_command(command, duration);
+        findings.note_events(command, sequence, &self.events);
+        let top = [Queue::Bids, Queue::Asks].map(|queue| book.next_level(queue, None));
+        findings.note_top(command, sequence, top);
+        if findings.is_picture_due() {
+            findings.note_depth(DepthRow {
+                time_ns: command.time.0,
+                bids: levels(book, Queue::Bids, DEPTH_LEVELS),
+                asks: levels(book, Queue::Asks, DEPTH_LEVELS),
+            });
+        }
+    }
+
+    /// What the run found so far.
+    pub fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    /// The same, to take rows out of it.
+    pub fn findings_mut(&mut self) -> &mut Findings {
+        &mut self.findings
+    }
+
+    /// The engine that was observed, and the one that took whole batches: both must be in the same state.
+    pub fn engines(&self) -> [&MatchingEngine<B>; 2] {
+        [&self.observed, &self.plain]
+    }
+}
+
+impl Findings {
+    fn new() -> Self {
+        Findings {
             plain_time: Duration::ZERO,
             commands: 0,
             commands_by_type: [0; CommandType::ALL.len()],
@@ -118,17 +192,14 @@ impl<B: Book> Run<B> {
             last_top: [None; 2],
             pictures: Vec::new(),
             commands_per_picture: COMMANDS_PER_PICTURE,
-        })
+        }
     }
 
-    /// Takes a batch of commands.
-    pub fn take(&mut self, batch: &[Command]) {
-        self.take_plainly(batch);
-        let trades_before = self.trades.len();
-        for command in batch {
-            self.take_one(command);
-        }
-        self.note_notional(trades_before);
+    fn note_command(&mut self, command: &Command, duration: Duration) {
+        let kind = CommandType::of(command);
+        self.latencies.record(kind, duration);
+        self.commands += 1;
+        self.commands_by_type[kind as usize] += 1;
     }
 
     /// Adds the trades from this one on to the notional.
@@ -143,39 +214,8 @@ impl<B: Book> Run<B> {
         });
     }
 
-    fn take_plainly(&mut self, batch: &[Command]) {
-        self.events.clear();
-        let events = &mut self.events;
-        let start = Instant::now();
-        for command in batch {
-            self.plain
-                .apply(command, &mut |event: Event| events.push(event));
-        }
-        self.plain_time += start.elapsed();
-    }
-
-    fn take_one(&mut self, command: &Command) {
-        self.events.clear();
-        let events = &mut self.events;
-        let start = Instant::now();
-        self.observed
-            .apply(command, &mut |event: Event| events.push(event));
-        let duration = start.elapsed();
-
-        let kind = CommandType::of(command);
-        self.latencies.record(kind, duration);
-        self.commands += 1;
-        self.commands_by_type[kind as usize] += 1;
-        self.note_events(command);
-        self.note_top(command);
-        if self.commands.is_multiple_of(self.commands_per_picture) {
-            self.note_depth(command);
-        }
-    }
-
-    fn note_events(&mut self, command: &Command) {
-        let sequence = self.observed.sequence();
-        for event in &self.events {
+    fn note_events(&mut self, command: &Command, sequence: u64, events: &[Event]) {
+        for event in events {
             self.statistics.event(*event);
             if let Event::Trade {
                 maker_id,
@@ -199,13 +239,11 @@ impl<B: Book> Run<B> {
         }
     }
 
-    fn note_top(&mut self, command: &Command) {
-        let book = self.observed.book();
-        let top = [Queue::Bids, Queue::Asks].map(|queue| book.next_level(queue, None));
+    fn note_top(&mut self, command: &Command, sequence: u64, top: [Option<Level>; 2]) {
         if top != self.last_top {
             self.last_top = top;
             self.tops.push(TopRow {
-                sequence: self.observed.sequence(),
+                sequence,
                 time_ns: command.time.0,
                 bid: top[0],
                 ask: top[1],
@@ -213,7 +251,11 @@ impl<B: Book> Run<B> {
         }
     }
 
-    fn note_depth(&mut self, command: &Command) {
+    fn is_picture_due(&self) -> bool {
+        self.commands.is_multiple_of(self.commands_per_picture)
+    }
+
+    fn note_depth(&mut self, picture: DepthRow) {
         if self.pictures.len() == PICTURES_MAX {
             let mut index = 0;
             self.pictures.retain(|_| {
@@ -222,12 +264,7 @@ impl<B: Book> Run<B> {
             });
             self.commands_per_picture *= 2;
         }
-        let book = self.observed.book();
-        self.pictures.push(DepthRow {
-            time_ns: command.time.0,
-            bids: levels(book, Queue::Bids, DEPTH_LEVELS),
-            asks: levels(book, Queue::Asks, DEPTH_LEVELS),
-        });
+        self.pictures.push(picture);
     }
 
     /// Commands taken.
@@ -278,10 +315,5 @@ impl<B: Book> Run<B> {
     /// The best bid and the best ask now.
     pub fn top(&self) -> [Option<Level>; 2] {
         self.last_top
-    }
-
-    /// The engine that was observed, and the one that took whole batches: both must be in the same state.
-    pub fn engines(&self) -> [&MatchingEngine<B>; 2] {
-        [&self.observed, &self.plain]
     }
 }

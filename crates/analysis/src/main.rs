@@ -1,0 +1,22 @@
+//! `proofbook-analysis`: the questions of the analysis on the command line. Without arguments it says which there are.
+
+use std::process::ExitCode;
+
+use proofbook_analysis::{command, CountingAllocator};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match command(&arguments) {
+        Ok(answer) => {
+            println!("{answer}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
