@@ -1,7 +1,10 @@
 //! Every book behaves exactly as the reference book does.
 
 use proofbook_books::simd::Kernel;
-use proofbook_books::{CacheOptimizedOrderBook, Ladder, SimdOrderBook, SkipListOrderBook};
+use proofbook_books::{
+    CacheOptimizedOrderBook, Ladder, OptimizedLockFreeOrderBook, PagedLevels, RadixLevels,
+    RadixOrderBook, SimdOrderBook, SkipListOrderBook,
+};
 use proofbook_testkit::conformance;
 
 /// A SIMD book with a kernel; where the machine lacks that, with the portable one, and it says so.
@@ -20,3 +23,9 @@ conformance!(simd_avx2, || simd("avx2"));
 conformance!(simd_avx512, || simd("avx512"));
 conformance!(cache_optimized, CacheOptimizedOrderBook::default);
 conformance!(skip_list, SkipListOrderBook::default);
+conformance!(radix, RadixOrderBook::default);
+conformance!(lockfree, OptimizedLockFreeOrderBook::<PagedLevels>::default);
+conformance!(
+    lockfree_over_radix_trees,
+    OptimizedLockFreeOrderBook::<RadixLevels>::default
+);

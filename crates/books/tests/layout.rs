@@ -1,7 +1,9 @@
 //! What the books say of their structures' layouts: fields lie one behind the other and fill whole parts of cache lines.
 
 use proofbook_books::layout::LayoutField;
-use proofbook_books::{cache_layout, ladder_layout, simd_layout, skiplist_layout};
+use proofbook_books::{
+    cache_layout, ladder_layout, lockfree_layout, radix_layout, simd_layout, skiplist_layout,
+};
 
 /// Fields of a structure, checked: in ascending order, none over another.
 fn structure(layout: &[LayoutField], name: &str) -> Vec<LayoutField> {
@@ -36,6 +38,33 @@ fn the_ladder() {
         .map(|field| field.name)
         .collect();
     assert_eq!(names, ["number", "occupied", "parent", "levels"]);
+}
+
+#[test]
+fn the_radix_tree() {
+    let layout = radix_layout();
+    assert_eq!(length(&layout, "Hot"), 64);
+    assert_eq!(length(&layout, "LevelData"), 32);
+    // Within three cache lines, and sixteen links of a word each.
+    assert_eq!(length(&layout, "NameNode"), 24 + 16 * 8);
+    assert_eq!(length(&layout, "NameLeaf"), 20);
+}
+
+#[test]
+fn what_threads_share_of_a_lock_free_book() {
+    let layout = lockfree_layout();
+    assert_eq!(length(&layout, "TouchLine"), 64, "one cache line");
+    let shared = structure(&layout, "Shared");
+    let offsets: Vec<usize> = shared.iter().map(|field| field.offset).collect();
+    assert_eq!(
+        offsets,
+        [0, 64],
+        "a line for the touch, another for the record"
+    );
+    let words = structure(&layout, "TouchLine");
+    assert!(words.iter().all(|word| word.bytes == 8));
+    let names: Vec<&str> = words.iter().map(|word| word.name).collect();
+    assert_eq!(names[1..5], ["sequence", "time", "best_bid", "best_ask"]);
 }
 
 #[test]

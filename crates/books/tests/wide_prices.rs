@@ -2,7 +2,10 @@
 //! level by its price is built up and taken down many times. The reference book says what must come out.
 
 use proofbook_book::Book;
-use proofbook_books::{CacheOptimizedOrderBook, Ladder, SimdOrderBook, SkipListOrderBook};
+use proofbook_books::{
+    CacheOptimizedOrderBook, Ladder, OptimizedLockFreeOrderBook, PagedLevels, RadixOrderBook,
+    SimdOrderBook, SkipListOrderBook,
+};
 use proofbook_testkit::conformance::Pair;
 use proofbook_testkit::workload::Random;
 use proofbook_types::{
@@ -140,3 +143,7 @@ wide_prices!(ladder, || Ladder::with_capacity(8));
 wide_prices!(simd, SimdOrderBook::default);
 wide_prices!(cache_optimized, CacheOptimizedOrderBook::default);
 wide_prices!(skip_list, SkipListOrderBook::default);
+wide_prices!(radix, || RadixOrderBook::with_capacity(8));
+wide_prices!(lockfree, || {
+    OptimizedLockFreeOrderBook::<PagedLevels>::with_capacity(8)
+});

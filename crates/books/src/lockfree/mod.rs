@@ -1,0 +1,98 @@
+//! A book that many threads read while one changes it, and none of them waits for another.
+//!
+//! One thread is the writer: it applies commands in one order, so priority and matching are what they are in any book. Around it:
+//!
+//! - **Commands** come from many threads through a queue without locks, [`Ingress`]; the order in which the [`Sequencer`] takes them out is their sequence.
+//! - **The touch** (best prices, totals, sequence) is one cache line under a sequence lock: [`LockFreeReaders::touch`], for any thread.
+//! - **The depth** is a [`Snapshot`]: every level of every queue and the touch that goes with them, from trees that never change once they are shown. A
+//!   reader keeps one as long as it likes.
+//!
+//! Both are shown between commands, never in the middle of one. What a snapshot costs the writer is the ways to the levels that changed
+//! since the one before; replaced nodes are reclaimed by epochs, the record that names the roots by hazard pointers, and the
+//! writer gets all of it back, so that it allocates nothing once it is warm.
+//!
+//! A reader that stalls with a snapshot holds memory up. From a bound on the writer shows no more snapshots, tells it ([`LockFreeStatistics`], and by the error of
+//! `publish`), and goes on matching and showing the touch; when the reader goes on, so do the snapshots.
+//!
+//! [`OptimizedLockFreeLevels`] is all of this around any structure for levels: a [`LinkedBook`](crate::linked::LinkedBook) over it is a book like others.
+
+mod ingress;
+mod levels;
+mod reader;
+mod record;
+mod touch;
+mod writer;
+
+use core::fmt;
+use core::num::NonZeroU64;
+
+use proofbook_memory::epoch::SettingsError;
+use proofbook_memory::registration::ThreadCountError;
+
+use crate::layout::LayoutField;
+use crate::radix::{PublishingConfig, PublishingStatistics, RadixCosts};
+
+pub use ingress::{Ingress, Sequencer};
+pub use levels::OptimizedLockFreeLevels;
+pub use reader::{LockFreeReader, LockFreeReaders, Snapshot};
+pub use record::LevelTotals;
+pub use touch::Touch;
+
+/// Who reads, and how often snapshots are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockFreeConfig {
+    /// Readers, and what they may hold up.
+    pub publishing: PublishingConfig,
+    /// Commands from one snapshot to the next. The touch is shown after each command.
+    pub snapshot_interval: NonZeroU64,
+}
+
+impl Default for LockFreeConfig {
+    fn default() -> Self {
+        LockFreeConfig {
+            publishing: PublishingConfig::default(),
+            snapshot_interval: NonZeroU64::MIN,
+        }
+    }
+}
+
+/// Why there is no book with these numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockFreeError {
+    /// Epochs do not have so many readers.
+    Settings(SettingsError),
+    /// Hazard pointers do not have so many readers.
+    Threads(ThreadCountError),
+}
+
+impl fmt::Display for LockFreeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LockFreeError::Settings(error) => error.fmt(f),
+            LockFreeError::Threads(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LockFreeError {}
+
+/// What was shown so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockFreeStatistics {
+    /// Snapshots: how many, how many were held up, and what waits.
+    pub snapshots: PublishingStatistics,
+    /// Records of snapshots that there are in memory.
+    pub records: usize,
+    /// What the trees' changes cost.
+    pub costs: RadixCosts,
+}
+
+/// What the threads share: the touch and where the record is found, and what a record holds.
+pub fn lockfree_layout() -> Vec<LayoutField> {
+    let parts: [&[LayoutField]; 3] = [
+        &touch::touch_layout(),
+        &record::shared_layout(),
+        &record::record_layout(),
+    ];
+    parts.concat()
+}
