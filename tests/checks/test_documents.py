@@ -10,7 +10,7 @@ import pytest
 from .loading import load
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/books/*.md")])
 PATH = re.compile(r"`((?:crates|python|tests|tools|make|docs|bench|scripts)/[\w./{},-]*)`")
 
 
@@ -26,7 +26,7 @@ def named_paths(text: str) -> list[str]:
     return paths
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_paths_exist(document: Path) -> None:
     missing = [path for path in named_paths(document.read_text()) if not (ROOT / path).exists()]
     assert missing == []
@@ -35,6 +35,14 @@ def test_paths_exist(document: Path) -> None:
 def test_paths_are_found_at_all() -> None:
     named = named_paths("in `crates/types/src/{order,config}.rs` and `docs/RULES.md`, not `make lint`")
     assert named == ["crates/types/src/order.rs", "crates/types/src/config.rs", "docs/RULES.md"]
+
+
+def test_each_book_has_its_page_and_its_row() -> None:
+    folder = ROOT / "docs/books"
+    rows = re.findall(r"^\| \[`(\w+)`\]\((\w+)\.md\) \|", (folder / "README.md").read_text(), re.MULTILINE)
+    pages = {path.stem for path in folder.glob("*.md")} - {"README"}
+    assert pages
+    assert sorted(rows) == [(page, page) for page in sorted(pages)]
 
 
 def test_the_table_of_crates_is_the_one_that_is_enforced() -> None:
@@ -80,4 +88,4 @@ def test_make_targets_exist() -> None:
     targets = {name for file in makefiles for name in re.findall(r"^([\w-]+):", file.read_text(), re.MULTILINE)}
     for document in DOCUMENTS:
         named = set(re.findall(r"`make ([a-z][\w-]*)", document.read_text()))
-        assert named <= targets, document.name
+        assert named <= targets, document
