@@ -22,6 +22,7 @@ proofbook-bench generate SCENARIO SEED NEW_ORDERS FILE    write a workload file
 proofbook-bench digest BOOK FILE                          hash everything a book says about a workload
 proofbook-bench measure BOOK FILE [OPTION...]             time a book on a workload
 proofbook-bench machine                                   what this machine can do
+proofbook-bench layouts                                   how the structures of each book lie in memory
 proofbook-bench commitment SEED ORDERS BATCH RUNS         check and time the committed state of a book of this size
 proofbook-bench quick SEED NEW_ORDERS RUNS [BOOK...]      check and time books on every scenario (reference and ladder)
 options: --latency (latencies too), --rate N (messages per second of the open loop), --limit-s N";
@@ -140,6 +141,7 @@ pub fn command(arguments: &[String]) -> Result<Value, Error> {
             Ok(measure_book(name, &read(path)?, &plan))
         }
         ["machine"] => Ok(machine::report()),
+        ["layouts"] => Ok(layouts()),
         ["quick", seed, new_orders, runs, ref books @ ..] => Ok(quick::run(&quick::Options {
             seed: number("SEED", seed)?,
             new_orders: number("NEW_ORDERS", new_orders)?,
@@ -163,6 +165,24 @@ pub fn command(arguments: &[String]) -> Result<Value, Error> {
         }
         _ => usage(format!("{words:?} is no command")),
     }
+}
+
+/// For each book whose layout is known, the fields of its structures.
+fn layouts() -> Value {
+    let book = |structure: Structure| {
+        let fields = structure.layout();
+        let listed = fields.iter().map(|field| {
+            Value::object([
+                ("structure", Value::from(field.structure)),
+                ("name", Value::from(field.name)),
+                ("offset", Value::from(field.offset)),
+                ("bytes", Value::from(field.bytes)),
+            ])
+        });
+        let value = Value::List(listed.collect());
+        (!fields.is_empty()).then(|| (structure.name().to_owned(), value))
+    };
+    Value::Object(Structure::ALL.into_iter().filter_map(book).collect())
 }
 
 fn plan(options: &[&str]) -> Result<Plan, Error> {

@@ -5,9 +5,14 @@
 
 use proofbook_book::{Book, Reference};
 
+use crate::layout::LayoutField;
 use crate::linked::LinkedBook;
 use crate::orders::secret_seed;
 use crate::skiplist::SkipListLevels;
+use crate::{
+    cache_layout, hybrid_layout, ladder_layout, lockfree_layout, numa_layout, radix_layout,
+    simd_layout, skiplist_layout,
+};
 use crate::{
     CacheOptimizedOrderBook, HybridOrderBook, Ladder, LocalOrderBook, OptimizedLockFreeOrderBook,
     RadixOrderBook, SimdOrderBook, SkipListOrderBook,
@@ -35,7 +40,7 @@ pub trait Visitor {
 }
 
 macro_rules! structures {
-    ($($(#[doc = $doc:literal])+ $variant:ident, $name:literal: $book:ty = $empty:expr, $secret:expr;)+) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident, $name:literal: $book:ty = $empty:expr, $secret:expr, $layout:expr;)+) => {
         /// What holds the orders of a market. Every one behaves as [`Structure::Reference`] does; they differ in time and room.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Structure {
@@ -57,6 +62,13 @@ macro_rules! structures {
             pub const fn description(self) -> &'static str {
                 match self {
                     $(Structure::$variant => concat!($($doc),+),)+
+                }
+            }
+
+            /// How what the book is made of lies in memory; nothing for ordered maps, whose nodes are the standard library's.
+            pub fn layout(self) -> Vec<LayoutField> {
+                match self {
+                    $(Structure::$variant => $layout(),)+
                 }
             }
 
@@ -84,23 +96,23 @@ macro_rules! structures {
 
 structures! {
     /// Ordered maps, to be believed by reading.
-    Reference, "reference": Reference = Reference::new(), Reference::new();
+    Reference, "reference": Reference = Reference::new(), Reference::new(), Vec::new;
     /// Levels in pages of neighbouring prices, the default.
-    Ladder, "ladder": Ladder = Ladder::default(), Ladder::with_secret_seed();
+    Ladder, "ladder": Ladder = Ladder::default(), Ladder::with_secret_seed(), ladder_layout;
     /// A market's best prices in one cache line and each level in one, found through a search tree.
-    Cache, "cache": CacheOptimizedOrderBook = CacheOptimizedOrderBook::default(), CacheOptimizedOrderBook::with_secret_seed();
+    Cache, "cache": CacheOptimizedOrderBook = CacheOptimizedOrderBook::default(), CacheOptimizedOrderBook::with_secret_seed(), cache_layout;
     /// The best levels and the first orders of each in eight lanes, compared and added at once.
-    Simd, "simd": SimdOrderBook = SimdOrderBook::default(), SimdOrderBook::with_secret_seed();
-    /// Levels in path-compressed radix trees, which readers may look at while the writer goes on.
-    Radix, "radix": RadixOrderBook = RadixOrderBook::default(), RadixOrderBook::with_secret_seed();
+    Simd, "simd": SimdOrderBook = SimdOrderBook::default(), SimdOrderBook::with_secret_seed(), simd_layout;
+    /// Levels in path-compressed radix trees of sixteen ways.
+    Radix, "radix": RadixOrderBook = RadixOrderBook::default(), RadixOrderBook::with_secret_seed(), radix_layout;
     /// Levels in skip lists, which threads may change without locks.
-    SkipList, "skiplist": SkipListOrderBook = SkipListOrderBook::default(), LinkedBook::with_levels(SkipListLevels::with_seed(secret_seed()));
+    SkipList, "skiplist": SkipListOrderBook = SkipListOrderBook::default(), LinkedBook::with_levels(SkipListLevels::with_seed(secret_seed())), skiplist_layout;
     /// The ladder's levels under one writer, touch and depth published for any number of reading threads.
-    LockFree, "lockfree": OptimizedLockFreeOrderBook = OptimizedLockFreeOrderBook::default(), LinkedBook::with_secret_seed();
+    LockFree, "lockfree": OptimizedLockFreeOrderBook = OptimizedLockFreeOrderBook::default(), LinkedBook::with_secret_seed(), lockfree_layout;
     /// Hot levels in lanes, warm ones in skip lists, all others in radix trees, moved by how they are used.
-    Hybrid, "hybrid": HybridOrderBook = HybridOrderBook::default(), HybridOrderBook::with_secret_seed();
+    Hybrid, "hybrid": HybridOrderBook = HybridOrderBook::default(), HybridOrderBook::with_secret_seed(), hybrid_layout;
     /// The ladder's levels and all orders in the memory of one node of the machine.
-    Numa, "numa": LocalOrderBook = LocalOrderBook::default(), LocalOrderBook::new(LinkedBook::with_secret_seed());
+    Numa, "numa": LocalOrderBook = LocalOrderBook::default(), LocalOrderBook::new(LinkedBook::with_secret_seed()), numa_layout;
 }
 
 impl Structure {
@@ -146,6 +158,8 @@ mod tests {
             assert_eq!(structure.visit(Named), (structure, 0, 0));
             assert!(Structure::quoted_names().contains(structure.name()));
             assert!(structure.description().ends_with('.'));
+            let has_layout = !structure.layout().is_empty();
+            assert_eq!(has_layout, structure != Structure::Reference);
         }
         assert_eq!(Structure::from_name("tree"), None);
         assert_eq!(Structure::default(), Structure::Ladder);
