@@ -14,7 +14,8 @@ lint-rust: $(VENV)/.stamp-tools ## rustfmt and clippy, warnings are errors
 	cargo fmt --manifest-path crates/prover/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 
-lint-python: $(VENV)/.stamp-native ## ruff, mypy and the stubs against the binary
+lint-python: $(VENV)/.stamp-native ## ruff, mypy, the stubs and the books' pictures against the binary
+	$(BIN)/python tools/draw_layouts.py --check
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy --strict python scripts tools bench/harness tests/checks tests/spec tests/web tests/python/user_program.py
