@@ -323,7 +323,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return 2
         is_enough &= caught * 100 >= count * CAUGHT_PERCENT_MIN
         if options.write:
-            (ROOT / "tests" / "orderings" / f"{crate}.txt").write_text("\n".join(lines) + "\n")
+            kept = ROOT / "tests" / "orderings" / f"{crate}.txt"
+            kept.parent.mkdir(exist_ok=True)
+            kept.write_text("\n".join(lines) + "\n")
     return 0 if is_enough else 1
 
 
