@@ -16,7 +16,7 @@ use proofbook_types::{AccountId, Order, OrderId, Price, Quantity, Queue, Timesta
 use crate::orders::{secret_seed, Hot, Orders, CAPACITY, NIL};
 pub(crate) use levels::level_layout;
 pub use levels::{price_of, rank_of, LevelData, LevelRef, Levels, Place, Rank};
-pub(crate) use slab::LevelSlab;
+pub(crate) use slab::{LevelSlab, RankedSlab};
 pub use tier::{OverLevels, Tier};
 
 /// A book over a structure for price levels.
@@ -70,11 +70,6 @@ impl<L: Levels> LinkedBook<L> {
     /// Places of orders, spread evenly over the memory that orders lie in, at most `most` of them: to ask where that is.
     pub(crate) fn sample_orders(&self, most: usize) -> impl Iterator<Item = &Hot> {
         self.orders.sample(most)
-    }
-
-    /// The same, for what a structure offers beside its levels: to publish them, or to look at its counters.
-    pub fn levels_mut(&mut self) -> &mut L {
-        &mut self.levels
     }
 
     /// Takes a slot out of its level's links and sums; a level left empty is vacated.

@@ -1,11 +1,13 @@
-//! Radix trees alone as a tier of levels: for as many as there may be.
+//! Radix trees alone, from ranks to names of levels: a tier for as many levels as there may be, and what the radix book finds its own with.
+//!
+//! No tree is ever published, so that changes are made in place.
 
 use proofbook_memory::sync::Arc;
 use proofbook_types::Queue;
 
-use super::levels::place;
 use super::nodes::{NodeMemory, Nodes};
 use super::tree::{RadixCosts, RadixTrees};
+use super::view::{Entry, RadixView};
 use crate::linked::{LevelRef, Place, Rank, Tier};
 
 /// The ranks of levels in radix trees, one for each queue. What the levels hold is kept by the tier's owner.
@@ -37,30 +39,51 @@ impl RadixTier {
     pub fn costs(&self) -> RadixCosts {
         self.trees.costs()
     }
+
+    /// The tree of a queue.
+    #[inline(always)]
+    pub(super) fn view(&self, queue: Queue) -> RadixView<'_, LevelRef> {
+        self.trees.view(queue as usize)
+    }
+
+    /// Gives up the level at a rank, and gives its name.
+    #[inline]
+    pub(super) fn take(&mut self, queue: Queue, rank: Rank) -> Option<LevelRef> {
+        self.trees.remove(queue as usize, rank)
+    }
+}
+
+fn place(entry: Entry<LevelRef>) -> Place {
+    Place {
+        rank: entry.rank,
+        level: entry.value,
+    }
 }
 
 impl Tier for RadixTier {
     const LEVELS_MAX: usize = usize::MAX;
 
+    #[inline(always)]
     fn first(&self, queue: Queue) -> Option<Place> {
-        self.trees.view(queue as usize).first().map(place)
+        self.view(queue).first().map(place)
     }
 
     #[inline]
     fn find(&self, queue: Queue, rank: Rank) -> Option<LevelRef> {
-        self.trees.view(queue as usize).get(rank)
+        self.view(queue).get(rank)
     }
 
     fn after(&self, queue: Queue, rank: Rank) -> Option<Place> {
-        self.trees.view(queue as usize).after(rank).map(place)
+        self.view(queue).after(rank).map(place)
     }
 
+    #[inline]
     fn insert(&mut self, queue: Queue, place: Place) {
         self.trees.set(queue as usize, place.rank, place.level);
     }
 
     fn remove(&mut self, queue: Queue, rank: Rank) {
-        self.trees.remove(queue as usize, rank);
+        self.take(queue, rank);
     }
 
     fn verify(&self) -> Result<(), String> {

@@ -21,7 +21,7 @@ use super::list::{LockFreeSkipList, SkipListIter};
 use super::node::NodeRef;
 use super::nodes::{Nodes, Pinned, SkipListConfig, SkipListError};
 use super::walk::Walk;
-use crate::linked::{LevelData, LevelRef, LevelSlab, Levels, LinkedBook, Place, Rank};
+use crate::linked::{LevelData, LevelRef, Levels, LinkedBook, Place, Rank, RankedSlab};
 
 /// A book whose levels are in skip lists.
 pub type SkipListOrderBook = LinkedBook<SkipListLevels>;
@@ -37,9 +37,7 @@ struct Lists {
 pub struct SkipListLevels {
     participant: Participant,
     lists: Arc<Lists>,
-    levels: LevelSlab,
-    /// The rank of each level by name.
-    ranks: Vec<Rank>,
+    levels: RankedSlab,
     seed: u64,
 }
 
@@ -73,8 +71,7 @@ impl SkipListLevels {
         SkipListLevels {
             participant: nodes.register().expect("it is the first participant"),
             lists: Arc::new(Lists { queues, nodes }),
-            levels: LevelSlab::default(),
-            ranks: Vec::new(),
+            levels: RankedSlab::default(),
             seed,
         }
     }
@@ -158,12 +155,10 @@ impl Levels for SkipListLevels {
         if let Some(first) = self.best(queue).filter(|first| first.rank == rank) {
             return first.level;
         }
-        let (lists, levels, ranks) = (&self.lists, &mut self.levels, &mut self.ranks);
+        let (lists, levels) = (&self.lists, &mut self.levels);
         let mut name = 0;
         let allocate = |height| {
-            name = levels.allocate(queue as u32);
-            ranks.resize(ranks.len().max(name as usize + 1), rank);
-            ranks[name as usize] = rank;
+            name = levels.allocate(rank, queue as u32);
             lists.nodes.allocate(rank, name, height)
         };
         let discard = |_| unreachable!("only the writer inserts levels");
@@ -185,7 +180,7 @@ impl Levels for SkipListLevels {
         let guard = Self::pin(&self.participant);
         let list = &self.lists.queues[queue as usize];
         let retire = Pinned::new(&self.lists.nodes, &guard);
-        let rank = self.ranks[level as usize];
+        let rank = self.levels.rank(level);
         let removed = list.walk(&guard).remove(rank, &retire);
         assert_eq!(removed, Some(level), "level {level} is in its queue's list");
         drop(guard);
@@ -215,7 +210,7 @@ impl Levels for SkipListLevels {
             while let Some(node) = next {
                 let Place { rank, level } = place(node);
                 let data = self.levels.get(level);
-                let known = self.ranks[level as usize];
+                let known = self.levels.rank(level);
                 if known != rank || data.tag != queue as u32 || data.orders == 0 {
                     return Err(format!(
                         "level {level} of rank {rank} in {queue:?} is {data:?} of rank {known}"
@@ -254,7 +249,6 @@ impl Clone for SkipListLevels {
             }
         }
         clone.levels = self.levels.clone();
-        clone.ranks = self.ranks.clone();
         clone
     }
 }
