@@ -2,9 +2,8 @@
 #![cfg(not(loom))]
 
 mod common;
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../../memory/tests/counting/mod.rs"]
+mod counting;
 
 use common::{assert_consistent, Market};
 use proofbook_testkit::workload::Random;
@@ -12,43 +11,6 @@ use proofbook_types::{
     AccountId, Action, Command, MarketConfig, NewOrder, OrderId, OrderKind, Price, Quantity,
     SelfTradePrevention, Side, TimeInForce, Timestamp,
 };
-
-thread_local! {
-    static ASKED: Cell<u64> = const { Cell::new(0) };
-    static HELD: Cell<i64> = const { Cell::new(0) };
-}
-
-/// The system's allocator, which counts what this thread asks of it and what it holds.
-struct Counting;
-
-fn count(asked: u64, held: i64) {
-    ASKED.with(|count| count.set(count.get() + asked));
-    HELD.with(|count| count.set(count.get() + held));
-}
-
-// SAFETY: every call goes to the system's allocator as it came; the counters neither allocate nor unwind.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(1, 1);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        count(0, -1);
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(block, layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(1, 0);
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(block, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Orders live at a time.
 const LIVE: u64 = 300;
@@ -95,7 +57,7 @@ fn a_warm_book_shows_each_command_without_allocating() {
     let mut asked = 0;
     for number in 1..=WARM_UP + COMMANDS {
         if number == WARM_UP {
-            asked = ASKED.get();
+            asked = counting::asked();
         }
         market.apply(&command(&mut random, number));
         assert!(market.publish(), "nobody keeps a snapshot");
@@ -106,12 +68,12 @@ fn a_warm_book_shows_each_command_without_allocating() {
     }
     let statistics = market.engine.book().levels().statistics();
     assert_eq!(statistics.snapshots.published, WARM_UP + COMMANDS);
-    assert_eq!(ASKED.get() - asked, 0, "{statistics:?}");
+    assert_eq!(counting::asked() - asked, 0, "{statistics:?}");
 }
 
 #[test]
 fn nothing_is_left_when_all_are_gone() {
-    let held = HELD.get();
+    let held = counting::held();
     // In each order of going: the market first, the readers first, or in between.
     for order in 0..3 {
         let mut random = Random::new(order);
@@ -150,5 +112,5 @@ fn nothing_is_left_when_all_are_gone() {
         }
         drop(reader);
     }
-    assert_eq!(HELD.get(), held, "blocks are left");
+    assert_eq!(counting::held(), held, "blocks are left");
 }

@@ -1,8 +1,8 @@
 //! After warm-up, no command allocates: random flow of every kind goes through a market again and again, and once all
 //! tables have their sizes, the allocator is never called.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../../memory/tests/counting/mod.rs"]
+mod counting;
 
 use proofbook_book::Book;
 use proofbook_books::{CacheOptimizedOrderBook, Ladder, SimdOrderBook};
@@ -14,40 +14,6 @@ const SEEDS: u64 = 40;
 const COMMANDS: usize = 3_000;
 /// Passes before one starts as an earlier one did, so that it takes the same way and needs no more room.
 const PASSES_MAX: u64 = 60;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// The system's allocator, which counts what this thread asks of it.
-struct Counting;
-
-fn count() {
-    ALLOCATIONS.with(|allocations| allocations.set(allocations.get() + 1));
-}
-
-// SAFETY: every call goes to the system's allocator as it came; the counter neither allocates nor unwinds.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(block, layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(block, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// The command so much later.
 fn later(command: Command, delay_ns: u64) -> Command {
@@ -89,13 +55,13 @@ fn allocations<B: Book>(
     commands: &[Command],
     delay_ns: u64,
 ) -> u64 {
-    let before = ALLOCATIONS.get();
+    let before = counting::asked();
     let mut events = 0u64;
     for command in commands {
         engine.apply(&later(*command, delay_ns), &mut |_event| events += 1);
     }
     assert!(events >= commands.len() as u64 / 2, "only {events} events");
-    ALLOCATIONS.get() - before
+    counting::asked() - before
 }
 
 fn nothing_allocates_after_warm_up<B: Book>(make: impl Fn() -> B) {

@@ -1,10 +1,8 @@
 //! After warm-up, no pool asks the allocator for anything: the same work is done again and again, and once it was done, the allocator is
 //! never called.
 
+mod counting;
 mod objects;
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 
 use objects::Choices;
 use proofbook_memory::numa::{NodeId, Topology};
@@ -16,45 +14,11 @@ use proofbook_memory::sync::Arc;
 use proofbook_memory::trade_pool::{BatchAllocator, MemoryLayout, Trade, TradePool};
 use proofbook_types::{Order, OrderId, Price, Quantity, Side, Timestamp};
 
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// The system's allocator, which counts what this thread asks of it.
-struct Counting;
-
-fn count() {
-    ALLOCATIONS.with(|allocations| allocations.set(allocations.get() + 1));
-}
-
-// SAFETY: every call goes to the system's allocator as it came; the counter neither allocates nor unwinds.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(block, layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(block, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// How often the allocator is asked during this.
 fn allocations(work: impl FnOnce()) -> u64 {
-    let before = ALLOCATIONS.get();
+    let before = counting::asked();
     work();
-    ALLOCATIONS.get() - before
+    counting::asked() - before
 }
 
 /// Does the same work some times; only the first may allocate, and it must, or nothing is counted.
