@@ -37,6 +37,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "matching": frozenset({"types", "book"}),
     "memory": frozenset({"types"}),
     "books": frozenset({"types", "book", "memory"}),
+    "net": frozenset({"types", "memory"}),
     "commitment": frozenset({"types"}),
     "transition": frozenset({"types", "book", "matching", "commitment"}),
     "chain": frozenset({"types", "commitment"}),

@@ -41,7 +41,7 @@ RING = tuple(f"crates/{crate}/src/" for crate in ("types", "book", "matching", "
 UNEQUAL = re.compile(r"\b(f32|f64|HashMap|HashSet|Instant|SystemTime|thread)\b")
 """What could make two runs of the ring differ."""
 
-MODELLED = tuple(f"crates/{crate}/src/" for crate in ("memory", "books"))
+MODELLED = tuple(f"crates/{crate}/src/" for crate in ("memory", "books", "net"))
 SEAM = "crates/memory/src/sync.rs"
 BESIDE_SEAM = re.compile(
     r"\b(loom\s*::|(core|std|alloc)\s*::\s*(sync|thread)\b|(core|std)\s*::\s*cell\s*::\s*UnsafeCell\b)"

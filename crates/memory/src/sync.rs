@@ -53,6 +53,9 @@ pub use modelled::*;
 #[cfg(not(loom))]
 pub use native::*;
 
+/// Orders nothing between threads, so that a model has nothing to see: it only keeps the compiler from carrying what it knows of memory across.
+pub use std::sync::atomic::compiler_fence;
+
 /// A number that somebody reads later: for statistics and tuning, never for what is right.
 ///
 /// One thread writes it or several add to it; it orders nothing, so models leave it out.

@@ -142,6 +142,12 @@ impl<T, P: Owner<T>> Handle<T, P> {
         this.pool.store()
     }
 
+    /// Where the object's slot lies.
+    #[inline]
+    pub(super) fn address(this: &Self) -> NonNull<()> {
+        this.slot.cast()
+    }
+
     /// Takes the handle apart; nothing is dropped.
     #[inline]
     pub(super) fn into_parts(this: Self) -> (NonNull<Slot<T>>, P) {

@@ -120,6 +120,15 @@ impl<T> LockFreePool<T> {
         drop(unsafe { pool.from_raw(object) });
     }
 
+    /// The number of the slot that an object lies in: no other object has it at the same time. Where the pool is one chunk, as with
+    /// [`PoolConfig::fixed`], numbers are below its capacity, so that what belongs to a slot can lie in an array.
+    #[inline]
+    pub fn number_of<P: sealed::Holds<T, Store = Self>>(object: &Handle<T, P>) -> u32 {
+        let slots = &Handle::store(object).slots;
+        // SAFETY: the object lies in a slot of its handle's pool.
+        unsafe { slots.name_of(Handle::address(object)) }
+    }
+
     /// What the pool holds now.
     pub fn statistics(&self) -> PoolStatistics {
         let in_use = self.counts.in_use.load(Ordering::Relaxed) as usize;

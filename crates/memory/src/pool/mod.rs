@@ -65,6 +65,7 @@ pub use local::NodeStatistics;
 pub use lock_free::{LockFreePool, PoolStatistics};
 pub use numa_pool::{
     AllocationStrategy, NumaBox, NumaOptimizedPool, NumaPoolConfig, NumaPoolStatistics, NumaPooled,
+    SlotPlace,
 };
 pub use slots::{PoolConfig, CAPACITY_MAX, CHUNKS_MAX};
 pub use stack::{IndexStack, Links, NO_INDEX};

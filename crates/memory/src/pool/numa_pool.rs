@@ -69,6 +69,15 @@ pub struct NumaPoolStatistics {
     pub misses: u64,
 }
 
+/// Where in a [`NumaOptimizedPool`] an object lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotPlace {
+    /// The node whose part has the slot.
+    pub node: NodeId,
+    /// The slot's number in that part.
+    pub number: u32,
+}
+
 /// An object in a [`NumaOptimizedPool`] that is borrowed.
 pub type NumaBox<'pool, T> = Handle<T, &'pool NumaOptimizedPool<T>>;
 
@@ -156,6 +165,33 @@ impl<T> NumaOptimizedPool<T> {
     ) -> Result<ThreadCache<T, Arc<Self>>, NumaError> {
         pool.topology.node(node)?;
         Ok(ThreadCache::new(Arc::clone(pool), node))
+    }
+
+    /// The node and the number of the slot that an object lies in: no other object has both at the same time. Where each part is one
+    /// chunk, as with [`PoolConfig::fixed`], numbers are below the capacity of a part.
+    #[inline]
+    pub fn place_of<P: sealed::Holds<T, Store = Self>>(object: &Handle<T, P>) -> SlotPlace {
+        let (pool, slot) = (Handle::store(object), Handle::address(object));
+        // SAFETY: the object lies in a slot of its handle's pool, on the node that its chunk names.
+        unsafe {
+            let node = pool.node_of(slot.cast());
+            let number = pool.parts[node.index()].slots.name_of(slot);
+            SlotPlace { node, number }
+        }
+    }
+
+    /// The owner of an object again.
+    ///
+    /// # Safety
+    /// The pointer came from [`Handle::into_raw`] for an object of this pool, and is not used as an owner any more: each such pointer becomes a
+    /// handle once.
+    #[inline]
+    pub unsafe fn from_raw(&self, object: NonNull<T>) -> NumaBox<'_, T> {
+        // SAFETY: the caller's promise: the address lies in a slot of this pool, of the part that its chunk names.
+        unsafe {
+            let slots = &self.parts[self.node_of(object.cast()).index()].slots;
+            Handle::own(slots.slot(slots.name_of(object.cast())), self)
+        }
     }
 
     /// The nodes that the pool has parts on.
