@@ -16,7 +16,7 @@ loom: $(VENV)/.stamp-tools ## Run the models of all concurrent code
 # The sanitizers are for nightly compilers, which RUSTC_BOOTSTRAP makes a stable one behave as. The target is named so that build
 # scripts are built without them. Each thread of a test is joined: a
 # scope alone ends by what the sanitizer does not see.
-sanitizer_crates := memory
+sanitizer_crates := memory net
 sanitizer_target := x86_64-unknown-linux-gnu
 
 sanitize: sanitize-thread sanitize-address ## Run the tests of concurrent code under the thread and the address sanitizer

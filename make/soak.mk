@@ -25,5 +25,5 @@ soak-proofs: $(VENV)/.stamp-tools ## Every byte of the public values and 10,000 
 soak-merkle: $(VENV)/.stamp-tools ## A million altered Merkle proofs, all refused
 	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-merkle
 
-soak-concurrency: $(VENV)/.stamp-tools ## Queues, hazard pointers and epochs with real threads, in their long form
-	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-memory
+soak-concurrency: $(VENV)/.stamp-tools ## Queues, hazard pointers, epochs and packets with real threads, in their long form
+	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-memory -p proofbook-net

@@ -6,6 +6,8 @@
 #[cfg(not(loom))]
 mod native {
     pub use std::hint::spin_loop;
+    // Orders nothing between threads: there is nothing in it for a model.
+    pub use std::sync::atomic::compiler_fence;
     pub use std::sync::atomic::{
         fence, AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicU8, AtomicUsize, Ordering,
     };
@@ -52,9 +54,6 @@ mod modelled {
 pub use modelled::*;
 #[cfg(not(loom))]
 pub use native::*;
-
-/// Orders nothing between threads, so that a model has nothing to see: it only keeps the compiler from carrying what it knows of memory across.
-pub use std::sync::atomic::compiler_fence;
 
 /// A number that somebody reads later: for statistics and tuning, never for what is right.
 ///

@@ -341,3 +341,20 @@ fn no_slot_has_two_owners_at_once() {
         "the threads ran one after another"
     );
 }
+
+#[test]
+fn each_slot_of_a_fixed_pool_has_its_number() {
+    let pool = LockFreePool::new(PoolConfig::fixed(5)).expect("a small pool");
+    let numbers = |objects: &[_]| -> Vec<u32> {
+        let mut numbers: Vec<u32> = objects.iter().map(LockFreePool::number_of).collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    let mut objects: Vec<_> = (0..5)
+        .map(|number| pool.allocate(number).expect("five slots"))
+        .collect();
+    assert_eq!(numbers(&objects), [0, 1, 2, 3, 4]);
+    let freed = LockFreePool::number_of(&objects.swap_remove(1));
+    let again = pool.allocate(9).expect("one was freed");
+    assert_eq!(LockFreePool::number_of(&again), freed);
+}

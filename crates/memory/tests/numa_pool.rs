@@ -1,4 +1,5 @@
 //! The pool with a part on each node: caches, batches, slots that go home, and what is left when all is over.
+#![allow(unsafe_code)]
 
 mod objects;
 
@@ -9,7 +10,7 @@ use std::thread;
 use objects::{soak_factor, Choices, Counted};
 use proofbook_memory::numa::{NodeId, NumaError, Topology};
 use proofbook_memory::pool::{
-    AllocationStrategy, NumaOptimizedPool, NumaPoolConfig, NumaPoolStatistics, PoolConfig,
+    AllocationStrategy, Handle, NumaOptimizedPool, NumaPoolConfig, NumaPoolStatistics, PoolConfig,
     PoolError, THREAD_CACHE_SIZE,
 };
 use proofbook_memory::sync::Arc;
@@ -380,4 +381,35 @@ fn threads_leave_no_object_and_lose_no_slot() {
         from_many_threads(seed, AllocationStrategy::Interleaved);
         from_many_threads(seed, AllocationStrategy::Bound(NodeId(1)));
     }
+}
+
+#[test]
+fn each_slot_has_its_place_and_a_pointer_finds_its_way_home() {
+    let live = AtomicI64::new(0);
+    let pool = pool_of(2, NumaPoolConfig::local_first(PoolConfig::fixed(40)));
+    let mut cache = pool.thread_cache_on(NodeId(1)).expect("node 1 is there");
+    let objects: Vec<_> = (0..80)
+        .map(|number| cache.allocate(Counted::new(number, &live)).expect("a slot"))
+        .collect();
+    let mut places: Vec<(u32, u32)> = objects
+        .iter()
+        .map(NumaOptimizedPool::place_of)
+        .map(|place| (place.node.0, place.number))
+        .collect();
+    places.sort_unstable();
+    let all = (0..2).flat_map(|node| (0..40).map(move |number| (node, number)));
+    assert_eq!(places, all.collect::<Vec<_>>());
+    for (number, object) in objects.into_iter().enumerate() {
+        let place = NumaOptimizedPool::place_of(&object);
+        let pointer = Handle::into_raw(object);
+        // SAFETY: the pointer came from this pool and is used once.
+        let object = unsafe { pool.from_raw(pointer) };
+        assert_eq!(object.number(), number as u64);
+        assert_eq!(NumaOptimizedPool::place_of(&object), place);
+    }
+    drop(cache);
+    assert_eq!(
+        (live.load(Ordering::Relaxed), handed_out(&pool.statistics())),
+        (0, vec![0, 0])
+    );
 }

@@ -26,7 +26,7 @@ pub struct MappedSlice {
 impl MappedSlice {
     /// All bytes of a region.
     pub(crate) fn whole(region: Arc<Region>) -> MappedSlice {
-        let length = region.len() as u32;
+        let length = region.size_bytes() as u32;
         MappedSlice {
             region,
             offset: 0,
@@ -69,14 +69,6 @@ impl Segment {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// How many share the memory, this one included.
-    pub fn owners(&self) -> usize {
-        match self {
-            Segment::MemoryMapped(slice) => Arc::strong_count(&slice.region),
-            Segment::Pooled(slice) => slice.owners() as usize,
-        }
     }
 
     /// Makes it a piece of itself; the range lies in it.

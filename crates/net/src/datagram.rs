@@ -57,10 +57,10 @@ impl<B: BufferSource> DatagramReceiver<B> {
             Ok(received) => received,
             Err(error) => {
                 self.empty = Some(buffer);
-                return match is_for_later(&error) {
-                    true => Ok(None),
-                    false => Err(ReceiveError::Socket(error)),
-                };
+                if is_for_later(&error) {
+                    return Ok(None);
+                }
+                return Err(ReceiveError::Socket(error));
             }
         };
         buffer.describe(PacketType::Datagram, self.received, timestamp_ns);

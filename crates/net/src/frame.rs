@@ -11,7 +11,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
-use proofbook_memory::sync::{fence, AtomicU32, Ordering, UnsafeCell};
+use proofbook_memory::sync::{AtomicU32, Ordering, UnsafeCell};
 
 use crate::checksum::crc32c;
 use crate::error::{in_range, NetError};
@@ -178,8 +178,9 @@ impl Drop for FrameRef {
             .references
             .fetch_sub(1, Ordering::Release);
         if before == 1 {
-            // Acquire: as the other owners released.
-            fence(Ordering::Acquire);
+            // Acquires what the other owners released: this one's own write follows on theirs.
+            let owners = self.owners();
+            debug_assert_eq!(owners, 0, "nobody shares a packet from an owner that goes");
             self.frame().witness.with_mut(|_| ());
             // SAFETY: the last owner has the frame for itself.
             let home = unsafe { (*self.0.as_ptr()).home.take() };
@@ -271,9 +272,12 @@ impl PooledBuffer {
     /// # Errors
     /// Where the length is more than there is room for; the buffer comes back with the error.
     #[inline]
-    pub fn share(mut self, length: usize) -> Result<HFTPacketRef, (NetError, PooledBuffer)> {
+    pub fn share(mut self, length: usize) -> Result<HFTPacketRef, NotShared> {
         if let Err(error) = in_range("bytes of a payload", length, 0, self.room_bytes()) {
-            return Err((error, self));
+            return Err(NotShared {
+                error,
+                buffer: self,
+            });
         }
         self.packet_mut().payload_length = length as u32;
         Ok(HFTPacketRef(self.0))
@@ -283,7 +287,7 @@ impl PooledBuffer {
     ///
     /// # Errors
     /// As there.
-    pub fn share_sealed(mut self, length: usize) -> Result<HFTPacketRef, (NetError, PooledBuffer)> {
+    pub fn share_sealed(mut self, length: usize) -> Result<HFTPacketRef, NotShared> {
         if length <= self.room_bytes() {
             let checksum = crc32c(&self.bytes_mut()[..length]);
             let packet = self.packet_mut();
@@ -299,6 +303,27 @@ impl fmt::Debug for PooledBuffer {
         f.debug_tuple("PooledBuffer")
             .field(self.0.packet())
             .finish()
+    }
+}
+
+/// A buffer that was not made a packet, and why.
+#[derive(Debug)]
+pub struct NotShared {
+    /// Why.
+    pub error: NetError,
+    /// The buffer, back with its owner.
+    pub buffer: PooledBuffer,
+}
+
+impl fmt::Display for NotShared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for NotShared {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
     }
 }
 
@@ -385,11 +410,6 @@ impl FrameSlice {
     /// What is known of the buffer.
     pub fn buffer(&self) -> &HFTBuffer {
         self.frame.packet().buffer()
-    }
-
-    /// How many owners the buffer has.
-    pub(crate) fn owners(&self) -> u32 {
-        self.frame.owners()
     }
 
     /// Makes it a piece of itself; the range lies in it.

@@ -36,7 +36,7 @@ pub mod toeplitz;
 pub use buffer::{PacketBuffer, Segment, SEGMENTS_MAX};
 pub use datagram::DatagramReceiver;
 pub use error::{NetError, ReceiveError, SendError};
-pub use frame::{FrameSlice, HFTPacketRef, PooledBuffer};
+pub use frame::{FrameSlice, HFTPacketRef, NotShared, PooledBuffer};
 pub use hft::{HFTBuffer, HFTPacket, PacketType, Validity};
 pub use packet::{PacketMetadata, ZeroCopyPacket};
 pub use pool::{BufferCache, BufferPool, BufferSource, NodeBufferPool};

@@ -39,7 +39,7 @@ pub struct PacketMetadata {
 /// let pool = BufferPool::new(1, 8, 256)?;
 /// let mut buffer = pool.take()?;
 /// buffer.bytes_mut()[..11].copy_from_slice(b"head|body|x");
-/// let mut rest = ZeroCopyPacket::from(buffer.share(11).map_err(|(error, _)| error)?);
+/// let mut rest = ZeroCopyPacket::from(buffer.share(11)?);
 /// let head = rest.split_to(5)?;
 /// assert_eq!((head.as_slice(), rest.as_slice()), (Some(&b"head|"[..]), Some(&b"body|x"[..])));
 /// let both = ZeroCopyPacket::gather([rest, head])?;

@@ -113,7 +113,7 @@ impl Home {
 /// let mut pool = BufferPool::new(7, 1, 2048)?;
 /// let mut buffer = pool.take()?;
 /// buffer.bytes_mut()[..5].copy_from_slice(b"hello");
-/// let packet = buffer.share(5).map_err(|(error, _)| error)?;
+/// let packet = buffer.share(5)?;
 /// let other = packet.clone();
 /// assert!(pool.take().is_err(), "the one buffer is in use");
 /// drop(packet);

@@ -14,24 +14,27 @@ use crate::error::ReceiveError;
 use crate::hft::PacketType;
 use crate::packet::{PacketMetadata, ZeroCopyPacket};
 use crate::pool::BufferSource;
-use crate::stamps::KernelStamps;
+use crate::stamps::{KernelStamps, Received};
 
 /// Room that is wanted before a read: with less, a read would cost a call of the system for few bytes.
 const READ_BYTES_MIN: usize = 2048;
 
 /// What a stream is read from.
 pub trait Source {
-    /// Reads into the room; 0 bytes are the end. Also what the kernel says of when they came.
+    /// Reads into the room; 0 bytes are the end. With what the kernel says of when they came, if it does.
     ///
     /// # Errors
     /// Those of the socket; one that would block is among them.
-    fn receive(&mut self, room: &mut [u8]) -> io::Result<(usize, KernelStamps)>;
+    fn receive(&mut self, room: &mut [u8]) -> io::Result<Received>;
 }
 
 impl<R: Read> Source for R {
     #[inline]
-    fn receive(&mut self, room: &mut [u8]) -> io::Result<(usize, KernelStamps)> {
-        Ok((self.read(room)?, KernelStamps::default()))
+    fn receive(&mut self, room: &mut [u8]) -> io::Result<Received> {
+        Ok(Received {
+            bytes: self.read(room)?,
+            ..Received::default()
+        })
     }
 }
 
@@ -81,6 +84,7 @@ pub struct Receiver<M> {
     /// Bytes of the message that was given out last, which its reader may still borrow.
     given_out: usize,
     stamps: KernelStamps,
+    rss_hash: Option<u32>,
     statistics: ReceiverStatistics,
 }
 
@@ -91,6 +95,7 @@ impl<M: StreamBytes> Receiver<M> {
             bytes,
             given_out: 0,
             stamps: KernelStamps::default(),
+            rss_hash: None,
             statistics: ReceiverStatistics::default(),
         }
     }
@@ -110,13 +115,13 @@ impl<M: StreamBytes> Receiver<M> {
             return Err(ReceiveError::MessageTooLong { most });
         }
         match source.receive(room) {
-            Ok((0, _)) => Ok(Filled::Ended),
-            Ok((length, stamps)) => {
-                self.bytes.fill(length);
+            Ok(Received { bytes: 0, .. }) => Ok(Filled::Ended),
+            Ok(Received { bytes, stamps, .. }) => {
+                self.bytes.fill(bytes);
                 self.stamps = stamps;
                 self.statistics.reads += 1;
-                self.statistics.received_bytes += length as u64;
-                Ok(Filled::Bytes(length))
+                self.statistics.received_bytes += bytes as u64;
+                Ok(Filled::Bytes(bytes))
             }
             Err(error) if is_for_later(&error) => Ok(Filled::Nothing),
             Err(error) => Err(ReceiveError::Socket(error)),
@@ -159,6 +164,11 @@ impl<M: StreamBytes> Receiver<M> {
         self.given_out = 0;
     }
 
+    /// Notes the hash of the connection's addresses, which its packets will carry.
+    pub fn set_rss_hash(&mut self, hash: u32) {
+        self.rss_hash = Some(hash);
+    }
+
     /// When the kernel took the bytes that were read last, where the source knows.
     pub fn stamps(&self) -> KernelStamps {
         self.stamps
@@ -196,7 +206,7 @@ impl<B: BufferSource> Receiver<PooledBytes<B>> {
             sequence: self.statistics.messages,
             timestamp_ns,
             kernel_timestamp_ns: self.stamps.software_ns,
-            rss_hash: None,
+            rss_hash: self.rss_hash,
         };
         self.statistics.messages += 1;
         let slice = self.bytes.take_slice(length);

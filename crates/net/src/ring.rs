@@ -1,8 +1,8 @@
 //! A bounded ring that hands packets from threads to one thread, in batches.
 //!
 //! It is `proofbook_memory`'s ring between two threads, or its queue where there are several producers, with what packets need: the consumer
-//! is given a batch when it is full or when its first packet has waited long enough; a producer that finds the ring full gets its packet back; either
-//! side can be settled on processors and a node of memory.
+//! is given a batch when it is full or when its first packet has waited long enough; a producer that finds the ring full gets its packet back; the
+//! consumer's thread can be settled on processors and a node of memory.
 //!
 //! Times are the caller's: a producer says when a packet came, the consumer says what time it is.
 //!
@@ -32,7 +32,7 @@ pub struct RingConfig {
     pub batch_timeout_ns: u64,
     /// Processors that the consumer's thread is kept on, if any are named.
     pub cpu_affinity: Option<CpuSet>,
-    /// The node whose memory the ring lies in and on which the consumer runs, if one is named.
+    /// The node that the consumer's thread is kept on, and takes memory from, if one is named.
     pub numa_node: Option<NodeId>,
 }
 
@@ -46,6 +46,23 @@ impl RingConfig {
             cpu_affinity: None,
             numa_node: None,
         }
+    }
+
+    /// Keeps the calling thread, which is to be the consumer's, on the configured node and processors, and has its memory taken there. A ring that it
+    /// makes after that lies there, except that a ring for one producer lies where its producer runs, who writes its places first. Where neither
+    /// is named, nothing is done.
+    ///
+    /// # Errors
+    /// Where there is no such node, or the operating system refuses.
+    pub fn settle(&self, topology: &Topology) -> Result<Placement, NumaError> {
+        let mut placement = Placement::Placed;
+        if let Some(node) = self.numa_node {
+            placement = topology.place_thread(node)?;
+        }
+        if let Some(cpus) = &self.cpu_affinity {
+            numa::pin_thread(cpus)?;
+        }
+        Ok(placement)
     }
 }
 
@@ -129,28 +146,6 @@ impl<T> PacketRingBuffer<T> {
         ))
     }
 
-    /// Makes a ring with `make` while this thread takes memory from the configured node, so that the ring lies there.
-    ///
-    /// # Errors
-    /// Where there is no such node, the operating system refuses, or `make` does.
-    pub fn on_node<R>(
-        topology: &Topology,
-        config: RingConfig,
-        make: impl FnOnce(RingConfig) -> Result<R, NetError>,
-    ) -> Result<R, NetError> {
-        let node = match config.numa_node {
-            Some(id) => Some(topology.node(id)?).filter(|_| !topology.is_simulated()),
-            None => None,
-        };
-        let Some(node) = node else {
-            return make(config);
-        };
-        numa::prefer_node(node)?;
-        let made = make(config);
-        numa::prefer_any_node()?;
-        made
-    }
-
     fn over(exit: Exit<T>, config: RingConfig) -> Result<Self, NetError> {
         in_range("batch_threshold", config.batch_threshold, 1, BATCH_MAX)?;
         Ok(PacketRingBuffer {
@@ -159,21 +154,6 @@ impl<T> PacketRingBuffer<T> {
             first_came_at_ns: 0,
             config,
         })
-    }
-
-    /// Keeps the calling thread, the consumer's, on the configured node and processors. Where neither is named, nothing is done.
-    ///
-    /// # Errors
-    /// Where there is no such node, or the operating system refuses.
-    pub fn settle(&self, topology: &Topology) -> Result<Placement, NumaError> {
-        let mut placement = Placement::Placed;
-        if let Some(node) = self.config.numa_node {
-            placement = topology.place_thread(node)?;
-        }
-        if let Some(cpus) = &self.config.cpu_affinity {
-            numa::pin_thread(cpus)?;
-        }
-        Ok(placement)
     }
 
     /// Takes in what has come, and gives the batch if it is full or its first packet has waited long enough at this time.

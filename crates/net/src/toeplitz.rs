@@ -104,6 +104,7 @@ fn octets_v6(address: IpAddr) -> [u8; 16] {
 #[derive(Clone, Debug)]
 pub struct ShardTable {
     entries: [u16; TABLE_ENTRIES],
+    shards: usize,
 }
 
 impl ShardTable {
@@ -117,7 +118,7 @@ impl ShardTable {
         for (place, entry) in entries.iter_mut().enumerate() {
             *entry = (place % shards) as u16;
         }
-        Ok(ShardTable { entries })
+        Ok(ShardTable { entries, shards })
     }
 
     /// The shard of a hash.
@@ -132,7 +133,7 @@ impl ShardTable {
     /// Where there is no such entry or shard.
     pub fn reassign(&mut self, entry: usize, shard: usize) -> Result<(), NetError> {
         in_range("entry of the table", entry, 0, TABLE_ENTRIES - 1)?;
-        in_range("shard", shard, 0, TABLE_ENTRIES - 1)?;
+        in_range("shard", shard, 0, self.shards - 1)?;
         self.entries[entry] = shard as u16;
         Ok(())
     }

@@ -5,7 +5,8 @@ use std::io::{self, IoSlice, Write};
 use proofbook_memory::sync::Arc;
 use proofbook_net::mapping::Region;
 use proofbook_net::{
-    BufferPool, NetError, PacketMetadata, PacketType, Validity, ZeroCopyPacket, SEGMENTS_MAX,
+    BufferPool, NetError, NotShared, PacketMetadata, PacketType, Validity, ZeroCopyPacket,
+    SEGMENTS_MAX,
 };
 use proptest::prelude::*;
 
@@ -31,13 +32,9 @@ fn bytes_of(packet: &ZeroCopyPacket) -> Vec<u8> {
 
 /// Where each byte of a packet lies.
 fn addresses(packet: &ZeroCopyPacket) -> Vec<usize> {
-    let of_slice = |slice: &[u8]| (0..slice.len()).map(move |at| at).collect::<Vec<_>>();
     packet
         .slices()
-        .flat_map(|slice| {
-            let start = slice.as_ptr().addr();
-            of_slice(slice).into_iter().map(move |at| start + at)
-        })
+        .flat_map(|slice| slice.iter().map(|byte| std::ptr::from_ref(byte).addr()))
         .collect()
 }
 
@@ -283,7 +280,10 @@ fn a_packet_says_what_it_is() {
     assert_eq!(packet.owners(), 1);
 
     let buffer = pool.take().expect("another is free");
-    let (refusal, buffer) = buffer.share_sealed(65).expect_err("64 bytes are all");
+    let NotShared {
+        error: refusal,
+        buffer,
+    } = buffer.share_sealed(65).expect_err("64 bytes are all");
     assert!(
         refusal
             .to_string()

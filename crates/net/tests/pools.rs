@@ -1,9 +1,13 @@
 //! Pools of buffers: what they refuse, and that all of them come back, whoever has them last.
 
+#[path = "../../memory/tests/objects/mod.rs"]
+mod objects;
+
 use std::collections::BTreeSet;
 use std::sync::mpsc;
 use std::thread;
 
+use objects::soak_factor;
 use proofbook_memory::numa::{NodeId, Topology};
 use proofbook_memory::pool::PoolError;
 use proofbook_net::{BufferPool, BufferSource, HFTPacketRef, NetError, NodeBufferPool};
@@ -108,7 +112,7 @@ fn each_node_has_its_buffers_and_lends_them_to_others() {
 #[test]
 fn threads_that_pass_packets_on_lose_none() {
     const THREADS: usize = 4;
-    const ROUNDS: u64 = 20_000;
+    let rounds = 20_000 * soak_factor();
     let pool = BufferPool::new(1, 32, 64).expect("a small pool");
     let topology = Topology::simulated(2, 1).expect("two nodes");
     let on_nodes = NodeBufferPool::new(2, topology, 32, 64).expect("a small pool");
@@ -119,7 +123,7 @@ fn threads_that_pass_packets_on_lose_none() {
             let mut cache = on_nodes.cache_on(NodeId(id as u32 % 2)).expect("two nodes");
             thread::spawn(move || {
                 let mut made = 0;
-                while made < ROUNDS {
+                while made < rounds {
                     let taken = match made % 2 {
                         0 => pool.take(),
                         _ => cache.take(),
@@ -147,7 +151,7 @@ fn threads_that_pass_packets_on_lose_none() {
     makers
         .into_iter()
         .for_each(|maker| maker.join().expect("its checks hold"));
-    let count = ROUNDS * THREADS as u64;
+    let count = rounds * THREADS as u64;
     assert_eq!(
         sum,
         count * (count - 1) / 2,

@@ -1,9 +1,13 @@
 //! The ring between threads: batches by number and by time, back-pressure, order, and histories that must have an order.
 
+#[path = "../../memory/tests/objects/mod.rs"]
+mod objects;
+
 use std::collections::VecDeque;
 use std::sync::Barrier;
 use std::thread;
 
+use objects::soak_factor;
 use proofbook_memory::numa::{self, CpuSet, NodeId, Placement, Topology};
 use proofbook_net::{BufferPool, NetError, PacketProducer, PacketRingBuffer, RingConfig};
 use proofbook_testkit::linearizability::{check, Entry, Log, Model, Recorder, Refusal};
@@ -137,47 +141,54 @@ fn a_consumer_stays_where_it_is_settled() {
     let first = allowed.iter().next().expect("it may run somewhere");
     let mut cpus = CpuSet::new();
     cpus.insert(first).expect("it is a processor");
-    let settled = RingConfig {
+    let one_cpu = RingConfig {
         cpu_affinity: Some(cpus.clone()),
         ..config(4, 4, 0)
     };
-    let placed = thread::spawn(move || {
-        let (_producer, ring) = PacketRingBuffer::<u64>::single(settled).expect("a small ring");
-        let topology = Topology::simulated(1, 1).expect("one node");
-        ring.settle(&topology).map(|_| numa::thread_cpus())
-    });
-    assert_eq!(placed.join().expect("it settles"), Ok(Ok(cpus)));
-
-    let topology = Topology::simulated(2, 1).expect("two nodes");
-    let on_second = RingConfig {
+    let on_machine = Topology::detect().expect("Linux lists its nodes");
+    let on_node = RingConfig {
+        numa_node: Some(NodeId(0)),
+        ..config(4, 4, 0)
+    };
+    let of_node = on_machine.nodes()[0].cpus.clone();
+    for (config, expected) in [(one_cpu, cpus), (on_node.clone(), of_node)] {
+        let on_machine = on_machine.clone();
+        let settled = thread::spawn(move || {
+            let placement = config.settle(&on_machine);
+            let (mut producer, mut ring) = PacketRingBuffer::many(config).expect("a small ring");
+            producer.push(1, 0).expect("there is room");
+            assert_eq!(polled(&mut ring, 0), Some(vec![1]));
+            (placement, numa::thread_cpus())
+        });
+        let (placement, where_it_runs) = settled.join().expect("it settles");
+        assert_eq!(placement, Ok(Placement::Placed));
+        // A machine may keep the process from some processors of the node.
+        let where_it_runs = where_it_runs.expect("Linux says where a thread may run");
+        assert!(
+            where_it_runs.iter().all(|cpu| expected.contains(cpu)),
+            "{where_it_runs}"
+        );
+    }
+    let simulated = Topology::simulated(1, 1).expect("one node");
+    assert_eq!(on_node.settle(&simulated), Ok(Placement::Simulated));
+    let elsewhere = RingConfig {
         numa_node: Some(NodeId(1)),
         ..config(4, 4, 0)
     };
-    let ring =
-        PacketRingBuffer::<u64>::on_node(&topology, on_second, PacketRingBuffer::<u64>::single);
-    let (_producer, ring) = ring.expect("a small ring");
-    assert_eq!(ring.settle(&topology), Ok(Placement::Simulated));
-    let on_third = RingConfig {
-        numa_node: Some(NodeId(2)),
-        ..config(4, 4, 0)
-    };
-    assert!(
-        PacketRingBuffer::<u64>::on_node(&topology, on_third, PacketRingBuffer::<u64>::single)
-            .is_err()
-    );
+    assert!(elsewhere.settle(&simulated).is_err());
 }
 
 #[test]
 fn packets_of_many_threads_arrive_once_and_in_each_ones_order() {
     const THREADS: usize = 3;
-    const PACKETS: u64 = 30_000;
+    let packets = 30_000 * soak_factor();
     let pool = BufferPool::new(1, 256, 64).expect("a small pool");
     let (producer, mut ring) = PacketRingBuffer::many(config(64, 16, 0)).expect("a small ring");
     let makers: Vec<_> = (0..THREADS)
         .map(|id| {
             let (mut producer, pool) = (producer.another().expect("many"), pool.clone());
             thread::spawn(move || {
-                for number in 0..PACKETS {
+                for number in 0..packets {
                     let mut buffer = pool
                         .take()
                         .expect("more than the ring and the batches hold");
@@ -210,7 +221,7 @@ fn packets_of_many_threads_arrive_once_and_in_each_ones_order() {
     makers
         .into_iter()
         .for_each(|maker| maker.join().expect("its checks hold"));
-    assert_eq!(next, [PACKETS; THREADS]);
+    assert_eq!(next, [packets; THREADS]);
     assert_eq!(pool.statistics().in_use, 0);
 }
 
@@ -285,7 +296,7 @@ fn push_some(producer: &mut PacketProducer<u64>, log: &mut Log<'_, Asked, Answer
 fn each_history_has_an_order() {
     const PRODUCERS: u64 = 2;
     let mut refusals = 0;
-    for seed in 0..300 {
+    for seed in 0..300 * soak_factor() {
         let capacity = 2 << (seed % 2);
         let recorder = Recorder::new();
         // Batches of one: while a longer one is taken out its places are free one by one, which is no one instant.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use proofbook_net::bytes::{AnyBytes, MirroredBytes, PooledBytes, StreamBytes};
-use proofbook_net::stamps::{self, KernelStamps, Stamped};
+use proofbook_net::stamps::{self, Received, Stamped};
 use proofbook_net::{
     BufferPool, Filled, Flushed, ReceiveError, Receiver, SendError, Sender, Source, ZeroCopyPacket,
 };
@@ -64,12 +64,12 @@ struct Watched<'socket> {
 }
 
 impl Source for Watched<'_> {
-    fn receive(&mut self, room: &mut [u8]) -> io::Result<(usize, KernelStamps)> {
+    fn receive(&mut self, room: &mut [u8]) -> io::Result<Received> {
         let mut socket = self.socket;
-        let length = socket.read(room)?;
         let start = room.as_ptr().addr();
-        self.written.push(start..start + length);
-        Ok((length, KernelStamps::default()))
+        let received = socket.receive(room)?;
+        self.written.push(start..start + received.bytes);
+        Ok(received)
     }
 }
 
@@ -217,6 +217,7 @@ fn shared_messages_stay_while_the_stream_goes_on_and_only_unfinished_ones_move()
     const ROOM: usize = 1024;
     let pool = BufferPool::new(1, 40, ROOM).expect("a small pool");
     let mut receiver = Receiver::new(PooledBytes::new(pool.clone()).expect("a buffer is free"));
+    receiver.set_rss_hash(99);
     let messages: Vec<Vec<u8>> = (0..200)
         .map(|number| message(number, 60 + number % 50))
         .collect();
@@ -231,6 +232,7 @@ fn shared_messages_stay_while_the_stream_goes_on_and_only_unfinished_ones_move()
     assert_eq!(packets.len(), messages.len());
     for (number, (packet, message)) in packets.iter().zip(&messages).enumerate() {
         assert_eq!(packet.as_slice(), Some(&message[..]));
+        assert_eq!(packet.metadata().rss_hash, Some(99));
         assert_eq!(
             (packet.metadata().sequence, packet.metadata().timestamp_ns),
             (number as u64, 5)

@@ -4,12 +4,10 @@
 //!
 //! Invariants: `start` lies in the first copy; `length` is at most the memory's; room begins right behind what waits.
 
-use proofbook_memory::pool::PoolError;
-use proofbook_memory::sync::{compiler_fence, Ordering};
-
 use super::StreamBytes;
 use crate::error::NetError;
 use crate::mapping::Mirror;
+use proofbook_memory::pool::PoolError;
 
 /// A ring of bytes without an end.
 #[derive(Debug)]
@@ -41,7 +39,7 @@ impl StreamBytes for MirroredBytes {
 
     #[inline]
     fn room(&mut self, _wanted: usize) -> Result<&mut [u8], PoolError> {
-        let capacity = self.mirror.len();
+        let capacity = self.mirror.size_bytes();
         let end = self.start + self.length;
         let end = if end < capacity { end } else { end - capacity };
         Ok(self.mirror.slice_mut(end, capacity - self.length))
@@ -49,15 +47,13 @@ impl StreamBytes for MirroredBytes {
 
     #[inline]
     fn fill(&mut self, length: usize) {
-        let room = self.mirror.len() - self.length;
+        let room = self.mirror.size_bytes() - self.length;
         assert!(
             length <= room,
             "expected at most {room} bytes, received {length}"
         );
         self.length += length;
-        // What was written through one address is read through the other, which the compiler cannot know: it must not carry bytes
-        // that it read before across this line. The processor sees one memory.
-        compiler_fence(Ordering::SeqCst);
+        forget_what_was_read();
     }
 
     #[inline]
@@ -72,18 +68,25 @@ impl StreamBytes for MirroredBytes {
         if self.length == 0 {
             // From the beginning, so that a stream whose messages are taken at once stays in the nearest cache.
             self.start = 0;
-        } else if self.start >= self.mirror.len() {
-            self.start -= self.mirror.len();
+        } else if self.start >= self.mirror.size_bytes() {
+            self.start -= self.mirror.size_bytes();
         }
-        // As above: the place may be written next.
-        compiler_fence(Ordering::SeqCst);
+        forget_what_was_read();
     }
 
     fn capacity(&self) -> usize {
-        self.mirror.len()
+        self.mirror.size_bytes()
     }
 
     fn moved_bytes(&self) -> u64 {
         0
     }
+}
+
+/// Keeps the compiler from carrying bytes that it read before across this call: what is written through one address is read through the other,
+/// which it cannot know. The processor sees one memory. Between threads it orders nothing, so that models leave it out.
+#[inline(always)]
+fn forget_what_was_read() {
+    #[cfg(not(loom))]
+    proofbook_memory::sync::compiler_fence(proofbook_memory::sync::Ordering::SeqCst);
 }

@@ -21,11 +21,11 @@ fn mapped(address: *mut libc::c_void) -> Result<NonNull<u8>, NetError> {
     )
 }
 
-/// Pages of the process that can be read and written.
+/// Pages of the process that can be read and written. They are there at once, so that no later use of one waits for the system.
 pub(super) fn map_anonymous(bytes: usize) -> Result<NonNull<u8>, NetError> {
     let (access, flags) = (
         libc::PROT_READ | libc::PROT_WRITE,
-        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE,
     );
     // SAFETY: a new mapping at an address that the kernel chooses.
     mapped(unsafe { libc::mmap(ptr::null_mut(), bytes, access, flags, -1, 0) })
@@ -68,7 +68,7 @@ pub(super) fn map_twice(bytes: usize) -> Result<NonNull<u8>, NetError> {
 /// Maps the memory over both halves of a reserved range.
 fn map_over(memory: &File, start: NonNull<u8>, bytes: usize) -> Result<(), NetError> {
     let access = libc::PROT_READ | libc::PROT_WRITE;
-    let flags = libc::MAP_SHARED | libc::MAP_FIXED;
+    let flags = libc::MAP_SHARED | libc::MAP_FIXED | libc::MAP_POPULATE;
     for half in 0..2 {
         // SAFETY: the range was reserved with twice the length, and nothing else lies in it.
         mapped(unsafe {

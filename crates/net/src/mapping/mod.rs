@@ -72,13 +72,8 @@ impl Region {
     }
 
     /// Its bytes, whole pages unless it is a view of a file.
-    pub fn len(&self) -> usize {
+    pub fn size_bytes(&self) -> usize {
         self.bytes
-    }
-
-    /// Whether it has no bytes, which no region is.
-    pub fn is_empty(&self) -> bool {
-        self.bytes == 0
     }
 
     /// Wishes the pages onto a node.
@@ -143,13 +138,8 @@ impl Mirror {
     }
 
     /// Bytes of memory, each of which has two addresses.
-    pub fn len(&self) -> usize {
+    pub fn size_bytes(&self) -> usize {
         self.bytes
-    }
-
-    /// Whether it has no bytes, which no mirror is.
-    pub fn is_empty(&self) -> bool {
-        self.bytes == 0
     }
 
     /// A range that begins in the first copy and is no longer than the memory.

@@ -2,7 +2,8 @@
 //!
 //! [`request`] asks a socket for its times, [`receive`] reads together with them; [`Stamped`] makes a stream a [`Source`] that knows them.
 //! For a stream the time is that of the last packet whose bytes the read gave. A network card's own time comes only where the card has a clock that
-//! was set up for it, which over loopback none has; so each time may be missing, and is marked where it is there.
+//! was set up for it, which over loopback none has; and the kernel begins to take its own a
+//! moment after it is first asked. So each time may be missing, and is marked where it is there.
 
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
@@ -28,7 +29,7 @@ pub struct KernelStamps {
 }
 
 /// What a read gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Received {
     /// Bytes that were read.
     pub bytes: usize,
@@ -46,8 +47,7 @@ pub struct Stamped<'socket, S>(pub &'socket S);
 
 impl<S: Readable> Source for Stamped<'_, S> {
     #[inline]
-    fn receive(&mut self, room: &mut [u8]) -> io::Result<(usize, KernelStamps)> {
-        let received = receive(self.0, room)?;
-        Ok((received.bytes, received.stamps))
+    fn receive(&mut self, room: &mut [u8]) -> io::Result<Received> {
+        receive(self.0, room)
     }
 }
