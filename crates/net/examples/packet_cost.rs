@@ -11,7 +11,7 @@ use std::error::Error;
 use std::hint::black_box;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, TrySendError};
 use std::thread;
 use std::time::Instant;
 
@@ -163,23 +163,51 @@ fn in_turns<T>(
     Ok(sum)
 }
 
-/// Makes messages in another thread, and takes them here.
-fn between_threads(
-    mut push: impl FnMut(u64) -> bool + Send + 'static,
+/// Waits for another thread: a moment by itself, which is enough where that one runs, then by letting others run.
+#[derive(Default)]
+struct Patience(u32);
+
+impl Patience {
+    const SPINS: u32 = 500;
+
+    fn wait(&mut self) {
+        self.0 += 1;
+        if self.0 > Self::SPINS {
+            thread::yield_now();
+        } else {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// Makes messages in another thread, and takes them here. What `push` gives back is pushed again.
+fn between_threads<T>(
+    mut make: impl FnMut(u64) -> Option<T> + Send + 'static,
+    mut push: impl FnMut(T) -> Result<(), T> + Send + 'static,
     mut take: impl FnMut(&mut u64) -> usize,
 ) -> Outcome {
     let maker = thread::spawn(move || {
         for number in 0..HANDED_OVER {
-            while !push(number) {
-                thread::yield_now();
+            let mut patience = Patience::default();
+            let mut made = make(number);
+            while let Some(refused) = match made.take() {
+                Some(message) => push(message).err().map(Some),
+                None => Some(None),
+            } {
+                patience.wait();
+                made = refused.or_else(|| make(number));
             }
         }
     });
     let (mut sum, mut taken) = (0, 0);
+    let mut patience = Patience::default();
     while taken < HANDED_OVER {
         match take(&mut sum) {
-            0 => thread::yield_now(),
-            count => taken += count as u64,
+            0 => patience.wait(),
+            count => {
+                taken += count as u64;
+                patience = Patience::default();
+            }
         }
     }
     maker.join().map_err(|_| "the maker stopped")?;
@@ -250,26 +278,34 @@ fn hand_over_between_threads() -> Result<(), Box<dyn Error>> {
         move || {
             let pool = BufferPool::new(1, 2 * IN_FLIGHT, ROOM)?;
             let (mut producer, mut ring) = ring_of(is_single)?;
-            let mut waiting = None;
-            let push = move |number| {
-                let Some(packet) = waiting.take().or_else(|| packet(&pool, number)) else {
-                    return false;
-                };
-                waiting = producer.push(packet, 0).err();
-                waiting.is_none()
-            };
-            between_threads(push, |sum| polled(&mut ring, sum))
+            between_threads(
+                move |number| packet(&pool, number),
+                move |packet| producer.push(packet, 0),
+                |sum| polled(&mut ring, sum),
+            )
         }
     };
     let standard = || {
         let (sender, receiver) = mpsc::sync_channel(IN_FLIGHT);
-        let push = move |number| sender.send(copied(number)).is_ok();
-        between_threads(push, |sum| counted(receiver.try_recv().ok(), sum))
+        between_threads(
+            |number| Some(copied(number)),
+            move |message| match sender.try_send(message) {
+                Err(TrySendError::Full(message)) => Err(message),
+                _ => Ok(()),
+            },
+            |sum| counted(receiver.try_recv().ok(), sum),
+        )
     };
     let crossbeam = || {
         let (sender, receiver) = crossbeam_channel::bounded(IN_FLIGHT);
-        let push = move |number| sender.send(copied(number)).is_ok();
-        between_threads(push, |sum| counted(receiver.try_recv().ok(), sum))
+        between_threads(
+            |number| Some(copied(number)),
+            move |message| match sender.try_send(message) {
+                Err(crossbeam_channel::TrySendError::Full(message)) => Err(message),
+                _ => Ok(()),
+            },
+            |sum| counted(receiver.try_recv().ok(), sum),
+        )
     };
     compare(
         "make a packet of 200 bytes and hand it to another thread",

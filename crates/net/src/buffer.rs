@@ -9,8 +9,8 @@ use std::ops::Range;
 use proofbook_memory::sync::Arc;
 
 use crate::error::{in_range, NetError};
-use crate::frame::FrameSlice;
 use crate::mapping::Region;
+use crate::owners::FrameSlice;
 
 /// Segments that a packet can have: as many slices as one call writes without a list on the heap.
 pub const SEGMENTS_MAX: usize = 16;
@@ -165,6 +165,20 @@ impl PacketBuffer {
             PacketBuffer::ScatterGather(segments) => (None, &segments.list),
         };
         one.into_iter().chain(several.iter().map(Segment::as_slice))
+    }
+
+    /// Its bytes as one slice; none where they lie in several.
+    #[inline]
+    pub fn as_slice(&self) -> Option<&[u8]> {
+        match self {
+            PacketBuffer::MemoryMapped(slice) => Some(slice.as_slice()),
+            PacketBuffer::Pooled(slice) => Some(slice.as_slice()),
+            PacketBuffer::ScatterGather(segments) => match &segments.list[..] {
+                [] => Some(&[]),
+                [segment] => Some(segment.as_slice()),
+                _ => None,
+            },
+        }
     }
 
     /// The segments, where there are several.

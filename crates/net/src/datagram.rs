@@ -5,8 +5,8 @@
 use std::net::{SocketAddr, UdpSocket};
 
 use crate::error::ReceiveError;
-use crate::frame::{HFTPacketRef, PooledBuffer};
 use crate::hft::PacketType;
+use crate::owners::{HFTPacketRef, PooledBuffer};
 use crate::pool::BufferSource;
 use crate::receiver::is_for_later;
 use crate::stamps;

@@ -1,4 +1,4 @@
-//! A buffer of a pool and its owners: one who may write it, or several who share what was written.
+//! A buffer of a pool, and the count of its owners: one who may write it, or several who share what was written.
 //!
 //! The count of owners is in the packet's second line. An owner who goes lowers it with release ordering, the last one acquires all of them
 //! and gives the buffer back (the way of `std::sync::Arc`).
@@ -7,20 +7,18 @@
 //! shares them; bytes above it are the writer's alone.
 #![allow(unsafe_code)]
 
-use std::fmt;
-use std::ops::Deref;
 use std::ptr::NonNull;
 
 use proofbook_memory::sync::{AtomicU32, Ordering, UnsafeCell};
 
-use crate::checksum::crc32c;
-use crate::error::{in_range, NetError};
-use crate::hft::{HFTBuffer, HFTPacket, PacketType, Validity};
+use crate::hft::{HFTBuffer, HFTPacket};
 use crate::pool::Home;
-use crate::stamps::KernelStamps;
 
 /// Owners that one buffer can have: far more than there is memory for, and far below where the count would wrap.
 const REFERENCES_MAX: u32 = 1 << 30;
+
+/// Owners that a writer counts at once.
+const EXPECTED_AT_ONCE: u32 = 1 << 12;
 
 /// What a slot of a pool holds: a packet's two lines, and the way back.
 pub(crate) struct Frame {
@@ -98,7 +96,7 @@ impl FrameRef {
     /// # Safety
     /// This owner is the only one, and was it when the frame was last looked at.
     #[inline]
-    unsafe fn packet_mut(&mut self) -> &mut HFTPacket {
+    pub(crate) unsafe fn packet_mut(&mut self) -> &mut HFTPacket {
         // SAFETY: the caller's promise; the borrow of the only owner keeps others from coming.
         unsafe { &mut (*self.0.as_ptr()).packet }
     }
@@ -108,16 +106,6 @@ impl FrameRef {
     pub(crate) fn owners(&self) -> u32 {
         // Acquire: who finds itself alone comes after all that the others did.
         self.packet().buffer.references.load(Ordering::Acquire)
-    }
-
-    /// Whether this is the only owner, so that what others read may be written again.
-    #[inline]
-    pub(crate) fn is_alone(&mut self) -> bool {
-        let is_alone = self.owners() == 1;
-        if is_alone {
-            self.frame().witness.with_mut(|_| ());
-        }
-        is_alone
     }
 
     /// Bytes that were written and are not written again.
@@ -151,19 +139,24 @@ impl FrameRef {
     }
 }
 
-impl Clone for FrameRef {
+impl FrameRef {
+    /// Counts more owners, before they are there.
     #[inline]
-    fn clone(&self) -> Self {
+    fn expect_owners(&self, count: u32) {
+        let references = &self.packet().buffer.references;
         // Relaxed: this owner keeps the frame, and whoever gets the new one gets it from here.
-        let before = self
-            .packet()
-            .buffer
-            .references
-            .fetch_add(1, Ordering::Relaxed);
+        let before = references.fetch_add(count, Ordering::Relaxed);
         assert!(
             before < REFERENCES_MAX,
             "expected at most {REFERENCES_MAX} owners of a packet"
         );
+    }
+}
+
+impl Clone for FrameRef {
+    #[inline]
+    fn clone(&self) -> Self {
+        self.expect_owners(1);
         FrameRef(self.0)
     }
 }
@@ -191,242 +184,67 @@ impl Drop for FrameRef {
     }
 }
 
-/// A buffer of a pool with one owner, who may write it. Dropped, it goes back.
-pub struct PooledBuffer(FrameRef);
-
-impl PooledBuffer {
-    /// The only owner's.
-    pub(crate) fn new(frame: FrameRef) -> PooledBuffer {
-        PooledBuffer(frame)
-    }
-
-    /// The frame, for who keeps its own rules of what may be written.
-    pub(crate) fn into_frame(self) -> FrameRef {
-        self.0
-    }
-
-    /// Bytes that it has room for.
-    pub fn room_bytes(&self) -> usize {
-        self.0.packet().buffer.room_bytes()
-    }
-
-    /// Its bytes: what was written, behind that what somebody wrote before, or zeros.
-    #[inline]
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
-        let room = self.room_bytes();
-        // SAFETY: the only owner is borrowed alone.
-        unsafe { self.0.bytes_mut(0, room) }
-    }
-
-    #[inline]
-    fn packet_mut(&mut self) -> &mut HFTPacket {
-        // SAFETY: there is no other owner.
-        unsafe { self.0.packet_mut() }
-    }
-
-    /// Says what the packet is.
-    #[inline]
-    pub fn describe(&mut self, packet_type: PacketType, sequence: u64, timestamp_ns: u64) {
-        let packet = self.packet_mut();
-        (packet.packet_type, packet.sequence, packet.timestamp_ns) =
-            (packet_type, sequence, timestamp_ns);
-    }
-
-    /// Notes what the kernel said of its arrival.
-    #[inline]
-    pub fn stamp(&mut self, stamps: KernelStamps) {
-        let packet = self.packet_mut();
-        let times = [
-            (
-                stamps.software_ns,
-                &mut packet.kernel_timestamp_ns,
-                Validity::KERNEL_TIMESTAMP,
-            ),
-            (
-                stamps.hardware_ns,
-                &mut packet.hardware_timestamp_ns,
-                Validity::HARDWARE_TIMESTAMP,
-            ),
-        ];
-        for (time, place, mark) in times {
-            match time {
-                Some(time) => {
-                    *place = time;
-                    packet.validity.set(mark);
-                }
-                None => packet.validity.clear(mark),
-            }
-        }
-    }
-
-    /// Notes the hash of its connection's addresses.
-    #[inline]
-    pub fn set_rss_hash(&mut self, hash: u32) {
-        let packet = self.packet_mut();
-        packet.buffer.rss_hash = hash;
-        packet.validity.set(Validity::RSS_HASH);
-    }
-
-    /// A packet of the first bytes, to be shared. Nothing of it can be written any more.
-    ///
-    /// # Errors
-    /// Where the length is more than there is room for; the buffer comes back with the error.
-    #[inline]
-    pub fn share(mut self, length: usize) -> Result<HFTPacketRef, NotShared> {
-        if let Err(error) = in_range("bytes of a payload", length, 0, self.room_bytes()) {
-            return Err(NotShared {
-                error,
-                buffer: self,
-            });
-        }
-        self.packet_mut().payload_length = length as u32;
-        Ok(HFTPacketRef(self.0))
-    }
-
-    /// As [`PooledBuffer::share`], with the payload's checksum beside it, for who wants to see that it stays what it is.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn share_sealed(mut self, length: usize) -> Result<HFTPacketRef, NotShared> {
-        if length <= self.room_bytes() {
-            let checksum = crc32c(&self.bytes_mut()[..length]);
-            let packet = self.packet_mut();
-            packet.checksum = checksum;
-            packet.validity.set(Validity::CHECKSUM);
-        }
-        self.share(length)
-    }
-}
-
-impl fmt::Debug for PooledBuffer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("PooledBuffer")
-            .field(self.0.packet())
-            .finish()
-    }
-}
-
-/// A buffer that was not made a packet, and why.
-#[derive(Debug)]
-pub struct NotShared {
-    /// Why.
-    pub error: NetError,
-    /// The buffer, back with its owner.
-    pub buffer: PooledBuffer,
-}
-
-impl fmt::Display for NotShared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl std::error::Error for NotShared {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
-    }
-}
-
-/// One of a packet's owners. It derefs to what is known of the packet; the last one to go gives the buffer back.
-#[derive(Clone)]
-pub struct HFTPacketRef(FrameRef);
-
-impl HFTPacketRef {
-    /// Its bytes, where they were received.
-    #[inline]
-    pub fn payload(&self) -> &[u8] {
-        // SAFETY: the payload fits the room, and was written before it was shared.
-        unsafe { self.0.bytes(0, self.payload_length()) }
-    }
-
-    /// Whether the payload is the one that the checksum was computed of; none where there is no checksum.
-    pub fn verify_checksum(&self) -> Option<bool> {
-        self.checksum()
-            .map(|checksum| checksum == crc32c(self.payload()))
-    }
-
-    /// How many owners the packet has, this one included; others may come and go meanwhile.
-    pub fn owners(&self) -> u32 {
-        self.0.owners()
-    }
-
-    /// The payload, as a piece that can be sliced.
-    pub(crate) fn into_slice(self) -> FrameSlice {
-        let length = self.payload_length;
-        FrameSlice {
-            frame: self.0,
-            offset: 0,
-            length,
-        }
-    }
-}
-
-impl Deref for HFTPacketRef {
-    type Target = HFTPacket;
-
-    #[inline]
-    fn deref(&self) -> &HFTPacket {
-        self.0.packet()
-    }
-}
-
-impl fmt::Debug for HFTPacketRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("HFTPacketRef")
-            .field(self.0.packet())
-            .finish()
-    }
-}
-
-/// A piece of a pool's buffer that is shared.
-#[derive(Clone)]
-pub struct FrameSlice {
+/// An owner who writes a frame while others share what was written before.
+///
+/// It counts many owners at once, before they are there, so that to give a piece to another thread does not touch the line that the others write.
+pub(crate) struct FrameWriter {
     frame: FrameRef,
-    offset: u32,
-    length: u32,
+    /// Owners that were counted and are not there.
+    expected: u32,
 }
 
-impl FrameSlice {
-    /// A piece.
+impl FrameWriter {
+    /// The writer of a frame that has no other owner.
+    pub(crate) fn new(frame: FrameRef) -> FrameWriter {
+        FrameWriter { frame, expected: 0 }
+    }
+
+    /// One more owner.
+    #[inline]
+    pub(crate) fn share(&mut self) -> FrameRef {
+        if self.expected == 0 {
+            self.frame.expect_owners(EXPECTED_AT_ONCE);
+            self.expected = EXPECTED_AT_ONCE;
+        }
+        self.expected -= 1;
+        FrameRef(self.frame.0)
+    }
+
+    /// Whether there is no other owner, so that what others read may be written again.
+    #[inline]
+    pub(crate) fn is_alone(&mut self) -> bool {
+        let is_alone = self.frame.owners() == 1 + self.expected;
+        if is_alone {
+            self.frame.frame().witness.with_mut(|_| ());
+        }
+        is_alone
+    }
+
+    /// As [`FrameRef::bytes`].
     ///
     /// # Safety
-    /// The range lies in the room, was written, and is not written again while somebody owns the frame beside the writer.
+    /// As there.
     #[inline]
-    pub(crate) unsafe fn new(frame: FrameRef, offset: u32, length: u32) -> FrameSlice {
-        FrameSlice {
-            frame,
-            offset,
-            length,
-        }
+    pub(crate) unsafe fn bytes(&self, offset: usize, length: usize) -> &[u8] {
+        // SAFETY: the caller's promise.
+        unsafe { self.frame.bytes(offset, length) }
     }
 
-    /// Its bytes.
+    /// As [`FrameRef::bytes_mut`].
+    ///
+    /// # Safety
+    /// As there.
     #[inline]
-    pub fn as_slice(&self) -> &[u8] {
-        // SAFETY: as promised when it was made.
-        unsafe { self.frame.bytes(self.offset as usize, self.length as usize) }
-    }
-
-    /// What is known of the buffer.
-    pub fn buffer(&self) -> &HFTBuffer {
-        self.frame.packet().buffer()
-    }
-
-    /// Makes it a piece of itself; the range lies in it.
-    #[inline]
-    pub(crate) fn narrow(&mut self, from: usize, length: usize) {
-        debug_assert!(from + length <= self.length as usize);
-        self.offset += from as u32;
-        self.length = length as u32;
+    pub(crate) unsafe fn bytes_mut(&mut self, offset: usize, length: usize) -> &mut [u8] {
+        // SAFETY: the caller's promise.
+        unsafe { self.frame.bytes_mut(offset, length) }
     }
 }
 
-impl fmt::Debug for FrameSlice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FrameSlice")
-            .field("buffer", self.buffer())
-            .field("offset", &self.offset)
-            .field("length", &self.length)
-            .finish()
+impl Drop for FrameWriter {
+    fn drop(&mut self) {
+        let references = &self.frame.packet().buffer.references;
+        // Relaxed: the writer is an owner itself, and releases what it did when that one goes.
+        references.fetch_sub(self.expected, Ordering::Relaxed);
     }
 }

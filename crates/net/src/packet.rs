@@ -12,9 +12,9 @@ use proofbook_memory::sync::Arc;
 
 use crate::buffer::{MappedSlice, PacketBuffer, SEGMENTS_MAX};
 use crate::error::{in_range, NetError};
-use crate::frame::{FrameSlice, HFTPacketRef};
 use crate::hft::PacketType;
 use crate::mapping::Region;
+use crate::owners::{FrameSlice, HFTPacketRef};
 
 /// What is known of a packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,10 +123,9 @@ impl ZeroCopyPacket {
     }
 
     /// Its bytes as one slice; none where they lie in several.
+    #[inline]
     pub fn as_slice(&self) -> Option<&[u8]> {
-        let mut slices = self.slices();
-        let first = slices.next().unwrap_or(&[]);
-        slices.next().is_none().then_some(first)
+        self.buffer.as_slice()
     }
 
     /// A part of it, which shares its bytes.

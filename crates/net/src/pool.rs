@@ -18,8 +18,9 @@ use proofbook_memory::pool::{
 use proofbook_memory::sync::Arc;
 
 use crate::error::{in_range, NetError};
-use crate::frame::{Frame, FrameRef, PooledBuffer};
+use crate::frame::{Frame, FrameRef};
 use crate::mapping::{Region, BYTES_MAX};
+use crate::owners::PooledBuffer;
 
 /// Rooms are whole cache lines, so that no two buffers share one.
 const ROOM_STEP: usize = 64;

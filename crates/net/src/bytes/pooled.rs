@@ -12,13 +12,14 @@ use std::fmt;
 use proofbook_memory::pool::PoolError;
 
 use super::StreamBytes;
-use crate::frame::{FrameRef, FrameSlice};
+use crate::frame::FrameWriter;
+use crate::owners::FrameSlice;
 use crate::pool::BufferSource;
 
 /// Bytes in a pool's buffers.
 pub struct PooledBytes<B> {
     buffers: B,
-    frame: FrameRef,
+    frame: FrameWriter,
     start: usize,
     end: usize,
     moved_bytes: u64,
@@ -30,7 +31,7 @@ impl<B: BufferSource> PooledBytes<B> {
     /// # Errors
     /// Where the pool has none.
     pub fn new(mut buffers: B) -> Result<PooledBytes<B>, PoolError> {
-        let frame = buffers.take()?.into_frame();
+        let frame = FrameWriter::new(buffers.take()?.into_frame());
         Ok(PooledBytes {
             buffers,
             frame,
@@ -48,7 +49,7 @@ impl<B: BufferSource> PooledBytes<B> {
         let offset = self.start as u32;
         self.consume(length);
         // SAFETY: these bytes were filled, and are not written while the piece is an owner of the buffer.
-        unsafe { FrameSlice::new(self.frame.clone(), offset, length as u32) }
+        unsafe { FrameSlice::new(self.frame.share(), offset, length as u32) }
     }
 
     /// Moves what waits to the beginning of a buffer that nobody shares.
@@ -60,7 +61,7 @@ impl<B: BufferSource> PooledBytes<B> {
             let bytes = unsafe { self.frame.bytes_mut(0, self.end) };
             bytes.copy_within(self.start.., 0);
         } else {
-            let mut frame = self.buffers.take()?.into_frame();
+            let mut frame = FrameWriter::new(self.buffers.take()?.into_frame());
             // SAFETY: the new buffer has one owner, which is here; a pool's buffers all have the same room.
             unsafe { frame.bytes_mut(0, waiting) }.copy_from_slice(self.waiting());
             self.frame = frame;
