@@ -220,6 +220,12 @@ impl FrameWriter {
         is_alone
     }
 
+    /// Bytes that the frame has room for.
+    #[inline]
+    pub(crate) fn room_bytes(&self) -> usize {
+        self.frame.packet().buffer.room_bytes()
+    }
+
     /// As [`FrameRef::bytes`].
     ///
     /// # Safety

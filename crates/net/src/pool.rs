@@ -32,9 +32,6 @@ pub trait BufferSource {
     /// # Errors
     /// Where all are in use.
     fn take(&mut self) -> Result<PooledBuffer, PoolError>;
-
-    /// Bytes that each has room for.
-    fn room_bytes(&self) -> usize;
 }
 
 /// How many buffers there are and how large they are; the room in whole cache lines.
@@ -179,10 +176,6 @@ impl BufferSource for BufferPool {
     fn take(&mut self) -> Result<PooledBuffer, PoolError> {
         BufferPool::take(self)
     }
-
-    fn room_bytes(&self) -> usize {
-        self.common.dimensions.room
-    }
 }
 
 impl fmt::Debug for BufferPool {
@@ -284,10 +277,6 @@ impl BufferSource for BufferCache {
         Ok(PooledBuffer::new(unsafe {
             FrameRef::first(Handle::into_raw(frame))
         }))
-    }
-
-    fn room_bytes(&self) -> usize {
-        self.on_nodes.dimensions.room
     }
 }
 

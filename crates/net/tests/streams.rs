@@ -5,10 +5,12 @@ use std::net::{TcpListener, TcpStream};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use proofbook_memory::pool::PoolError;
 use proofbook_net::bytes::{AnyBytes, MirroredBytes, PooledBytes, StreamBytes};
 use proofbook_net::stamps::{self, Received, Stamped};
 use proofbook_net::{
-    BufferPool, Filled, Flushed, ReceiveError, Receiver, SendError, Sender, Source, ZeroCopyPacket,
+    BufferPool, BufferSource, Filled, Flushed, PooledBuffer, ReceiveError, Receiver, SendError,
+    Sender, Source, ZeroCopyPacket,
 };
 
 /// No test waits longer for a socket of this machine.
@@ -273,6 +275,30 @@ fn a_receiver_without_buffers_loses_nothing() {
         .expect("a message")
         .expect("it is whole");
     assert_eq!((first.len(), second.as_slice()), (52, Some(&stream[52..])));
+}
+
+/// Gives buffers of pools in turn, whose rooms differ.
+struct Mixed(Vec<BufferPool>);
+
+impl BufferSource for Mixed {
+    fn take(&mut self) -> Result<PooledBuffer, PoolError> {
+        self.0.rotate_left(1);
+        self.0[0].take()
+    }
+}
+
+#[test]
+#[should_panic(expected = "expected 101 bytes of room in each buffer of one source, received 64")]
+fn a_source_whose_buffers_shrink_is_noticed_before_anything_is_written() {
+    let pools = [64, 192].map(|room| BufferPool::new(1, 2, room).expect("a small pool"));
+    let mut receiver = Receiver::new(PooledBytes::new(Mixed(pools.into())).expect("a buffer"));
+    let stream = [message(1, 50), message(2, 99)].concat();
+    let mut source = &stream[..];
+    receiver.fill(&mut source).expect("there is room");
+    let first = receiver.next_packet(0, end_of).expect("a message");
+    assert!(first.is_some());
+    assert_eq!(receiver.waiting().len(), 101);
+    let _ = receiver.fill(&mut source);
 }
 
 /// Fills a connection that nobody reads, then reads it.

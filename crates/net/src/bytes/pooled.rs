@@ -3,7 +3,7 @@
 //! When the room behind an unfinished message is used up, that message is moved to the beginning of a buffer: of the same one, where nobody shares it,
 //! or of the pool's next one. Only then are bytes moved, and they are counted.
 //!
-//! Invariants: `start <= end <= room`; bytes below `end` are not written while the buffer has another owner; bytes from `end` on are
+//! Invariants: `start <= end`, which is at most the buffer's room; bytes below `end` are not written while the buffer has another owner; bytes from `end` on are
 //! nobody else's.
 #![allow(unsafe_code)]
 
@@ -62,7 +62,12 @@ impl<B: BufferSource> PooledBytes<B> {
             bytes.copy_within(self.start.., 0);
         } else {
             let mut frame = FrameWriter::new(self.buffers.take()?.into_frame());
-            // SAFETY: the new buffer has one owner, which is here; a pool's buffers all have the same room.
+            let room = frame.room_bytes();
+            assert!(
+                waiting <= room,
+                "expected {waiting} bytes of room in each buffer of one source, received {room}"
+            );
+            // SAFETY: the new buffer has one owner, which is here, and the room.
             unsafe { frame.bytes_mut(0, waiting) }.copy_from_slice(self.waiting());
             self.frame = frame;
         }
@@ -81,7 +86,7 @@ impl<B: BufferSource> StreamBytes for PooledBytes<B> {
 
     #[inline]
     fn room(&mut self, wanted: usize) -> Result<&mut [u8], PoolError> {
-        let capacity = self.buffers.room_bytes();
+        let capacity = self.frame.room_bytes();
         let room = capacity - self.end;
         // A buffer that nobody looks at any more begins anew for nothing.
         let is_free = self.start == self.end && self.frame.is_alone();
@@ -99,7 +104,7 @@ impl<B: BufferSource> StreamBytes for PooledBytes<B> {
 
     #[inline]
     fn fill(&mut self, length: usize) {
-        let room = self.buffers.room_bytes() - self.end;
+        let room = self.frame.room_bytes() - self.end;
         assert!(
             length <= room,
             "expected at most {room} bytes, received {length}"
@@ -118,7 +123,7 @@ impl<B: BufferSource> StreamBytes for PooledBytes<B> {
     }
 
     fn capacity(&self) -> usize {
-        self.buffers.room_bytes()
+        self.frame.room_bytes()
     }
 
     fn moved_bytes(&self) -> u64 {
