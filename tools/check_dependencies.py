@@ -44,6 +44,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "ledger": frozenset({"types", "book", "matching", "commitment", "transition", "poseidon2-simd"}),
     "verifier-wasm": frozenset({"types", "verifier"}),
     "fixed": frozenset(),
+    "fix": frozenset(),
     "merkle": frozenset({"commitment", "poseidon2-simd"}),
     "light": frozenset({"types", "commitment", "fixed"}),
     "receipts": frozenset({"types", "commitment", "chain"}),
