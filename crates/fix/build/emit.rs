@@ -33,18 +33,25 @@ pub fn tags(dictionaries: &[Dictionary]) -> String {
     code + "}\n"
 }
 
-/// `ClOrdID` is `CL_ORD_ID`, `NoMDEntries` is `NO_MD_ENTRIES`.
+/// `ClOrdID` is `CL_ORD_ID`, `NoMDEntries` is `NO_MD_ENTRIES`, `NoPartyIDs` is `NO_PARTY_IDS`.
 fn constant(name: &str) -> String {
     let letters: Vec<char> = name.chars().collect();
+    let is_upper = |index: usize| {
+        letters
+            .get(index)
+            .is_some_and(|letter| letter.is_uppercase())
+    };
+    let is_lower = |index: usize| {
+        letters
+            .get(index)
+            .is_some_and(|letter| letter.is_lowercase())
+    };
     let mut out = String::new();
     for (index, letter) in letters.iter().enumerate() {
-        let starts_word = index > 0
-            && letter.is_uppercase()
-            && (!letters[index - 1].is_uppercase()
-                || letters
-                    .get(index + 1)
-                    .is_some_and(|next| next.is_lowercase()));
-        if starts_word {
+        // An s alone makes a plural of capitals and starts no word.
+        let is_plural = letters.get(index + 1) == Some(&'s') && !is_lower(index + 2);
+        let follows_word = index > 0 && !is_upper(index - 1);
+        if is_upper(index) && index > 0 && (follows_word || is_lower(index + 1) && !is_plural) {
             out.push('_');
         }
         out.push(letter.to_ascii_uppercase());
@@ -124,10 +131,10 @@ fn table(name: &str, dictionary: &Dictionary) -> Result<String, String> {
             .iter()
             .find(|(_, other)| other.length_tag == Some(tag));
         let partner = data_tag.map_or(length_tag, |(&tag, _)| tag);
-        write!(
+        writeln!(
             code,
             "FieldDefinition {{ tag: {tag}, name: {:?}, kind: FieldKind::{}, section: Section::{section}, partner: {partner}, \
-             values: {} }},\n",
+             values: {} }},",
             field.name,
             kind(&field.kind)?,
             values(field),
@@ -250,10 +257,10 @@ impl Emitter<'_> {
         every_tag(&item.members, &mut all);
         let name = format!("{}_GROUP_{}", self.prefix, self.groups);
         self.groups += 1;
-        write!(
+        writeln!(
             self.code,
             "static {name}: Group = Group {{ count_tag: {}, delimiter: {}, members: &[{}], required: {required:#x}, \
-             groups: &[{}], all: TagSet::of(&{all:?}) }};\n",
+             groups: &[{}], all: TagSet::of(&{all:?}) }};",
             item.tag,
             item.members[0].tag,
             members.join(", "),

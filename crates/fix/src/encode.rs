@@ -8,9 +8,10 @@
 
 use core::fmt;
 
-use crate::dictionary::{tag, Version};
+use crate::dictionary::{length_tag, tag, Version};
 use crate::frame::MESSAGE_BYTES_MAX;
 use crate::kernel::{Kernel, SOH};
+use crate::message::Field;
 use crate::time::{ClockText, Precision};
 
 /// `8=FIX.4.4|9=` and five digits and a separator.
@@ -159,16 +160,10 @@ impl<'draft> Draft<'draft> {
     /// Text, in bytes of any encoding, at least one and none of them a separator.
     #[inline]
     pub fn text(&mut self, tag: i32, value: &[u8]) -> &mut Self {
-        if value.is_empty() {
-            self.fail(EncodeError::Empty { tag });
-        }
         if let Some(offset) = value.iter().position(|&byte| byte == SOH) {
             self.fail(EncodeError::Separator { tag, offset });
         }
-        self.put_tag(tag);
-        self.put(value);
-        self.put(&[SOH]);
-        self
+        self.bytes(tag, value)
     }
 
     /// One character.
@@ -246,11 +241,23 @@ impl<'draft> Draft<'draft> {
 
     /// Bytes of any kind, with the field before them that says how many.
     pub fn data(&mut self, length_tag: i32, data_tag: i32, value: &[u8]) -> &mut Self {
-        if value.is_empty() {
-            self.fail(EncodeError::Empty { tag: data_tag });
-        }
         self.unsigned(length_tag, value.len() as u64);
-        self.put_tag(data_tag);
+        self.bytes(data_tag, value)
+    }
+
+    /// A field of another message as it is there. Data stand after their length, which is copied before them.
+    pub fn copy(&mut self, field: Field<'_>) -> &mut Self {
+        if length_tag(field.tag).is_none() {
+            return self.text(field.tag, field.value);
+        }
+        self.bytes(field.tag, field.value)
+    }
+
+    fn bytes(&mut self, tag: i32, value: &[u8]) -> &mut Self {
+        if value.is_empty() {
+            self.fail(EncodeError::Empty { tag });
+        }
+        self.put_tag(tag);
         self.put(value);
         self.put(&[SOH]);
         self
