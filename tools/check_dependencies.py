@@ -62,7 +62,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "harness": MARKET,
     "prover": frozenset({"types", "book", "matching", "commitment", "chain", "ledger", "workload"}),
     "python": RING
-    | {"analysis", "bench", "books", "engine", "fixed", "journal", "ledger", "light", "memory", "merkle"}
+    | {"analysis", "bench", "books", "engine", "fix", "fixed", "journal", "ledger", "light", "memory", "merkle"}
     | {"poseidon2-simd", "receipts", "replay", "run", "serving", "verifier", "workload"},
 }
 """Which crates of the workspace each may import."""

@@ -2,7 +2,7 @@
 //!
 //! [`AlignedLookupTable`] answers for any tag at once what it is; the definitions of messages hold bits and short lists, so that validation
 //! (`validate.rs`) compares nothing that it need not. Facts are those of the FIX Trading Community's specification; each file of
-//! `dictionary/` says how it was checked.
+//! `dictionary/` says where they come from.
 
 include!(concat!(env!("OUT_DIR"), "/dictionaries.rs"));
 

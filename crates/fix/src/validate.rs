@@ -184,6 +184,7 @@ pub fn validate(
         seen: TagSet::EMPTY,
         open: [const { None }; GROUP_DEPTH_MAX],
         depth: 0,
+        has_groups: false,
     };
     check.whole_message().map_err(Invalid::Session)?;
     Ok(definition)
@@ -225,6 +226,7 @@ struct Check<'m, 'buffer> {
     /// The first `depth` are some.
     open: [Option<OpenGroup>; GROUP_DEPTH_MAX],
     depth: usize,
+    has_groups: bool,
 }
 
 impl Check<'_, '_> {
@@ -237,8 +239,11 @@ impl Check<'_, '_> {
         while self.depth > 0 {
             self.close_group()?;
         }
-        // Once more, since one that stands in a group alone was counted above.
-        self.required(|check, tag| check.seen.has(tag))
+        if self.has_groups {
+            // Once more, since one that stands in a group alone was counted above.
+            self.required(|check, tag| check.seen.has(tag))?;
+        }
+        Ok(())
     }
 
     fn required(&self, is_there: impl Fn(&Self, u16) -> bool) -> Result<(), SessionReject> {
@@ -347,6 +352,7 @@ impl Check<'_, '_> {
                 last: 0,
             });
             self.depth += 1;
+            self.has_groups = true;
         }
         Ok(())
     }

@@ -367,27 +367,19 @@ fn groups_within_groups_are_walked() {
     let mut parser = SIMDMessageParser::new(Kernel::detect());
     let frame = framed(&parser, &bytes);
     let parsed = parser.parse(frame).expect("fields");
-    let walked: Vec<(&[u8], i64, Vec<&[u8]>)> = parsed
-        .group(parties)
-        .expect("two parties")
-        .map(|party| {
-            let subs = party.group(subs).expect("subs");
-            (
-                party.require(tag::PARTY_ID).expect("an id").value,
-                party
-                    .require(tag::PARTY_ROLE)
-                    .expect("a role")
-                    .integer()
-                    .expect("a number"),
-                subs.map(|sub| sub.require(tag::PARTY_SUB_ID).expect("an id").value)
-                    .collect(),
-            )
-        })
-        .collect();
-    assert_eq!(
-        walked,
-        [(&b"P"[..], 1, vec![&b"s"[..], b"t"]), (b"Q", 3, vec![])]
-    );
+    let mut walked = Vec::new();
+    for party in parsed.group(parties).expect("two parties") {
+        let role = party.require(tag::PARTY_ROLE).expect("a role");
+        let subs = party.group(subs).expect("subs");
+        walked.push((
+            party.require(tag::PARTY_ID).expect("an id").value,
+            role.integer().expect("a number"),
+            subs.map(|sub| sub.require(tag::PARTY_SUB_ID).expect("an id").value)
+                .collect::<Vec<_>>(),
+        ));
+    }
+    let expected = [(&b"P"[..], 1, vec![&b"s"[..], b"t"]), (b"Q", 3, vec![])];
+    assert_eq!(walked, expected);
     let sessions = body.group(tag::NO_TRADING_SESSIONS).expect("a group");
     assert_eq!(parsed.group(sessions).expect("none").count(), 0);
     let allocations = body.group(tag::NO_ALLOCS).expect("a group");
