@@ -215,6 +215,15 @@ impl Emitter<'_> {
                 groups.push(self.group(item, 1)?);
             }
         }
+        let mut members = Vec::new();
+        items
+            .iter()
+            .for_each(|item| every_tag(&item.members, &mut members));
+        if let Some(tag) = tags.iter().find(|tag| members.contains(tag)) {
+            return Err(format!(
+                "expected {tag} in a group or outside of groups, received both"
+            ));
+        }
         Ok(format!(
             "SectionDefinition {{ fields: TagSet::of(&{tags:?}), required: &{required:?}, groups: &[{}] }}",
             groups.join(", ")

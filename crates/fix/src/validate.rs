@@ -184,7 +184,6 @@ pub fn validate(
         seen: TagSet::EMPTY,
         open: [const { None }; GROUP_DEPTH_MAX],
         depth: 0,
-        has_groups: false,
     };
     check.whole_message().map_err(Invalid::Session)?;
     Ok(definition)
@@ -226,40 +225,34 @@ struct Check<'m, 'buffer> {
     /// The first `depth` are some.
     open: [Option<OpenGroup>; GROUP_DEPTH_MAX],
     depth: usize,
-    has_groups: bool,
 }
 
 impl Check<'_, '_> {
     fn whole_message(&mut self) -> Result<(), SessionReject> {
+        self.check_required()?;
         let message = *self.message;
-        self.required(|_, tag| message.get(i32::from(tag)).is_some())?;
         for (position, field) in message.fields().enumerate() {
             self.field(position, field)?;
         }
         while self.depth > 0 {
             self.close_group()?;
         }
-        if self.has_groups {
-            // Once more, since one that stands in a group alone was counted above.
-            self.required(|check, tag| check.seen.has(tag))?;
-        }
         Ok(())
     }
 
-    fn required(&self, is_there: impl Fn(&Self, u16) -> bool) -> Result<(), SessionReject> {
+    /// The build makes sure that what a section requires stands in no group of it.
+    fn check_required(&self) -> Result<(), SessionReject> {
         let sections = [
             &self.dictionary.header,
             &self.definition.body,
             &self.dictionary.trailer,
         ];
         let mut tags = sections.iter().flat_map(|section| section.required);
-        match tags.find(|tag| !is_there(self, **tag)) {
-            None => Ok(()),
-            Some(&tag) => Err(reject(
-                SessionRejectReason::RequiredTagMissing,
-                i32::from(tag),
-            )),
-        }
+        let missing = tags.find(|tag| self.message.get(i32::from(**tag)).is_none());
+        missing.map_or(Ok(()), |tag| {
+            let reason = SessionRejectReason::RequiredTagMissing;
+            Err(reject(reason, i32::from(*tag)))
+        })
     }
 
     fn section(&self, section: Section) -> &'static SectionDefinition {
@@ -352,7 +345,6 @@ impl Check<'_, '_> {
                 last: 0,
             });
             self.depth += 1;
-            self.has_groups = true;
         }
         Ok(())
     }
@@ -404,9 +396,6 @@ impl OpenGroup {
         if place == 0 {
             self.end_entry()?;
             self.entries += 1;
-            if self.entries > self.expected {
-                return Err(self.wrong_count());
-            }
             (self.seen, self.last) = (1, 0);
             return Ok(());
         }

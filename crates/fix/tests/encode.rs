@@ -112,6 +112,27 @@ fn a_buffer_is_long_enough_or_an_error_says_what_would_be() {
     assert!(needed.is_some_and(|needed| needed < 120));
 }
 
+#[test]
+fn small_numbers_have_all_their_decimals() {
+    let mut encoder = MessageEncoder::new(Kernel::detect(), Version::Fix44);
+    let mut buffer = [0; 200];
+    for decimals in 0..=4u32 {
+        for units in -1_100..=1_100i64 {
+            let mut draft = encoder.begin(&mut buffer, b"0");
+            draft.decimal(44, units, decimals).integer(45, units);
+            let message = draft.finish().expect("there is room");
+            // As the formatting of the standard library puts the digits.
+            let digits = format!("{:0width$}", units.abs(), width = decimals as usize + 1);
+            let (whole, rest) = digits.split_at(digits.len() - decimals as usize);
+            let sign = if units < 0 { "-" } else { "" };
+            let point = if decimals > 0 { "." } else { "" };
+            let expected = format!("\x0144={sign}{whole}{point}{rest}\x0145={units}\x01");
+            let text = String::from_utf8_lossy(message);
+            assert!(text.contains(&expected), "{units} and {decimals}: {text:?}");
+        }
+    }
+}
+
 /// A field of a kind, with the text that it must have.
 #[derive(Clone, Debug)]
 enum Value {
@@ -233,6 +254,8 @@ fn check_value(
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn what_is_written_is_parsed(values in vec(value(), 0..20)) {
         let mut encoder = MessageEncoder::new(Kernel::detect(), Version::Fix44);

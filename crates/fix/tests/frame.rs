@@ -118,6 +118,17 @@ fn too_short_a_length_loses_the_message_and_too_long_a_one_the_next_too() {
 }
 
 #[test]
+fn a_trailer_starts_after_a_separator() {
+    let bytes = whole(b"8=FIX.4.4", b"35=0\x0158=x");
+    assert_eq!(frame(&bytes), Frame::NeedMore);
+    let right = message(HEARTBEAT);
+    assert_eq!(
+        garbled(&[&bytes[..], &right].concat()).0,
+        bytes.len() + right.len()
+    );
+}
+
+#[test]
 fn what_cannot_end_in_time_is_garbled() {
     let overhead = "8=FIX.4.4|9=16384|10=000|".len();
     let largest = MESSAGE_BYTES_MAX - overhead;

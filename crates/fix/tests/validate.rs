@@ -95,6 +95,22 @@ fn groups_have_an_order_a_count_and_required_members() {
 }
 
 #[test]
+fn entries_have_what_they_must_have() {
+    let with = |entries: &str| {
+        let body = format!("55=X|268=2|{entries}");
+        check(Version::Fix42, "W", &body, UserFields::Refused)
+    };
+    let reason = Reason::RequiredTagMissing;
+    let missing = Err(Invalid::Session(SessionReject {
+        reason,
+        tag: Some(270),
+    }));
+    assert!(with("269=0|270=1|269=1|270=2|").is_ok());
+    assert_eq!(with("269=0|269=1|270=2|"), missing);
+    assert_eq!(with("269=0|270=1|269=1|271=2|"), missing);
+}
+
+#[test]
 fn a_header_may_have_a_group() {
     let bytes = message(&format!(
         "8=FIX.4.4|35=0|{HEADER}627=2|628=H|629=20240101-00:00:00|628=I|112=x|"
