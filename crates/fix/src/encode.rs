@@ -9,16 +9,13 @@
 use core::fmt;
 
 use crate::dictionary::{length_tag, tag, Version};
-use crate::frame::MESSAGE_BYTES_MAX;
+use crate::frame::{MESSAGE_BYTES_MAX, TRAILER_BYTES};
 use crate::kernel::{Kernel, SOH};
 use crate::message::Field;
 use crate::time::{ClockText, Precision};
 
 /// `8=FIX.4.4|9=` and five digits and a separator.
 const HEAD_BYTES: usize = 18;
-
-/// `10=ddd|`.
-const TRAILER_BYTES: usize = 7;
 
 /// Digits of the largest number.
 const DIGITS_MAX: usize = 20;

@@ -22,8 +22,8 @@ pub const BEGIN_STRING_BYTES_MAX: usize = 10;
 /// Digits of a BodyLength, more than any allowed length has: zeros may lead.
 const BODY_LENGTH_DIGITS_MAX: usize = 9;
 
-/// `10=ddd|`.
-const TRAILER_BYTES: usize = 7;
+/// `10=ddd|`, which ends every message.
+pub(crate) const TRAILER_BYTES: usize = 7;
 
 /// With this, a message could start.
 const START: &[u8] = b"8=FIX";

@@ -7,7 +7,7 @@
 use core::fmt;
 
 use crate::dictionary::length_tag;
-use crate::frame::{frame, Frame, FramedMessage, MESSAGE_BYTES_MAX};
+use crate::frame::{frame, Frame, FramedMessage, MESSAGE_BYTES_MAX, TRAILER_BYTES};
 use crate::index::TagIndex;
 use crate::kernel::{Kernel, Marks, BLOCK_BYTES, SOH};
 use crate::message::ParsedMessage;
@@ -204,9 +204,6 @@ impl SIMDMessageParser {
     }
 }
 
-/// Bytes of the trailer, which no data reach into.
-const CHECK_SUM_BYTES: usize = 7;
-
 /// Where data end, which start at `span.value`.
 fn data_end(bytes: &[u8], span: Span, length: Span) -> Result<u32, ParseError> {
     let offset = span.value as usize;
@@ -214,7 +211,7 @@ fn data_end(bytes: &[u8], span: Span, length: Span) -> Result<u32, ParseError> {
     let expected = crate::value::unsigned(text)
         .ok()
         .and_then(|length| usize::try_from(length).ok());
-    let body_end = bytes.len() - CHECK_SUM_BYTES;
+    let body_end = bytes.len() - TRAILER_BYTES;
     let end = expected
         .and_then(|expected| offset.checked_add(expected))
         .filter(|&end| end < body_end && bytes[end] == SOH);
