@@ -1,11 +1,11 @@
 # Long runs of the tests that draw their cases at random. Each prints its seed; none belongs to `make test`.
 
-.PHONY: soak soak-matching soak-journal soak-faults soak-prover soak-proofs soak-merkle soak-concurrency
+.PHONY: soak soak-matching soak-journal soak-faults soak-prover soak-proofs soak-merkle soak-fix soak-concurrency
 
 COMMANDS ?= 10000000
 SEED ?= 1
 
-soak: soak-matching soak-journal soak-faults soak-prover soak-proofs soak-merkle soak-concurrency ## Long random runs: COMMANDS=10000000 compared, 100,000 crashes, every planted fault, altered proofs
+soak: soak-matching soak-journal soak-faults soak-prover soak-proofs soak-merkle soak-fix soak-concurrency ## Long random runs: COMMANDS=10000000 compared, 100,000 crashes, every planted fault, altered proofs
 
 soak-matching: $(VENV)/.stamp-native ## Oracle, Reference and Ladder, compared after every command: [COMMANDS= SEED=]
 	$(BIN)/python tests/soak.py --commands $(COMMANDS) --seed $(SEED)
@@ -24,6 +24,9 @@ soak-proofs: $(VENV)/.stamp-tools ## Every byte of the public values and 10,000 
 
 soak-merkle: $(VENV)/.stamp-tools ## A million altered Merkle proofs, all refused
 	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-merkle
+
+soak-fix: $(VENV)/.stamp-tools ## A million broken FIX messages, told apart by every kernel alike
+	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-fix
 
 soak-concurrency: $(VENV)/.stamp-tools ## Queues, hazard pointers, epochs and packets with real threads, in their long form
 	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-memory -p proofbook-net

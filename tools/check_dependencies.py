@@ -45,6 +45,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "ledger": frozenset({"types", "book", "matching", "commitment", "transition", "poseidon2-simd"}),
     "verifier-wasm": frozenset({"types", "verifier"}),
     "fixed": frozenset(),
+    "fix": frozenset(),
     "merkle": frozenset({"commitment", "poseidon2-simd"}),
     "light": frozenset({"types", "commitment", "fixed"}),
     "receipts": frozenset({"types", "commitment", "chain"}),
@@ -62,8 +63,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "harness": MARKET,
     "prover": frozenset({"types", "book", "matching", "commitment", "chain", "ledger", "workload"}),
     "python": RING
-    | {"analysis", "bench", "books", "engine", "fixed", "journal", "ledger", "light", "memory", "merkle", "net"}
-    | {"poseidon2-simd", "receipts", "replay", "run", "serving", "verifier", "workload"},
+    | {"analysis", "bench", "books", "engine", "fix", "fixed", "journal", "ledger", "light", "memory", "merkle"}
+    | {"net", "poseidon2-simd", "receipts", "replay", "run", "serving", "verifier", "workload"},
 }
 """Which crates of the workspace each may import."""
 

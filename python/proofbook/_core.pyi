@@ -42,6 +42,8 @@ __all__ = [
     "Fill",
     "Inclusion",
     "Level",
+    "Message",
+    "MessageParser",
     "Order",
     "PhaseChanged",
     "Placed",
@@ -1184,6 +1186,60 @@ class CircuitOptimizedState:
         Raises:
             InputError, InvalidProofError: as `depth_through`.
         """
+
+@final
+class Message:
+    """A FIX message and its fields. Made by a parser alone.
+
+    ``len`` is the number of fields; ``repr`` shows them with ``|`` between them.
+    """
+
+    @property
+    def raw(self) -> bytes:
+        """All bytes, from BeginString to CheckSum."""
+
+    @property
+    def message_type(self) -> str:
+        """The value of MsgType."""
+
+    def get(self, tag: int) -> bytes | None:
+        """The value of the first field with this tag."""
+
+    def fields(self) -> list[tuple[int, bytes]]:
+        """Every field in the order of the message: its tag and its value."""
+
+    def invalid(self, *, user_fields: bool = False) -> str | None:
+        """What a session rejects it for, in the specification's words; None where it is what the dictionary says.
+
+        ``user_fields`` allows tags from 5000 on.
+
+        Raises:
+            InputError: no dictionary has the message's version.
+        """
+
+    def __len__(self) -> int: ...
+
+@final
+class MessageParser:
+    """Finds FIX messages in the bytes of a connection.
+
+    ``kernel`` is ``"scalar"``, ``"avx2"`` or ``"avx512"``, by default the fastest that this machine has.
+
+    Raises:
+        InputError: this machine has no such kernel.
+    """
+
+    def __new__(cls, kernel: str | None = None) -> MessageParser: ...
+    def feed(self, data: bytes) -> list[Message]:
+        """The messages that these bytes complete, in order. The start of another is kept, what is garbled ignored."""
+
+    @property
+    def ignored_bytes(self) -> int:
+        """Bytes of what was garbled so far."""
+
+    @property
+    def kernel(self) -> str:
+        """The instructions that it uses."""
 
 @final
 class AggregatedProof:

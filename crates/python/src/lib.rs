@@ -18,6 +18,7 @@ mod event_classes;
 mod event_columns;
 mod event_writer;
 mod events;
+mod fix;
 mod inclusion;
 mod light;
 mod market;
@@ -59,6 +60,8 @@ mod _core {
     };
     #[pymodule_export]
     use crate::events::{EventObject, Events};
+    #[pymodule_export]
+    use crate::fix::{FixMessage, FixMessageParser};
     #[pymodule_export]
     use crate::inclusion::InclusionView;
     #[pymodule_export]
