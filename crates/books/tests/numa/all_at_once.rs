@@ -28,6 +28,8 @@ const NODES: usize = 3;
 const MARKET: MarketId = MarketId(7);
 /// Commands of a thread from one move that it asks for to the next, on average.
 const COMMANDS_TO_A_MOVE: u64 = 50;
+/// Commands through which some snapshots are held: enough for what they replace to be used again, were they not held.
+const HELD_COMMANDS: u64 = 300;
 /// Of each of the two books that are read: this many threads read its touch, and one its snapshots.
 const TOUCH_READERS: usize = 2;
 
@@ -106,11 +108,18 @@ fn watch(is_done: &AtomicBool, mut look: impl FnMut() -> Seen) -> Vec<Seen> {
     }
 }
 
-fn look_at_depth(reader: &LockFreeReader) -> Seen {
+/// Looks at a snapshot when it is taken and once more before it goes: one time in four after so many commands.
+fn look_at_depth(reader: &LockFreeReader, random: &mut Random, is_done: &AtomicBool) -> Seen {
     let snapshot = reader.snapshot();
     let before = digest(|queue| snapshot.levels(queue));
-    // It is kept while the writer goes on.
-    thread::yield_now();
+    let held = if random.below(4) == 0 {
+        HELD_COMMANDS
+    } else {
+        0
+    };
+    while reader.touch().sequence < snapshot.sequence() + held && !is_done.load(Ordering::Relaxed) {
+        thread::yield_now();
+    }
     let after = digest(|queue| snapshot.levels(queue));
     assert_eq!(before, after, "a snapshot changed");
     Seen {
@@ -136,7 +145,10 @@ fn start_readers<'scope>(
         threads.push(scope.spawn(move || watch(is_done, look)));
     }
     let reader = register();
-    threads.push(scope.spawn(move || watch(is_done, || look_at_depth(&reader))));
+    threads.push(scope.spawn(move || {
+        let mut random = Random::new(1);
+        watch(is_done, || look_at_depth(&reader, &mut random, is_done))
+    }));
     threads
 }
 
