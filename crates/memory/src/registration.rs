@@ -1,8 +1,8 @@
 //! Why a thread may not take part in a reclamation, how many may, and which reclamation it is.
 
 use core::fmt;
-// Not from `crate::sync`: a model has no atomics that outlive it, and nothing is ordered by this one.
-use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sync::unique_number;
 
 /// Tells a reclamation from all others of the process, also when it is gone.
 ///
@@ -14,8 +14,7 @@ pub(crate) struct ReclamationId(u64);
 impl ReclamationId {
     /// One that no other reclamation has.
     pub(crate) fn next() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        ReclamationId(NEXT.fetch_add(1, Ordering::Relaxed))
+        ReclamationId(unique_number())
     }
 }
 
