@@ -1,11 +1,13 @@
 # Long runs of the tests that draw their cases at random. Each prints its seed; none belongs to `make test`.
 
-.PHONY: soak soak-matching soak-journal soak-faults soak-prover soak-proofs soak-merkle soak-fix soak-concurrency
+.PHONY: soak soak-matching soak-journal soak-faults soak-prover soak-proofs soak-merkle soak-fix soak-concurrency soak-books
 
+# Tests of books that have a long form: files, or folders of files.
+soak_books = $(sort $(foreach file,$(shell grep -rl PROOFBOOK_SOAK crates/books/tests),$(basename $(word 4,$(subst /, ,$(file))))))
 COMMANDS ?= 10000000
 SEED ?= 1
 
-soak: soak-matching soak-journal soak-faults soak-prover soak-proofs soak-merkle soak-fix soak-concurrency ## Long random runs: COMMANDS=10000000 compared, 100,000 crashes, every planted fault, altered proofs
+soak: soak-matching soak-journal soak-faults soak-prover soak-proofs soak-merkle soak-fix soak-concurrency soak-books ## Long random runs: COMMANDS=10000000 compared, 100,000 crashes, every planted fault, altered proofs
 
 soak-matching: $(VENV)/.stamp-native ## Oracle, Reference and Ladder, compared after every command: [COMMANDS= SEED=]
 	$(BIN)/python tests/soak.py --commands $(COMMANDS) --seed $(SEED)
@@ -28,5 +30,9 @@ soak-merkle: $(VENV)/.stamp-tools ## A million altered Merkle proofs, all refuse
 soak-fix: $(VENV)/.stamp-tools ## A million broken FIX messages, told apart by every kernel alike
 	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-fix
 
-soak-concurrency: $(VENV)/.stamp-tools ## Queues, hazard pointers, epochs and packets with real threads, in their long form
+soak-concurrency: $(VENV)/.stamp-tools ## Pools, queues, reclamation, packets and books with real threads, in their long form
 	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-memory -p proofbook-net
+	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-books $(addprefix --test ,$(soak_books))
+
+soak-books: $(VENV)/.stamp-tools ## Every book beside the reference, a million commands each: [SEED=]
+	PROOFBOOK_COMMANDS=1000000 PROOFBOOK_SEED=$(SEED) cargo test --quiet -p proofbook-books --test conformance -- long_random_flow

@@ -11,6 +11,7 @@ from .loading import load
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/books/*.md")])
+LINK = re.compile(r"\]\(([^()\s]+)\)")
 PATH = re.compile(r"`((?:crates|python|tests|tools|make|docs|bench|scripts)/[\w./{},-]*)`")
 
 
@@ -35,6 +36,27 @@ def test_paths_exist(document: Path) -> None:
 def test_paths_are_found_at_all() -> None:
     named = named_paths("in `crates/types/src/{order,config}.rs` and `docs/RULES.md`, not `make lint`")
     assert named == ["crates/types/src/order.rs", "crates/types/src/config.rs", "docs/RULES.md"]
+
+
+def dead_links(document: Path, text: str) -> list[str]:
+    """Links and images of a document that lead to no file. Neither the web nor places within a page are looked at."""
+    paths = [link.split("#")[0] for link in LINK.findall(text) if not re.match(r"[a-z]+:|#", link)]
+    return [path for path in paths if not (document.parent / path).exists()]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_and_images_lead_to_files(document: Path) -> None:
+    assert dead_links(document, document.read_text()) == []
+
+
+def test_dead_links_are_found_and_live_ones_are_not() -> None:
+    page = ROOT / "docs/books/ladder.md"
+    live = "![a](ladder.svg) [b](../RULES.md#orders) [c](#costs) [d](https://example.org/x)"
+    assert dead_links(page, live + " ![e](gone.svg) [f](../gone.md#x)") == ["gone.svg", "../gone.md"]
+
+
+def test_each_page_of_the_documents_is_among_those_that_are_checked() -> None:
+    assert {*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"} <= set(DOCUMENTS)
 
 
 def test_each_book_has_its_page_and_its_row() -> None:

@@ -1,6 +1,22 @@
-//! Why a thread may not take part in a reclamation, and how many may.
+//! Why a thread may not take part in a reclamation, how many may, and which reclamation it is.
 
 use core::fmt;
+
+use crate::sync::unique_number;
+
+/// Tells a reclamation from all others of the process, also when it is gone.
+///
+/// What is published names its reclamation by this and owns no part of it. Values may be published inside of published values: if these owned the
+/// reclamation in which they wait to be freed, neither would ever go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReclamationId(u64);
+
+impl ReclamationId {
+    /// One that no other reclamation has.
+    pub(crate) fn next() -> Self {
+        ReclamationId(unique_number())
+    }
+}
 
 /// All places are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

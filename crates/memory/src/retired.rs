@@ -44,7 +44,7 @@ impl Retired {
     ///
     /// # Safety
     /// The pointer came from a box and is freed nowhere else. Its drop may run on any thread and any later time, so that it borrows
-    /// nothing, and it does not unwind.
+    /// nothing. Where it unwinds, so does the call that frees it, and all else that waits goes on waiting.
     pub unsafe fn boxed<T: Send>(pointer: *mut T) -> Self {
         unsafe fn free<T>(pointer: *mut (), _context: *const ()) {
             // SAFETY: the pointer came from a box of this type, and `Retired::free` is called once.

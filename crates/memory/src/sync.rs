@@ -85,3 +85,9 @@ impl Statistic {
         self.set(self.get().wrapping_add(value));
     }
 }
+
+/// A number that this gave to nobody before. It orders nothing, so models leave it out.
+pub(crate) fn unique_number() -> u64 {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}

@@ -64,17 +64,22 @@ impl Market {
 
     /// What the touch should be now, from the book's own views.
     pub fn expected_touch(&self) -> Touch {
-        let book = self.engine.book();
-        let shown = |queue| Quantity(levels_of(book, queue).map(|level| level.displayed.0).sum());
-        Touch {
-            sequence: self.engine.sequence(),
-            time: self.engine.clock(),
-            best_bid: book.best_price(Queue::Bids),
-            best_ask: book.best_price(Queue::Asks),
-            orders: u32::try_from(book.len()).expect("few orders"),
-            bids: shown(Queue::Bids),
-            asks: shown(Queue::Asks),
-        }
+        touch_of(&self.engine)
+    }
+}
+
+/// What readers should see of a market, from its book's own views.
+pub fn touch_of<B: Book>(engine: &MatchingEngine<B>) -> Touch {
+    let book = engine.book();
+    let shown = |queue| Quantity(levels_of(book, queue).map(|level| level.displayed.0).sum());
+    Touch {
+        sequence: engine.sequence(),
+        time: engine.clock(),
+        best_bid: book.best_price(Queue::Bids),
+        best_ask: book.best_price(Queue::Asks),
+        orders: u32::try_from(book.len()).expect("few orders"),
+        bids: shown(Queue::Bids),
+        asks: shown(Queue::Asks),
     }
 }
 

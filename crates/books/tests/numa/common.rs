@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 
+use proofbook_book::Book;
 use proofbook_books::numa::{
     Failure, Market, MarketId, Moved, NumaConfig, NumaOrderBook, Report, Residence, Seat,
     SubmitError,
@@ -27,6 +28,13 @@ impl Moving {
             .as_ref()
             .expect("the engine is only away while it moves")
     }
+}
+
+/// The canonical bytes of a market.
+pub fn state<B: Book>(engine: &MatchingEngine<B>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    engine.write_state(&mut |part: &[u8]| bytes.extend_from_slice(part));
+    bytes
 }
 
 impl Market for Moving {

@@ -12,19 +12,13 @@ use proofbook_testkit::flow::RandomFlow;
 use proofbook_testkit::workload::Random;
 use proofbook_types::{MarketConfig, Timestamp};
 
-use crate::common::{small, start, submit, Listener, Moving, Told};
+use crate::common::{small, start, state, submit, Listener, Moving, Told};
 
 const MARKETS: u64 = 4;
 const PRODUCERS: u64 = 3;
 const NODES: usize = 3;
 /// Commands of a thread from one move that it asks for to the next, on average.
 const COMMANDS_TO_A_MOVE: u64 = 25;
-
-fn state<B: Book>(engine: &MatchingEngine<B>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    engine.write_state(&mut |part: &[u8]| bytes.extend_from_slice(part));
-    bytes
-}
 
 /// The same commands to a market that never moves: the same events, the same state.
 fn compare_with_unmoved(config: MarketConfig, told: &Told, market: &Moving, seed: u64) {
@@ -154,14 +148,20 @@ fn moves_under_load(seed: u64, commands: u64) {
     let run = Run::new(seed);
     let mut listener = Listener::default();
     std::thread::scope(|scope| {
-        for producer in 0..PRODUCERS {
-            let run = &run;
-            scope.spawn(move || run.produce(producer, commands));
-        }
+        let running: Vec<_> = (0..PRODUCERS)
+            .map(|producer| {
+                let run = &run;
+                scope.spawn(move || run.produce(producer, commands))
+            })
+            .collect();
         while run.is_producing() {
             run.book.take_reports(|report| listener.take(report));
             run.book.rebalance();
             std::thread::yield_now();
+        }
+        // The thread sanitizer does not see that a scope waits for its threads.
+        for thread in running {
+            thread.join().expect("no thread fails");
         }
     });
     let finished = run.book.finish(|report| listener.take(report));

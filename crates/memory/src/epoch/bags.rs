@@ -107,6 +107,10 @@ impl Bags {
         if self.is_freeing.replace(true) {
             return 0;
         }
+        let mut freeing = Freeing {
+            bags: self,
+            has_one_out: false,
+        };
         let mut freed = 0;
         while freed < limit {
             let mut ripe = self.ripe.take();
@@ -115,21 +119,20 @@ impl Bags {
                 break;
             };
             self.ripe.set(ripe);
+            freeing.has_one_out = true;
             // SAFETY: it was retired three epochs ago at least, so that all who could hold it have unpinned since.
             unsafe { retired.free() };
-            self.count.set(self.count.get() - 1);
+            freeing.count_it();
             freed += 1;
         }
-        self.is_freeing.set(false);
         freed
     }
 
-    /// Takes everything out that is not ripe, as batches of at most `things_max` things.
-    pub(super) fn into_batches(self, things_max: usize) -> Vec<RetiredBatch> {
+    /// Takes everything out, as batches of at most `things_max` things. Ripe ones are left only where freeing one unwound; they count as retired `now`.
+    pub(super) fn into_batches(self, things_max: usize, now: u64) -> Vec<RetiredBatch> {
+        let bags = self.bags.map(|bag| (bag.epoch.get(), bag.things.take()));
         let mut batches = Vec::new();
-        for bag in self.bags {
-            let epoch = bag.epoch.get();
-            let mut things = bag.things.take();
+        for (epoch, mut things) in bags.into_iter().chain([(now, self.ripe.take())]) {
             while things.len() > things_max {
                 let rest = things.split_off(things_max);
                 batches.push(RetiredBatch { epoch, things });
@@ -140,5 +143,31 @@ impl Bags {
             }
         }
         batches
+    }
+}
+
+/// Things are being freed. That ends when this is dropped, so also where freeing one unwinds.
+struct Freeing<'b> {
+    bags: &'b Bags,
+    /// One of them is neither in a bag nor gone.
+    has_one_out: bool,
+}
+
+impl Freeing<'_> {
+    /// The one that is out is gone.
+    #[inline]
+    fn count_it(&mut self) {
+        self.has_one_out = false;
+        self.bags.count.set(self.bags.count.get() - 1);
+    }
+}
+
+impl Drop for Freeing<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.has_one_out {
+            self.count_it();
+        }
+        self.bags.is_freeing.set(false);
     }
 }

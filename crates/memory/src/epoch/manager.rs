@@ -14,7 +14,7 @@ use super::policy::{SettingsError, StallPolicy, RETIRED_PER_THREAD_MIN};
 use crate::barrier;
 use crate::padded::Padded;
 use crate::queue::LockFreeQueue;
-use crate::registration::{RegistrationError, ThreadCountError};
+use crate::registration::{ReclamationId, RegistrationError, ThreadCountError};
 use crate::retired::Retired;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering, Statistic, UnsafeCell};
 
@@ -53,6 +53,7 @@ pub(super) struct RetiredBatch {
 }
 
 pub(super) struct Shared {
+    pub(super) id: ReclamationId,
     pub(super) epoch: Padded<AtomicU64>,
     pub(super) records: Box<[Record]>,
     pub(super) retired_batches: LockFreeQueue<RetiredBatch>,
@@ -162,6 +163,7 @@ impl EpochBasedReclamation {
         }
         let capacity = (threads_max * BATCHES_PER_THREAD).next_power_of_two();
         let shared = Shared {
+            id: ReclamationId::next(),
             epoch: Padded(AtomicU64::new(0)),
             records: (0..threads_max).map(|_| Record::new()).collect(),
             retired_batches: LockFreeQueue::with_capacity(capacity)

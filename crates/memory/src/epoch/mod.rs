@@ -37,6 +37,62 @@
 //! assert_eq!(root.load(&guard), &[1, 2, 3]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! What the compiler refuses: a reference that outlives its guard, or what was published; a guard that is refreshed while a reference holds to it, or that is in
+//! another thread; a value that borrows something.
+//!
+//! ```compile_fail,E0505
+//! # use proofbook_memory::epoch::{EpochBasedReclamation, Published, StallPolicy};
+//! # let policy = StallPolicy::Refuse { retired_per_thread_max: 2 };
+//! # let epochs = EpochBasedReclamation::new(1, policy).expect("possible settings");
+//! # let record = Published::new(&epochs, 1);
+//! # let participant = epochs.register().expect("it is the first");
+//! let guard = participant.pin();
+//! let seen = record.load(&guard);
+//! drop(guard);
+//! println!("{seen}");
+//! ```
+//!
+//! ```compile_fail,E0505
+//! # use proofbook_memory::epoch::{EpochBasedReclamation, Published, StallPolicy};
+//! # let policy = StallPolicy::Refuse { retired_per_thread_max: 2 };
+//! # let epochs = EpochBasedReclamation::new(1, policy).expect("possible settings");
+//! # let record = Published::new(&epochs, 1);
+//! # let participant = epochs.register().expect("it is the first");
+//! let guard = participant.pin();
+//! let seen = record.load(&guard);
+//! drop(record);
+//! println!("{seen}");
+//! ```
+//!
+//! ```compile_fail,E0502
+//! # use proofbook_memory::epoch::{EpochBasedReclamation, Published, StallPolicy};
+//! # let policy = StallPolicy::Refuse { retired_per_thread_max: 2 };
+//! # let epochs = EpochBasedReclamation::new(1, policy).expect("possible settings");
+//! # let record = Published::new(&epochs, 1);
+//! # let participant = epochs.register().expect("it is the first");
+//! let mut guard = participant.pin();
+//! let seen = record.load(&guard);
+//! guard.refresh();
+//! println!("{seen}");
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # use proofbook_memory::epoch::{EpochBasedReclamation, StallPolicy};
+//! # let policy = StallPolicy::Refuse { retired_per_thread_max: 2 };
+//! # let epochs = EpochBasedReclamation::new(1, policy).expect("possible settings");
+//! # let participant = epochs.register().expect("it is the first");
+//! let guard = participant.pin();
+//! std::thread::scope(|scope| scope.spawn(move || drop(guard)).join());
+//! ```
+//!
+//! ```compile_fail,E0597
+//! # use proofbook_memory::epoch::{EpochBasedReclamation, Published, StallPolicy};
+//! # let policy = StallPolicy::Refuse { retired_per_thread_max: 2 };
+//! # let epochs = EpochBasedReclamation::new(1, policy).expect("possible settings");
+//! let text = "lent".to_owned();
+//! Published::new(&epochs, text.as_str());
+//! ```
 
 mod bags;
 mod guard;

@@ -15,6 +15,7 @@ use super::manager::{pinned, Record, RetiredBatch, Shared, UNPINNED};
 use super::policy::{Refused, Stalled};
 use super::EPOCHS_UNTIL_FREE;
 use crate::barrier;
+use crate::registration::ReclamationId;
 use crate::retired::Retired;
 use crate::sync::{thread, Arc, Ordering};
 
@@ -59,8 +60,8 @@ impl Participant {
         &self.shared.records[self.index]
     }
 
-    pub(super) fn is_of(&self, shared: &Arc<Shared>) -> bool {
-        Arc::ptr_eq(&self.shared, shared)
+    pub(super) fn is_of(&self, reclamation: ReclamationId) -> bool {
+        self.shared.id == reclamation
     }
 
     /// Pins the epoch: what is reachable while the guard lives is not freed while it lives. Guards can be nested.
@@ -230,14 +231,28 @@ impl Drop for Participant {
             self.depth.set(1);
             self.unpin();
         }
-        self.collect();
-        let batches = core::mem::take(&mut self.bags).into_batches(self.batch_max());
+        let leaving = Leaving { participant: self };
+        leaving.participant.collect();
+    }
+}
+
+/// Hands over what a participant could not free when this is dropped, so also where freeing something unwinds.
+struct Leaving<'p> {
+    participant: &'p mut Participant,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        let things_max = self.participant.batch_max();
+        let bags = core::mem::take(&mut self.participant.bags);
+        let shared = &self.participant.shared;
         // Where the queue is full the record keeps them for its next owner.
-        let leftover = batches
+        let leftover = bags
+            .into_batches(things_max, shared.epoch())
             .into_iter()
-            .filter_map(|batch| self.shared.retired_batches.push(batch).err())
+            .filter_map(|batch| shared.retired_batches.push(batch).err())
             .collect();
-        self.record().leave(leftover);
+        self.participant.record().leave(leftover);
     }
 }
 

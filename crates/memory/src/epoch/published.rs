@@ -6,14 +6,15 @@
 use core::fmt;
 
 use super::guard::EpochGuard;
-use super::manager::{EpochBasedReclamation, Shared};
+use super::manager::EpochBasedReclamation;
 use super::policy::Stalled;
+use crate::registration::ReclamationId;
 use crate::retired::Retired;
-use crate::sync::{Arc, AtomicPtr, Ordering};
+use crate::sync::{AtomicPtr, Ordering};
 
 /// A value that pinned readers see while others replace it.
 pub struct Published<T: Send + Sync + 'static> {
-    shared: Arc<Shared>,
+    reclamation: ReclamationId,
     current: AtomicPtr<T>,
 }
 
@@ -45,13 +46,13 @@ impl<T: Send + Sync + 'static> Published<T> {
     /// A value to start with.
     pub fn new(epochs: &EpochBasedReclamation, value: T) -> Self {
         Published {
-            shared: Arc::clone(&epochs.shared),
+            reclamation: epochs.shared.id,
             current: AtomicPtr::new(Box::into_raw(Box::new(value))),
         }
     }
 
     fn check(&self, guard: &EpochGuard<'_>) {
-        let is_ours = guard.participant().is_of(&self.shared);
+        let is_ours = guard.participant().is_of(self.reclamation);
         assert!(is_ours, "expected a guard of the reclamation that this was published with, received one of another");
     }
 

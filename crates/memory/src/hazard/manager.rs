@@ -13,7 +13,7 @@ use super::participant::Participant;
 use super::threshold::Threshold;
 use super::MAX_HAZARDS_PER_THREAD;
 use crate::queue::LockFreeQueue;
-use crate::registration::{RegistrationError, ThreadCountError};
+use crate::registration::{ReclamationId, RegistrationError, ThreadCountError};
 use crate::retired::Retired;
 use crate::sync::{Arc, AtomicBool, AtomicPtr, Ordering, Statistic, UnsafeCell};
 
@@ -52,6 +52,7 @@ pub(super) struct RetiredBatch {
 }
 
 pub(super) struct Shared {
+    pub(super) id: ReclamationId,
     pub(super) records: Box<[ThreadHazards]>,
     pub(super) retired_batches: LockFreeQueue<RetiredBatch>,
     pub(super) threshold: Threshold,
@@ -141,6 +142,7 @@ impl OptimizedHazardPointerManager {
             .next_power_of_two()
             .max(crate::queue::CAPACITY_MIN);
         let shared = Shared {
+            id: ReclamationId::next(),
             records: (0..threads_max).map(|_| ThreadHazards::new()).collect(),
             retired_batches: LockFreeQueue::with_capacity(capacity)
                 .expect("a power of two within the queue's bounds"),

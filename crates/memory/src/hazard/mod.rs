@@ -29,6 +29,59 @@
 //! Bounds: at most [`OptimizedHazardPointerManager::threads_max`] participants at a time, each with that many hazard pointers. A
 //! participant looks for what it can free when it holds as many retired things as the threshold says, and keeps at most one for
 //! each hazard pointer there is: [`OptimizedHazardPointerManager::retired_max`] bounds all that waits.
+//!
+//! What the compiler refuses: a second reference through one hazard pointer, a reference or a hazard pointer that outlives what it rests on, a hazard
+//! pointer in another thread, a value that threads must not share, and a value without a size, since all of these have one address.
+//!
+//! ```compile_fail,E0499
+//! # use proofbook_memory::hazard::{OptimizedHazardPointerManager, Published};
+//! # let manager = OptimizedHazardPointerManager::new(1).expect("one thread");
+//! # let (first, second) = (Published::new(&manager, 1), Published::new(&manager, 2));
+//! # let participant = manager.register().expect("it is the first");
+//! let mut hazard = participant.hazard().expect("none is in use yet");
+//! let (first, second) = (first.load(&mut hazard), second.load(&mut hazard));
+//! println!("{first} {second}");
+//! ```
+//!
+//! ```compile_fail,E0505
+//! # use proofbook_memory::hazard::{OptimizedHazardPointerManager, Published};
+//! # let manager = OptimizedHazardPointerManager::new(1).expect("one thread");
+//! # let record = Published::new(&manager, 1);
+//! # let participant = manager.register().expect("it is the first");
+//! let mut hazard = participant.hazard().expect("none is in use yet");
+//! let seen = record.load(&mut hazard);
+//! drop(hazard);
+//! println!("{seen}");
+//! ```
+//!
+//! ```compile_fail,E0505
+//! # use proofbook_memory::hazard::OptimizedHazardPointerManager;
+//! # let manager = OptimizedHazardPointerManager::new(1).expect("one thread");
+//! # let participant = manager.register().expect("it is the first");
+//! let mut hazard = participant.hazard().expect("none is in use yet");
+//! drop(participant);
+//! hazard.clear();
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # use proofbook_memory::hazard::OptimizedHazardPointerManager;
+//! # let manager = OptimizedHazardPointerManager::new(1).expect("one thread");
+//! # let participant = manager.register().expect("it is the first");
+//! let mut hazard = participant.hazard().expect("none is in use yet");
+//! std::thread::scope(|scope| scope.spawn(move || hazard.clear()).join());
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # use proofbook_memory::hazard::{OptimizedHazardPointerManager, Published};
+//! # let manager = OptimizedHazardPointerManager::new(1).expect("one thread");
+//! Published::new(&manager, std::cell::Cell::new(1));
+//! ```
+//!
+//! ```compile_fail,E0080
+//! # use proofbook_memory::hazard::{OptimizedHazardPointerManager, Published};
+//! # let manager = OptimizedHazardPointerManager::new(1).expect("one thread");
+//! Published::new(&manager, ());
+//! ```
 
 mod guard;
 mod manager;

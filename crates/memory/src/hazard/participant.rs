@@ -13,6 +13,7 @@ use super::guard::Hazard;
 use super::manager::{RetiredBatch, Shared, ThreadHazards};
 use super::MAX_HAZARDS_PER_THREAD;
 use crate::barrier;
+use crate::registration::ReclamationId;
 use crate::retired::Retired;
 use crate::sync::{Arc, Ordering};
 
@@ -67,8 +68,8 @@ impl Participant {
         &self.shared.records[self.index]
     }
 
-    pub(super) fn is_of(&self, shared: &Arc<Shared>) -> bool {
-        Arc::ptr_eq(&self.shared, shared)
+    pub(super) fn is_of(&self, reclamation: ReclamationId) -> bool {
+        self.shared.id == reclamation
     }
 
     /// A hazard pointer that is not in use, for as long as what it gives lives.
@@ -126,20 +127,24 @@ impl Participant {
             .pop_each(1, |mut batch| things.append(&mut batch.things));
         let looked_at = things.len();
         let kept = self.split_named(&mut things);
-        for retired in things.drain(kept..) {
+        let mut looking = Looking {
+            participant: self,
+            things,
+        };
+        for _ in kept..looked_at {
+            let retired = looking
+                .things
+                .pop()
+                .expect("it is behind those that are kept");
             // SAFETY: it was unreachable before the fence in `split_named`, and no hazard pointer named it after that; whoever
             // set one later has looked again, as `Hazard::protect` does, and did not find it.
             unsafe { retired.free() };
         }
-        things.append(&mut self.retired.take());
-        self.look_at
-            .set(self.shared.threshold.next_look(things.len()));
-        self.retired.set(things);
+        drop(looking);
         self.shared.threshold.learn(looked_at, looked_at - kept);
         let tallies = self.record().tallies();
         tallies.freed.add_alone((looked_at - kept) as u64);
         tallies.scans.add_alone(1);
-        self.is_reclaiming.set(false);
     }
 
     /// Puts the things that a hazard pointer names first; how many they are.
@@ -180,20 +185,48 @@ impl Drop for Participant {
             drop(Hazard::new(self, forgotten.trailing_zeros() as usize));
             forgotten &= forgotten - 1;
         }
-        self.reclaim();
-        self.shared.threshold.one_leaves();
-        let things = self.retired.take();
+        let leaving = Leaving { participant: self };
+        leaving.participant.reclaim();
+    }
+}
+
+/// A look for what can be freed, and what is not freed of it. That goes back when this is dropped, so also where freeing something unwinds.
+struct Looking<'p> {
+    participant: &'p Participant,
+    things: Vec<Retired>,
+}
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        let participant = self.participant;
+        let mut things = core::mem::take(&mut self.things);
+        things.append(&mut participant.retired.take());
+        let next_look = participant.shared.threshold.next_look(things.len());
+        participant.look_at.set(next_look);
+        participant.retired.set(things);
+        participant.is_reclaiming.set(false);
+    }
+}
+
+/// Hands over what a participant could not free when this is dropped, so also where freeing something unwinds.
+struct Leaving<'p> {
+    participant: &'p Participant,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        let participant = self.participant;
+        let shared = &participant.shared;
+        shared.threshold.one_leaves();
+        let things = participant.retired.take();
         let leftover = if things.is_empty() {
             things
         } else {
             // Where the queue is full the record keeps them for its next owner.
-            self.shared
-                .retired_batches
-                .push(RetiredBatch { things })
-                .err()
-                .map_or_else(Vec::new, |batch| batch.things)
+            let refused = shared.retired_batches.push(RetiredBatch { things }).err();
+            refused.map_or_else(Vec::new, |batch| batch.things)
         };
-        self.record().leave(leftover);
+        participant.record().leave(leftover);
     }
 }
 

@@ -6,22 +6,24 @@
 use core::fmt;
 
 use super::guard::Hazard;
-use super::manager::{OptimizedHazardPointerManager, Shared};
+use super::manager::OptimizedHazardPointerManager;
 use super::participant::Participant;
+use crate::registration::ReclamationId;
 use crate::retired::Retired;
-use crate::sync::{Arc, AtomicPtr, Ordering};
+use crate::sync::{AtomicPtr, Ordering};
 
 /// A value that readers hold as long as they like while others replace it.
 pub struct Published<T: Send + Sync + 'static> {
-    shared: Arc<Shared>,
+    reclamation: ReclamationId,
     current: AtomicPtr<T>,
 }
 
 impl<T: Send + Sync + 'static> Published<T> {
-    /// A value to start with.
+    /// A value to start with. Its type must have a size: all values without one have the same address, so that one hazard pointer would hold all of them.
     pub fn new(manager: &OptimizedHazardPointerManager, value: T) -> Self {
+        const { assert!(size_of::<T>() > 0, "expected a type with a size") };
         Published {
-            shared: Arc::clone(&manager.shared),
+            reclamation: manager.shared.id,
             current: AtomicPtr::new(Box::into_raw(Box::new(value))),
         }
     }
@@ -31,7 +33,7 @@ impl<T: Send + Sync + 'static> Published<T> {
     /// # Panics
     /// Where the hazard pointer is of another manager.
     pub fn load<'g>(&'g self, hazard: &'g mut Hazard<'_>) -> &'g T {
-        let is_ours = hazard.participant().is_of(&self.shared);
+        let is_ours = hazard.participant().is_of(self.reclamation);
         assert!(is_ours, "expected a hazard pointer of the manager that this was published with, received one of another");
         // SAFETY: the pointer leads to a box, whose content may be shared; `replace` takes it out before it retires the box, to
         // the manager that the hazard pointer is of. The value itself is dropped only when `self` is not borrowed.
@@ -43,7 +45,7 @@ impl<T: Send + Sync + 'static> Published<T> {
     /// # Panics
     /// Where the participant is of another manager.
     pub fn replace(&self, participant: &Participant, value: T) {
-        let is_ours = participant.is_of(&self.shared);
+        let is_ours = participant.is_of(self.reclamation);
         assert!(is_ours, "expected a participant of the manager that this was published with, received one of another");
         // Release: whoever sees the pointer sees the value. What the value before was written with is acquired by the fence that stands before it is freed.
         let before = self

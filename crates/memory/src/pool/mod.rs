@@ -48,6 +48,36 @@
 //! drop(object);
 //! println!("{inside}");
 //! ```
+//!
+//! Nor can an object borrow what goes before the pool, be sent to another thread where its type must not be, or a cache be used by two:
+//!
+//! ```compile_fail,E0597
+//! # use proofbook_memory::pool::{LockFreePool, PoolConfig};
+//! let pool = LockFreePool::new(PoolConfig::fixed(2)).expect("two slots");
+//! {
+//!     let text = "lent".to_owned();
+//!     std::mem::forget(pool.allocate(text.as_str()));
+//! }
+//! drop(pool);
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # use proofbook_memory::pool::{LockFreePool, PoolConfig};
+//! # use std::{rc::Rc, sync::Arc};
+//! let pool = Arc::new(LockFreePool::new(PoolConfig::fixed(2)).expect("two slots"));
+//! let object = LockFreePool::allocate_shared(&pool, Rc::new(1)).expect("a slot is free");
+//! std::thread::spawn(move || drop(object));
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # use proofbook_memory::numa::{NodeId, Topology};
+//! # use proofbook_memory::pool::{NumaOptimizedPool, NumaPoolConfig, PoolConfig};
+//! # let topology = Topology::simulated(1, 1).expect("one node");
+//! # let config = NumaPoolConfig::local_first(PoolConfig::fixed(2));
+//! # let pool = NumaOptimizedPool::<u64>::new(topology, config).expect("two slots");
+//! let cache = pool.thread_cache_on(NodeId(0)).expect("it is there");
+//! std::thread::scope(|scope| scope.spawn(|| cache.statistics()).join());
+//! ```
 
 mod error;
 mod handle;

@@ -1,6 +1,19 @@
 //! Queues without locks: [`LockFreeQueue`] between any number of threads, and [`ring`] between two.
 //!
 //! Both are bounded and allocate once. Both give back what does not fit, and drop what is left in them.
+//!
+//! A ring has one sender, which cannot be cloned; what must stay in its thread does not go through a queue:
+//!
+//! ```compile_fail,E0599
+//! let (sender, receiver) = proofbook_memory::queue::ring::channel::<u64>(2).expect("a power of two");
+//! let second = sender.clone();
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # use proofbook_memory::queue::LockFreeQueue;
+//! let queue = LockFreeQueue::<std::rc::Rc<u64>>::with_capacity(2).expect("a power of two");
+//! std::thread::scope(|scope| scope.spawn(|| queue.pop()).join());
+//! ```
 
 mod many;
 pub mod ring;

@@ -132,13 +132,13 @@ impl<T> Sender<T> {
 
     /// Adds values while there is room, and shows them together; how many it took from the iterator.
     pub fn push_each(&mut self, values: &mut impl Iterator<Item = T>) -> usize {
+        let pushing = Pushing { sender: self };
         let mut count = 0;
-        while self.room() > 0 {
+        while pushing.sender.room() > 0 {
             let Some(value) = values.next() else { break };
-            self.write(value);
+            pushing.sender.write(value);
             count += 1;
         }
-        self.publish();
         count
     }
 
@@ -191,6 +191,17 @@ impl<T> Receiver<T> {
     pub fn is_closed(&self) -> bool {
         // Acquire: all that the sender pushed is there.
         self.ring.is_closed.load(Ordering::Acquire)
+    }
+}
+
+/// Shows the values of a batch, also where the iterator that gives them unwinds.
+struct Pushing<'s, T> {
+    sender: &'s mut Sender<T>,
+}
+
+impl<T> Drop for Pushing<'_, T> {
+    fn drop(&mut self) {
+        self.sender.publish();
     }
 }
 

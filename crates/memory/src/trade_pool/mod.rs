@@ -21,6 +21,25 @@
 //! assert_eq!((price.numerator, price.denominator), (302, 3));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A burst cannot outlive its batches, and no slice of it stays while it grows:
+//!
+//! ```compile_fail,E0505
+//! # use proofbook_memory::trade_pool::BatchAllocator;
+//! let allocator = BatchAllocator::<u64, 64>::new(1).expect("one batch");
+//! let burst = allocator.burst().expect("there is room");
+//! drop(allocator);
+//! println!("{burst:?}");
+//! ```
+//!
+//! ```compile_fail,E0502
+//! # use proofbook_memory::trade_pool::BatchAllocator;
+//! # let allocator = BatchAllocator::<u64, 64>::new(1).expect("one batch");
+//! let mut burst = allocator.burst().expect("there is room");
+//! let slice = &burst[..];
+//! burst.push(1).expect("there is room");
+//! println!("{slice:?}");
+//! ```
 
 // A burst is a slice of cells, which the cells of a model cannot be: models see the bitmap, which says who owns what, and not the batches.
 mod aggregate;
