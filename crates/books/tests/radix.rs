@@ -269,7 +269,7 @@ fn readers_outlive_the_writer() {
 fn threads_see_whole_trees_in_their_order() {
     const RANKS: u64 = 40;
     let rounds: u64 = if std::env::var_os("PROOFBOOK_SOAK").is_some() {
-        2_000_000
+        500_000
     } else {
         4_000
     };
