@@ -3,23 +3,26 @@
 //! Invariants:
 //! - the record's state is pinned exactly while `depth` is not 0;
 //! - after an announcement the epoch was seen to be the announced one: it gets no further than one beyond while this is pinned;
+//! - `record` is this participant's one of `shared`, which neither moves nor goes before `shared` does;
 //! - a participant holds at most as many things as the policy allows.
 #![allow(unsafe_code)]
 
 use core::cell::Cell;
 use core::fmt;
+use core::ptr::NonNull;
 
 use super::bags::Bags;
 use super::guard::EpochGuard;
 use super::manager::{pinned, Record, RetiredBatch, Shared, UNPINNED};
 use super::policy::{Refused, Stalled};
 use super::EPOCHS_UNTIL_FREE;
-use crate::barrier;
+use crate::barrier::{Barrier, LOOK};
 use crate::retired::Retired;
 use crate::sync::{thread, Arc, Ordering};
 
-/// Retired things after which a thread tries to advance the epoch.
-const ADVANCE_PERIOD: u32 = 32;
+/// Retired things after which a thread tries to advance the epoch. Beside running threads an asymmetric barrier takes about two microseconds: with
+/// so many, less than 20 ns for each thing.
+const ADVANCE_PERIOD: u32 = 128;
 /// Ripe things that are freed for each that is retired: more than one, so that they run out.
 const FREED_PER_RETIRED: usize = 4;
 /// Batches of threads that left that one collection looks at.
@@ -28,7 +31,8 @@ const BATCHES_PER_COLLECTION: usize = 4;
 /// One thread's pinned epoch and bags. Dropping it hands over to the others what cannot be freed yet.
 pub struct Participant {
     shared: Arc<Shared>,
-    index: usize,
+    record: NonNull<Record>,
+    barrier: Barrier,
     /// Guards that live.
     depth: Cell<u32>,
     /// The epoch that is pinned, or was last.
@@ -36,6 +40,10 @@ pub struct Participant {
     retired_since_advance: Cell<u32>,
     bags: Bags,
 }
+
+// SAFETY: its record may be shared, and what is in its bags may be freed by any thread. It stays on one thread while it is pinned, since guards borrow
+// it and it is not `Sync`.
+unsafe impl Send for Participant {}
 
 impl Participant {
     pub(super) fn new(shared: Arc<Shared>, index: usize, leftover: Vec<RetiredBatch>) -> Self {
@@ -45,8 +53,9 @@ impl Participant {
             bags.take_over(batch, epoch);
         }
         Participant {
+            record: NonNull::from(&shared.records[index]),
+            barrier: shared.barrier,
             shared,
-            index,
             depth: Cell::new(0),
             epoch: Cell::new(epoch),
             retired_since_advance: Cell::new(0),
@@ -56,7 +65,8 @@ impl Participant {
 
     #[inline]
     fn record(&self) -> &Record {
-        &self.shared.records[self.index]
+        // SAFETY: `shared` is here as long as this is, and its records are never borrowed mutably or moved meanwhile.
+        unsafe { self.record.as_ref() }
     }
 
     pub(super) fn is_of(&self, shared: &Arc<Shared>) -> bool {
@@ -66,15 +76,18 @@ impl Participant {
     /// Pins the epoch: what is reachable while the guard lives is not freed while it lives. Guards can be nested.
     #[inline]
     pub fn pin(&self) -> EpochGuard<'_> {
-        let depth = self.depth.get();
-        if depth == 0 {
-            self.announce();
+        // The count is set rather than raised where it can be, here and in `unpin`: so no pin waits for what the one before wrote.
+        match self.depth.get() {
+            0 => {
+                self.announce();
+                self.depth.set(1);
+            }
+            depth => self.depth.set(
+                depth
+                    .checked_add(1)
+                    .expect("fewer than 2^32 guards live at a time"),
+            ),
         }
-        self.depth.set(
-            depth
-                .checked_add(1)
-                .expect("fewer than 2^32 guards live at a time"),
-        );
         EpochGuard::new(self)
     }
 
@@ -132,26 +145,35 @@ impl Participant {
         // Relaxed: a guess, which the look after the announcement confirms.
         let mut epoch = self.shared.epoch.0.load(Ordering::Relaxed);
         loop {
-            barrier::announce_number(state, pinned(epoch));
-            let now = self.shared.epoch.0.load(barrier::LOOK);
+            self.barrier.announce_number(state, pinned(epoch));
+            let now = self.shared.epoch.0.load(LOOK);
             if now == epoch {
                 break;
             }
             epoch = now;
         }
-        if self.epoch.replace(epoch) != epoch {
-            self.bags.ripen(epoch);
+        if self.epoch.get() != epoch {
+            self.enter(epoch);
         }
+    }
+
+    /// Another epoch than the last one is pinned.
+    #[cold]
+    fn enter(&self, epoch: u64) {
+        self.epoch.set(epoch);
+        self.bags.ripen(epoch);
     }
 
     /// A guard has gone.
     #[inline]
     pub(super) fn unpin(&self) {
-        let depth = self.depth.get() - 1;
-        self.depth.set(depth);
-        if depth == 0 {
-            // Release: what this thread read is over for whoever sees this.
-            self.record().state.store(UNPINNED, Ordering::Release);
+        match self.depth.get() {
+            1 => {
+                self.depth.set(0);
+                // Release: what this thread read is over for whoever sees this.
+                self.record().state.store(UNPINNED, Ordering::Release);
+            }
+            depth => self.depth.set(depth - 1),
         }
     }
 
@@ -244,7 +266,6 @@ impl Drop for Participant {
 impl fmt::Debug for Participant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Participant")
-            .field("index", &self.index)
             .field("depth", &self.depth.get())
             .field("retired_len", &self.retired_len())
             .finish()
