@@ -24,7 +24,8 @@ type Handle = SkipListHandle<'static, u32>;
 
 fn config() -> SkipListConfig {
     SkipListConfig {
-        nodes_max: 8,
+        // Enough for four handles to keep a node of each size ready.
+        nodes_max: 16,
         nodes_per_chunk: 8,
         threads_max: 4,
         stall: StallPolicy::Refuse {
@@ -233,6 +234,39 @@ fn insert_behind_a_tall_node_that_is_removed_and_get() {
     });
 }
 
+/// A third thread comes to the new node over the link of the upper level that the removal of the node before it has set. Between both stands a short
+/// one, so that the remover learns of the new one on that level alone.
+#[test]
+fn insert_tall_behind_a_short_behind_a_tall_node_that_is_removed_and_get() {
+    model(1, || {
+        let run = Run::with(&[TALL[0], SHORT[0]]);
+        let done = run.threads([
+            |handle| remove(handle, TALL[0]),
+            |handle| insert(handle, TALL[1]),
+            |handle| {
+                get(handle, TALL[1]);
+                true
+            },
+        ]);
+        assert_eq!(done, [true; 3]);
+        assert_eq!(run.finish(), [SHORT[0], TALL[1]]);
+    });
+}
+
+/// A search that is about to unlink a removed node finds that it is unlinked already, and another node in its place, which it goes on to.
+#[test]
+fn insert_over_a_removed_node_in_whose_place_another_comes() {
+    model(PREEMPTIONS, || {
+        let run = Run::with(&[SHORT[1]]);
+        let done = run.threads([
+            |handle| remove(handle, SHORT[1]) && insert(handle, SHORT[0]),
+            |handle| insert(handle, SHORT[2]),
+        ]);
+        assert_eq!(done, [true, true]);
+        assert_eq!(run.finish(), [SHORT[0], SHORT[2]]);
+    });
+}
+
 /// The same with a pop in place of the removal.
 #[test]
 fn insert_behind_a_node_that_is_popped_and_get() {
@@ -291,6 +325,35 @@ fn insert_and_remove_of_the_same_key() {
         assert!(done[0]);
         let left = run.finish();
         assert_eq!(left.is_empty(), done[1], "removed: {}", done[1]);
+    });
+}
+
+/// Who inserted a key removes it from where it was linked, while nodes come before and behind it and the one before goes.
+#[test]
+fn insert_and_remove_at_once_beside_neighbours() {
+    model(PREEMPTIONS - 1, || {
+        let run = Run::with(&[TALL[0]]);
+        let done = run.threads([
+            |handle| insert(handle, TALL[1]) && remove(handle, TALL[1]),
+            |handle| insert(handle, SHORT[1]) && remove(handle, TALL[0]),
+        ]);
+        assert_eq!(done, [true, true]);
+        assert_eq!(run.finish(), [SHORT[1]]);
+    });
+}
+
+/// The same while another removes the key too and inserts it anew: the node that was inserted is not the one that is there.
+#[test]
+fn insert_and_remove_at_once_beside_a_removal_and_an_insertion_anew() {
+    model(PREEMPTIONS - 1, || {
+        let run = Run::with(&[]);
+        let done = run.threads([
+            |handle| [insert(handle, TALL[1]), remove(handle, TALL[1])],
+            |handle| [remove(handle, TALL[1]), insert(handle, TALL[1])],
+        ]);
+        let count = |index: usize| usize::from(done[0][index]) + usize::from(done[1][1 - index]);
+        let left = run.finish();
+        assert_eq!(count(0) - count(1), left.len(), "{done:?}");
     });
 }
 

@@ -31,6 +31,7 @@ const BATCHES_PER_COLLECTION: usize = 4;
 /// One thread's pinned epoch and bags. Dropping it hands over to the others what cannot be freed yet.
 pub struct Participant {
     shared: Arc<Shared>,
+    index: usize,
     record: NonNull<Record>,
     barrier: Barrier,
     /// Guards that live.
@@ -53,6 +54,7 @@ impl Participant {
             bags.take_over(batch, epoch);
         }
         Participant {
+            index,
             record: NonNull::from(&shared.records[index]),
             barrier: shared.barrier,
             shared,
@@ -188,7 +190,11 @@ impl Participant {
 
     /// Puts a thing into the bag of the pinned epoch; now and then tries to advance it, and frees a few that are ripe.
     #[inline]
-    pub(super) fn retire(&self, retired: Retired) -> Result<(), Refused> {
+    pub(super) fn retire(
+        &self,
+        retired: Retired,
+        free: impl FnMut(Retired),
+    ) -> Result<(), Refused> {
         debug_assert!(self.depth.get() > 0, "only a guard retires");
         if let Err(stalled) = self.room(1) {
             self.record().refused.add_alone(1);
@@ -201,16 +207,32 @@ impl Participant {
         if since == ADVANCE_PERIOD {
             self.shared.try_advance();
         }
-        self.free_ripe(FREED_PER_RETIRED);
+        self.free_ripe(FREED_PER_RETIRED, free);
         Ok(())
     }
 
     #[inline]
-    fn free_ripe(&self, limit: usize) {
-        let freed = self.bags.free_ripe(limit);
+    fn free_ripe(&self, limit: usize, free: impl FnMut(Retired)) {
+        let freed = self.bags.free_ripe(limit, free);
         if freed > 0 {
             self.record().freed.add_alone(freed as u64);
         }
+    }
+
+    fn free_all_ripe(&self) {
+        // SAFETY: what is given is held by nobody.
+        self.free_ripe(usize::MAX, |free| unsafe { free.free() });
+    }
+
+    /// The epoch that is pinned, or was last.
+    #[inline]
+    pub fn epoch(&self) -> u64 {
+        self.epoch.get()
+    }
+
+    /// Its number, below that of all that there can be: no two participants that live at a time have the same.
+    pub fn index(&self) -> usize {
+        self.index
     }
 
     /// How many things this participant holds that are not freed yet.
@@ -226,7 +248,7 @@ impl Participant {
         }
         let now = self.shared.epoch();
         self.bags.ripen(now);
-        self.free_ripe(usize::MAX);
+        self.free_all_ripe();
         for _ in 0..BATCHES_PER_COLLECTION {
             // A batch has at most half of what this participant may hold, so that there is room for one.
             if self.bags.count() > self.batch_max() {
@@ -236,7 +258,7 @@ impl Participant {
                 break;
             };
             self.bags.take_over(batch, self.shared.epoch());
-            self.free_ripe(usize::MAX);
+            self.free_all_ripe();
         }
     }
 
