@@ -7,7 +7,8 @@
 mod native {
     pub use std::hint::spin_loop;
     pub use std::sync::atomic::{
-        fence, AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicU8, AtomicUsize, Ordering,
+        compiler_fence, fence, AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicU8, AtomicUsize,
+        Ordering,
     };
     pub use std::sync::{Arc, Mutex};
     pub use std::thread;
@@ -52,6 +53,9 @@ mod modelled {
 pub use modelled::*;
 #[cfg(not(loom))]
 pub use native::*;
+
+/// What is decided once for the process, and the same for all models.
+pub use std::sync::OnceLock;
 
 /// A number that somebody reads later: for statistics and tuning, never for what is right.
 ///

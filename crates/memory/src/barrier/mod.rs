@@ -20,7 +20,7 @@
 
 #[cfg(not(tsan))]
 use crate::sync::fence;
-use crate::sync::{AtomicPtr, AtomicU64, Ordering};
+use crate::sync::{AtomicPtr, AtomicU64, OnceLock, Ordering};
 
 #[cfg(all(
     target_os = "linux",
@@ -82,7 +82,7 @@ mod symmetric {
 #[cfg(not(any(loom, tsan)))]
 mod asymmetric {
     use super::{AtomicPtr, AtomicU64, Ordering};
-    use core::sync::atomic::compiler_fence;
+    use crate::sync::compiler_fence;
 
     /// Announces a pointer. Release: as with the fence.
     #[inline]
@@ -119,7 +119,7 @@ impl Barrier {
 
     /// The best one that the operating system has for this process. It is asked once, and the answer stays.
     pub(crate) fn of_this_process() -> Self {
-        static IS_REGISTERED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+        static IS_REGISTERED: OnceLock<bool> = OnceLock::new();
         if *IS_REGISTERED.get_or_init(membarrier::register) {
             Barrier {
                 is_asymmetric: true,
@@ -184,7 +184,7 @@ fn removed_before_look() {
 mod tests {
     use super::*;
     use crate::padded::Padded;
-    use std::sync::atomic::AtomicBool;
+    use crate::sync::{spin_loop, thread, AtomicBool};
 
     const REMOVALS: usize = 20_000;
 
@@ -196,15 +196,15 @@ mod tests {
         let (is_reading, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
         // The first announcement that saw each removal.
         let mut first_sight = vec![u64::MAX; REMOVALS + 1];
-        let seen_by_remover = std::thread::scope(|scope| {
+        let seen_by_remover = thread::scope(|scope| {
             let remover = scope.spawn(|| {
                 while !is_reading.load(Ordering::Relaxed) {
-                    std::thread::yield_now();
+                    thread::yield_now();
                 }
                 let looks: Vec<u64> = (1..=REMOVALS as u64)
                     .map(|removal| {
                         // The reader runs undisturbed for a while, so that both have the lines that they write.
-                        (0..removal % 512).for_each(|_| std::hint::spin_loop());
+                        (0..removal % 512).for_each(|_| spin_loop());
                         removed.0.store(removal, Ordering::Relaxed);
                         barrier.removed_before_look();
                         announced.0.load(Ordering::Acquire)
