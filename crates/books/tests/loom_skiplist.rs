@@ -10,141 +10,9 @@
 //! Run with `RUSTFLAGS="--cfg loom" cargo test --release -p proofbook-books --test loom_skiplist`.
 #![cfg(loom)]
 
-use loom::model::Builder;
-use proofbook_books::skiplist::{SkipListConfig, SkipListHandle};
-use proofbook_books::LockFreeSkipList;
-use proofbook_memory::epoch::StallPolicy;
-use proofbook_memory::sync::{thread, Arc, UnsafeCell};
+mod modelled;
 
-/// How often threads are interrupted at most, where trying everything would take too long.
-const PREEMPTIONS: usize = 3;
-
-type List = LockFreeSkipList<u32>;
-type Handle = SkipListHandle<'static, u32>;
-
-fn config() -> SkipListConfig {
-    SkipListConfig {
-        nodes_max: 8,
-        nodes_per_chunk: 8,
-        threads_max: 4,
-        stall: StallPolicy::Refuse {
-            retired_per_thread_max: 8,
-        },
-        height_max: 2,
-        seed: 0,
-    }
-}
-
-fn model(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
-    let mut builder = Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.max_branches = 10_000;
-    builder.check(body);
-}
-
-/// A list that outlives the threads of one run of a model.
-struct Run {
-    list: *mut List,
-}
-
-impl Run {
-    /// A list with these keys.
-    fn with(keys: &[u64]) -> Self {
-        let list = List::new(config()).expect("a small list");
-        let run = Run {
-            list: Box::into_raw(Box::new(list)),
-        };
-        let handle = run.handle();
-        for &key in keys {
-            assert!(handle.insert(key, key as u32).expect("there is room"));
-        }
-        run
-    }
-
-    /// Handles are made and dropped outside of the threads, so that models are of the list's calls alone.
-    fn handle(&self) -> Handle {
-        // SAFETY: the list lives until `finish`, which is called when the threads have given their handles back.
-        let list: &'static List = unsafe { &*self.list };
-        list.handle().expect("four can have one")
-    }
-
-    /// Runs these at once and gives what they give.
-    fn threads<R: 'static, const N: usize>(&self, bodies: [fn(&Handle) -> R; N]) -> [R; N] {
-        let mut bodies = bodies.into_iter();
-        let here = bodies.next().expect("a model has threads");
-        let others: Vec<_> = bodies
-            .map(|body| {
-                let handle = self.handle();
-                thread::spawn(move || {
-                    let result = body(&handle);
-                    (result, Moved(handle))
-                })
-            })
-            .collect();
-        let handle = self.handle();
-        let mut results = vec![here(&handle)];
-        for other in others {
-            let (result, handle) = other.join().expect("the thread ends");
-            results.push(result);
-            drop(handle.0);
-        }
-        drop(handle);
-        match results.try_into() {
-            Ok(results) => results,
-            Err(_) => unreachable!("each body gave one result"),
-        }
-    }
-
-    /// What is left in the list, which must be whole.
-    fn finish(self) -> Vec<u64> {
-        let handle = self.handle();
-        let keys = handle.iter().map(|(key, value)| {
-            assert_eq!(key, u64::from(value));
-            key
-        });
-        let keys = keys.collect();
-        drop(handle);
-        // SAFETY: `with` made it, and all handles are gone.
-        let mut list = unsafe { Box::from_raw(self.list) };
-        list.check().expect("the list is whole");
-        keys
-    }
-}
-
-/// A handle on its way back.
-struct Moved(Handle);
-
-/// Keys whose nodes have one level.
-const SHORT: [u64; 3] = [10, 15, 22];
-/// Keys whose nodes have two levels, below, between and above those.
-const TALL: [u64; 3] = [9, 19, 24];
-
-fn insert(handle: &Handle, key: u64) -> bool {
-    handle.insert(key, key as u32).expect("there is room")
-}
-
-fn remove(handle: &Handle, key: u64) -> bool {
-    let removed = handle.remove(key).expect("there is room");
-    removed.is_some_and(|value| {
-        assert_eq!(u64::from(value), key);
-        true
-    })
-}
-
-fn pop(handle: &Handle) -> Option<u64> {
-    let popped = handle.pop_first().expect("there is room");
-    popped.map(|(key, value)| {
-        assert_eq!(u64::from(value), key);
-        key
-    })
-}
-
-fn get(handle: &Handle, key: u64) -> bool {
-    handle.get(key).is_some_and(|value| {
-        assert_eq!(u64::from(value), key);
-        true
-    })
-}
+use modelled::{config, get, insert, model, pop, remove, List, Run, PREEMPTIONS, SHORT, TALL};
 
 #[test]
 fn heights_are_what_the_models_say() {
@@ -233,6 +101,41 @@ fn insert_behind_a_tall_node_that_is_removed_and_get() {
     });
 }
 
+/// Who removes a node comes to a new one over the link of the upper level that it has set itself. Between both stands a short node, so that the remover
+/// learns of the new one on that level alone.
+#[test]
+fn insert_tall_behind_a_short_behind_a_tall_node_that_is_removed() {
+    model(PREEMPTIONS - 1, || {
+        let run = Run::with(&[TALL[0], SHORT[0]]);
+        let done = run.threads([
+            |handle| {
+                // One pin for both, whose fence would order what the removal has read with what follows it.
+                let _pinned = handle.iter();
+                let is_removed = remove(handle, TALL[0]);
+                get(handle, TALL[1]);
+                is_removed
+            },
+            |handle| insert(handle, TALL[1]),
+        ]);
+        assert_eq!(done, [true; 2]);
+        assert_eq!(run.finish(), [SHORT[0], TALL[1]]);
+    });
+}
+
+/// A search that is about to unlink a removed node finds that it is unlinked already, and another node in its place, which it goes on to.
+#[test]
+fn insert_over_a_removed_node_in_whose_place_another_comes() {
+    model(PREEMPTIONS, || {
+        let run = Run::with(&[SHORT[1]]);
+        let done = run.threads([
+            |handle| remove(handle, SHORT[1]) && insert(handle, SHORT[0]),
+            |handle| insert(handle, SHORT[2]),
+        ]);
+        assert_eq!(done, [true, true]);
+        assert_eq!(run.finish(), [SHORT[0], SHORT[2]]);
+    });
+}
+
 /// The same with a pop in place of the removal.
 #[test]
 fn insert_behind_a_node_that_is_popped_and_get() {
@@ -294,6 +197,35 @@ fn insert_and_remove_of_the_same_key() {
     });
 }
 
+/// Who inserted a key removes it from where it was linked, while nodes come before and behind it and the one before goes.
+#[test]
+fn insert_and_remove_at_once_beside_neighbours() {
+    model(PREEMPTIONS - 1, || {
+        let run = Run::with(&[TALL[0]]);
+        let done = run.threads([
+            |handle| insert(handle, TALL[1]) && remove(handle, TALL[1]),
+            |handle| insert(handle, SHORT[1]) && remove(handle, TALL[0]),
+        ]);
+        assert_eq!(done, [true, true]);
+        assert_eq!(run.finish(), [SHORT[1]]);
+    });
+}
+
+/// The same while another removes the key too and inserts it anew: the node that was inserted is not the one that is there.
+#[test]
+fn insert_and_remove_at_once_beside_a_removal_and_an_insertion_anew() {
+    model(PREEMPTIONS - 1, || {
+        let run = Run::with(&[]);
+        let done = run.threads([
+            |handle| [insert(handle, TALL[1]), remove(handle, TALL[1])],
+            |handle| [remove(handle, TALL[1]), insert(handle, TALL[1])],
+        ]);
+        let count = |index: usize| usize::from(done[0][index]) + usize::from(done[1][1 - index]);
+        let left = run.finish();
+        assert_eq!(count(0) - count(1), left.len(), "{done:?}");
+    });
+}
+
 /// One of two removals of the same node is the remover, which alone retires it.
 #[test]
 fn remove_and_remove_of_the_same_key() {
@@ -324,25 +256,26 @@ fn insert_anew_beside_a_removal() {
     });
 }
 
-/// A third thread comes to a node over the link that a search has set, which unlinked the one before it.
+/// A third thread comes to a node over the link that a search has set, which unlinked the one before it. The search changes nothing else, which the third
+/// could see first.
 #[test]
-fn insert_over_a_removed_node_and_get() {
+fn search_over_a_removed_node_and_get() {
     model(PREEMPTIONS - 1, || {
         let run = Run::with(&[SHORT[0]]);
         let done = run.threads([
-            |handle| remove(handle, SHORT[0]),
             |handle| {
                 // One pin for both, whose fence orders nothing that they do.
                 let _pinned = handle.iter();
-                insert(handle, SHORT[1]) && insert(handle, SHORT[2])
+                insert(handle, SHORT[1]) && remove(handle, SHORT[0])
             },
+            |handle| !remove(handle, SHORT[2]),
             |handle| {
                 get(handle, SHORT[1]);
                 true
             },
         ]);
         assert_eq!(done, [true; 3]);
-        assert_eq!(run.finish(), SHORT[1..]);
+        assert_eq!(run.finish(), [SHORT[1]]);
     });
 }
 
@@ -412,170 +345,5 @@ fn pop_and_insert_at_the_front() {
         } else {
             assert_eq!((popped, left), (Some(SHORT[0]), vec![TALL[1]]));
         }
-    });
-}
-
-/// What one thread writes before a call, and others read that have seen what the call did.
-struct Written(UnsafeCell<u32>);
-
-// SAFETY: that nobody reads it while it is written is what the models check.
-unsafe impl Sync for Written {}
-// SAFETY: as above.
-unsafe impl Send for Written {}
-
-/// One thread writes and changes the list, the other reads where it has seen the change.
-fn published(
-    keys: &[u64],
-    change: impl Fn(&Handle),
-    is_seen: impl Fn(&Handle) -> bool + Send + 'static,
-) {
-    let run = Run::with(keys);
-    let written = Arc::new(Written(UnsafeCell::new(0)));
-    let handle = run.handle();
-    let reader = {
-        let written = Arc::clone(&written);
-        thread::spawn(move || {
-            if is_seen(&handle) {
-                // SAFETY: it was written before the change.
-                assert_eq!(written.0.with(|value| unsafe { *value }), 7);
-            }
-            Moved(handle)
-        })
-    };
-    let handle = run.handle();
-    // Pinned before: to loom, all that came before one thread's fence comes before what follows a later one of another.
-    let pinned = handle.iter();
-    // SAFETY: nobody reads it before the change is seen.
-    written.0.with_mut(|value| unsafe { *value = 7 });
-    change(&handle);
-    drop(pinned);
-    drop(reader.join().expect("the thread ends"));
-    drop(handle);
-    run.finish();
-}
-
-#[test]
-fn who_finds_a_key_sees_what_came_before_its_insertion() {
-    model(PREEMPTIONS, || {
-        published(
-            &[],
-            |handle| assert!(insert(handle, TALL[0])),
-            |handle| get(handle, TALL[0]),
-        );
-    });
-}
-
-#[test]
-fn who_finds_no_key_sees_what_came_before_its_removal() {
-    model(PREEMPTIONS, || {
-        published(
-            &[TALL[0]],
-            |handle| assert!(remove(handle, TALL[0])),
-            |handle| !get(handle, TALL[0]),
-        );
-    });
-}
-
-/// The writer may be the slower of two removers.
-#[test]
-fn who_removes_nothing_sees_what_came_before_the_removal() {
-    model(PREEMPTIONS, || {
-        published(
-            &[SHORT[0]],
-            |handle| {
-                remove(handle, SHORT[0]);
-            },
-            |handle| !remove(handle, SHORT[0]),
-        );
-    });
-}
-
-/// The reader may have ended the pop itself.
-#[test]
-fn who_removes_nothing_sees_what_came_before_the_pop() {
-    model(PREEMPTIONS, || {
-        published(
-            &[SHORT[0]],
-            |handle| {
-                pop(handle);
-            },
-            |handle| !remove(handle, SHORT[0]),
-        );
-    });
-}
-
-/// The first key beside an insertion before it.
-#[test]
-fn first_and_insert_at_the_front() {
-    model(PREEMPTIONS, || {
-        let run = Run::with(&[SHORT[1]]);
-        let seen = run.threads([
-            |handle| insert(handle, SHORT[0]).then_some(SHORT[0]),
-            |handle| handle.first().map(|(key, _)| key),
-        ]);
-        assert!(seen[1] == Some(SHORT[0]) || seen[1] == Some(SHORT[1]));
-        assert_eq!(run.finish(), [SHORT[0], SHORT[1]]);
-    });
-}
-
-/// An iteration beside an insertion behind the node on which it stands.
-#[test]
-fn iterate_and_insert() {
-    model(PREEMPTIONS, || {
-        let run = Run::with(&[TALL[0]]);
-        let seen = run.threads([
-            |handle| {
-                assert!(insert(handle, SHORT[0]));
-                Vec::new()
-            },
-            |handle| handle.iter().map(|(key, _)| key).collect::<Vec<_>>(),
-        ]);
-        let all = [TALL[0], SHORT[0]];
-        assert!(seen[1] == all || seen[1] == all[..1], "{seen:?}");
-        assert_eq!(run.finish(), all);
-    });
-}
-
-/// An iteration beside a removal gives what was there all the time, in order, and nothing that was freed.
-#[test]
-fn iterate_and_remove() {
-    model(PREEMPTIONS - 1, || {
-        let run = Run::with(&[TALL[0], SHORT[0], TALL[1]]);
-        let seen = run.threads([
-            |handle| {
-                assert!(remove(handle, SHORT[0]));
-                handle.collect();
-                assert!(remove(handle, TALL[0]));
-                handle.collect();
-                Vec::new()
-            },
-            |handle| handle.iter().map(|(key, _)| key).collect::<Vec<_>>(),
-        ]);
-        let seen = &seen[1];
-        assert!(seen.is_sorted() && seen.contains(&TALL[1]), "{seen:?}");
-        // The lower one was removed last.
-        assert!(
-            seen.contains(&TALL[0]) || !seen.contains(&SHORT[0]),
-            "{seen:?}"
-        );
-        assert_eq!(run.finish(), [TALL[1]]);
-    });
-}
-
-/// A search beside a removal and the reuse of the node's memory: it reads nothing of what is freed or written anew.
-#[test]
-fn get_beside_reuse() {
-    model(PREEMPTIONS - 1, || {
-        let run = Run::with(&[TALL[0], TALL[1]]);
-        let done = run.threads([
-            |handle| {
-                assert!(remove(handle, TALL[0]));
-                handle.collect();
-                insert(handle, TALL[2])
-            },
-            |handle| get(handle, TALL[1]),
-        ]);
-        assert_eq!(done, [true, true]);
-        assert_eq!(run.finish(), [TALL[1], TALL[2]]);
     });
 }

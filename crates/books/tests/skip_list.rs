@@ -158,6 +158,49 @@ fn what_is_removed_is_freed() {
     list.check().expect("the list is whole");
 }
 
+/// A thread knows where it inserted last; what others have done to that key since decides.
+#[test]
+fn what_was_inserted_last_may_be_another_node_by_now() {
+    let mut list = list(config());
+    let (one, other) = (list.handle(), list.handle());
+    let (one, other) = (one.expect("one of three"), other.expect("two of three"));
+    for key in 0..200 {
+        assert_eq!(one.insert(key, 1), Ok(true));
+        if key % 3 > 0 {
+            assert_eq!(other.remove(key), Ok(Some(1)));
+        }
+        if key % 7 == 0 {
+            // Its memory is free for others from now on.
+            other.collect();
+        }
+        if key % 3 == 2 {
+            assert_eq!(other.insert(key, 2), Ok(true));
+        }
+        let expected = [Some(1), None, Some(2)][key as usize % 3];
+        assert_eq!(one.remove(key), Ok(expected), "key {key}");
+        assert_eq!(one.remove(key), Ok(None), "key {key}");
+    }
+    drop((one, other));
+    list.check().expect("the list is whole");
+}
+
+#[test]
+fn nodes_that_lie_ready_are_not_counted_and_used_first() {
+    let mut list = list(config());
+    let handle = list.handle().expect("it is the only one");
+    // More than enough to come round: what is removed is free some hundred removals later.
+    for key in 0..10_000 {
+        assert_eq!(handle.insert(key, key), Ok(true));
+        let statistics = list.statistics();
+        assert_eq!(statistics.nodes - statistics.waiting, 1, "key {key}");
+        assert_eq!(handle.remove(key), Ok(Some(key)));
+        assert!(list.statistics().nodes < 1_000, "key {key}");
+    }
+    drop(handle);
+    list.check().expect("the list is whole");
+    assert_eq!(list.statistics().nodes, 0);
+}
+
 #[test]
 fn bounds_are_errors_and_change_nothing() {
     let small = SkipListConfig {

@@ -55,6 +55,9 @@ pub use modelled::*;
 #[cfg(not(loom))]
 pub use native::*;
 
+/// What is decided once for the process, and the same for all models.
+pub use std::sync::OnceLock;
+
 /// A number that somebody reads later: for statistics and tuning, never for what is right.
 ///
 /// One thread writes it or several add to it; it orders nothing, so models leave it out.

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::vec_box, unsafe_code)]
 
 mod common;
+#[cfg(target_os = "linux")]
+mod refusing;
 
 use common::{assert_freed_but, pointer, times, Canary};
 use proofbook_memory::epoch::{
@@ -400,4 +402,10 @@ fn a_guard_of_another_reclamation_is_refused() {
     let record = Published::new(&one, 5);
     let participant = other.register().unwrap();
     record.load(&participant.pin());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn all_of_this_holds_where_the_kernel_refuses_barriers_in_all_threads() {
+    refusing::run_all_but("all_of_this_holds_where");
 }

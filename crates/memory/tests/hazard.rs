@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::vec_box, unsafe_code)]
 
 mod common;
+#[cfg(target_os = "linux")]
+mod refusing;
 
 use common::{assert_freed_but, pointer, times, Canary};
 use proofbook_memory::hazard::{
@@ -291,4 +293,10 @@ fn a_hazard_pointer_of_another_manager_is_refused() {
     let participant = other.register().unwrap();
     let mut hazard = participant.hazard().unwrap();
     record.load(&mut hazard);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn all_of_this_holds_where_the_kernel_refuses_barriers_in_all_threads() {
+    refusing::run_all_but("all_of_this_holds_where");
 }

@@ -15,15 +15,21 @@
 use proofbook_memory::sync::Ordering;
 
 use super::link::Link;
-use super::node::{NodeRef, BUILT, GONE};
+use super::node::{LinkCell, NodeRef, MAX_HEIGHT};
 use super::walk::{link_to, Position, Walk};
 
 /// What came of an insertion.
 pub(super) enum Insertion<'g, V> {
-    /// The node is in the list.
-    New,
+    /// The node is in the list, or was.
+    New(Place<'g, V>),
     /// There is one with that key already, which stays.
     Present(NodeRef<'g, V>),
+}
+
+/// Where a node was linked: the link that led to it on each of its levels, so that it can be unlinked without a search as long as that is so.
+pub(super) struct Place<'g, V> {
+    pub(super) node: NodeRef<'g, V>,
+    pub(super) before: [&'g LinkCell<V>; MAX_HEIGHT],
 }
 
 /// What is done with a node that nobody can come to any more.
@@ -72,20 +78,21 @@ impl<'g, V> Walk<'g, V> {
         }
         if height > 1 {
             self.head().raise(height);
-            self.build(node, position);
-            if node.note(BUILT) & GONE != 0 {
+            self.build(node, &mut position);
+            if node.note_built() {
                 self.sweep(node);
                 retire.retire(node);
             }
         }
-        Ok(Insertion::New)
+        let before = *position.before();
+        Ok(Insertion::New(Place { node, before }))
     }
 
     /// Links a node to its upper levels, or to some of them where it is removed meanwhile.
-    fn build(self, node: NodeRef<'g, V>, mut position: Position<'g, V>) {
+    fn build(self, node: NodeRef<'g, V>, position: &mut Position<'g, V>) {
         for level in 1..node.height() {
-            while !self.link(node, level, &position) {
-                position = self.search(Some(node.key()), node.height());
+            while !self.link(node, level, position) {
+                *position = self.search(Some(node.key()), node.height());
                 if position.after(0) != Some(node) || is_removed(node, level) {
                     return;
                 }
@@ -122,14 +129,24 @@ impl<'g, V> Walk<'g, V> {
     where
         V: Clone,
     {
-        let position = self.search(Some(key), 1);
+        let position = self.search(Some(key), self.head().height_of(key));
         let node = position.found(key)?;
+        let before = *position.before();
+        self.remove_at(&Place { node, before }, retire)
+    }
+
+    /// Removes a node that was in the list at a moment of this call, and gives its value, unless another removes it. Its place may be an old one.
+    pub(super) fn remove_at(self, place: &Place<'g, V>, retire: &impl Retire<V>) -> Option<V>
+    where
+        V: Clone,
+    {
+        let node = place.node;
         if !self.mark(node, false) {
-            // Another removed it, after this search had found it: at that moment there was none, and this call takes effect right behind it.
+            // Another removed it, after it was seen in the list: at that moment there was none, and this call takes effect right behind it.
             return None;
         }
-        if node.note(GONE) & BUILT != 0 {
-            if !self.unlink(node, &position) {
+        if node.note_gone() {
+            if !self.unlink(place) {
                 self.sweep(node);
             }
             retire.retire(node);
@@ -138,22 +155,22 @@ impl<'g, V> Walk<'g, V> {
         Some(node.value())
     }
 
-    /// Unlinks a removed and built node where the position still holds; says whether that was everywhere.
-    fn unlink(self, node: NodeRef<'g, V>, position: &Position<'g, V>) -> bool {
-        node.links().iter().enumerate().rev().all(|(level, cell)| {
+    /// Unlinks a removed and built node where its place still holds; says whether that was everywhere.
+    fn unlink(self, place: &Place<'g, V>) -> bool {
+        let node = place.node;
+        let levels = node.links().iter().zip(&place.before).rev();
+        // The exchange fails where the node before is removed, or leads to something else.
+        let mut unlinked = levels.map(|(cell, before)| {
             // Acquire: what it leads to, which the exchange publishes with release.
             let next = cell.load(Ordering::Acquire);
-            position.after(level) == Some(node)
-                && position
-                    .cell(level)
-                    .exchange(
-                        node.link(),
-                        next.plain(),
-                        Ordering::Release,
-                        Ordering::Relaxed,
-                    )
-                    .is_ok()
-        })
+            before.exchange(
+                node.link(),
+                next.plain(),
+                Ordering::Release,
+                Ordering::Relaxed,
+            )
+        });
+        unlinked.all(|outcome| outcome.is_ok())
     }
 
     /// Removes the first node, if there is one, and gives its key and value.
@@ -183,7 +200,7 @@ impl<'g, V> Walk<'g, V> {
             self.finish_pop(node);
             // A node is claimed by a pop at most once, so that one with this mark is this call's.
             if node.links()[0].load(Ordering::Relaxed).is_popped() {
-                if node.note(GONE) & BUILT != 0 {
+                if node.note_gone() {
                     self.sweep(node);
                     retire.retire(node);
                 }
@@ -196,7 +213,7 @@ impl<'g, V> Walk<'g, V> {
 
 /// Whether a node is removed, as far as one of its levels tells.
 #[inline(always)]
-fn is_removed<V>(node: NodeRef<'_, V>, level: usize) -> bool {
+pub(super) fn is_removed<V>(node: NodeRef<'_, V>, level: usize) -> bool {
     // Relaxed: for a hint, and where the exchange that follows decides.
     Link::is_removed(node.links()[level].load(Ordering::Relaxed))
 }

@@ -18,8 +18,9 @@ use proofbook_types::Queue;
 
 use super::change::{Insertion, Retire};
 use super::list::{LockFreeSkipList, SkipListIter};
+use super::member::{Member, Pinned};
 use super::node::NodeRef;
-use super::nodes::{Nodes, Pinned, SkipListConfig, SkipListError};
+use super::nodes::{Nodes, SkipListConfig, SkipListError};
 use super::walk::Walk;
 use crate::linked::{LevelData, LevelRef, Levels, LinkedBook, Place, Rank, RankedSlab};
 
@@ -35,7 +36,7 @@ struct Lists {
 
 /// The price levels of a market in skip lists, owned by the market's one writer.
 pub struct SkipListLevels {
-    participant: Participant,
+    member: Member<LevelRef>,
     lists: Arc<Lists>,
     levels: RankedSlab,
     seed: u64,
@@ -69,7 +70,7 @@ impl SkipListLevels {
         let list = |_| LockFreeSkipList::sharing(&config, Arc::clone(&nodes));
         let queues = core::array::from_fn(list);
         SkipListLevels {
-            participant: nodes.register().expect("it is the first participant"),
+            member: Member::new(&nodes).expect("it is the first participant"),
             lists: Arc::new(Lists { queues, nodes }),
             levels: RankedSlab::default(),
             seed,
@@ -155,11 +156,11 @@ impl Levels for SkipListLevels {
         if let Some(first) = self.best(queue).filter(|first| first.rank == rank) {
             return first.level;
         }
-        let (lists, levels) = (&self.lists, &mut self.levels);
+        let (lists, levels, member) = (&self.lists, &mut self.levels, &self.member);
         let mut name = 0;
         let allocate = |height| {
             name = levels.allocate(rank, queue as u32);
-            lists.nodes.allocate(rank, name, height)
+            member.allocate(rank, name, height)
         };
         let discard = |_| unreachable!("only the writer inserts levels");
         // SAFETY: as in `walk`; `vacate` borrows `self` alone.
@@ -171,17 +172,23 @@ impl Levels for SkipListLevels {
                 "by default there is room for as many levels as orders, and for all that may wait",
             );
         match insertion {
-            Insertion::New => name,
+            Insertion::New(place) => {
+                member.point(walk.head(), rank, &place);
+                name
+            }
             Insertion::Present(node) => node.value(),
         }
     }
 
     fn vacate(&mut self, queue: Queue, level: LevelRef) {
-        let guard = Self::pin(&self.participant);
-        let list = &self.lists.queues[queue as usize];
-        let retire = Pinned::new(&self.lists.nodes, &guard);
+        let guard = Self::pin(self.member.participant());
+        let walk = self.lists.queues[queue as usize].walk(&guard);
+        let retire = Pinned::new(&self.member, &guard);
         let rank = self.levels.rank(level);
-        let removed = list.walk(&guard).remove(rank, &retire);
+        let removed = match self.member.pointed_at(walk.head(), rank, &guard) {
+            Some(place) => walk.remove_at(&place, &retire),
+            None => walk.remove(rank, &retire),
+        };
         assert_eq!(removed, Some(level), "level {level} is in its queue's list");
         drop(guard);
         self.levels.free(level);
@@ -238,9 +245,9 @@ impl Clone for SkipListLevels {
             let mut next = self.walk(queue).first();
             while let Some(node) = next {
                 let Place { rank, level } = place(node);
-                let nodes = &clone.lists.nodes;
+                let member = &clone.member;
                 let discard = |_| unreachable!("nobody else knows the list");
-                let allocate = |height| nodes.allocate(rank, level, height);
+                let allocate = |height| member.allocate(rank, level, height);
                 clone
                     .walk(queue)
                     .insert(rank, allocate, discard, &RetiresNothing)

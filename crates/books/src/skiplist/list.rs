@@ -13,8 +13,9 @@ use proofbook_memory::epoch::{EpochGuard, Participant, Stalled};
 use proofbook_memory::sync::Arc;
 
 use super::change::Insertion;
+use super::member::{Member, Pinned};
 use super::node::NodeRef;
-use super::nodes::{Nodes, Pinned, SkipListConfig, SkipListError, SkipListStatistics};
+use super::nodes::{Nodes, SkipListConfig, SkipListError, SkipListStatistics};
 use super::walk::{Head, Walk};
 
 /// Steps after which an iteration lets the epoch go on.
@@ -68,7 +69,7 @@ impl<V: Clone + Send + Sync + 'static> LockFreeSkipList<V> {
     /// Where as many handles live as the configuration allows.
     pub fn handle(&self) -> Result<SkipListHandle<'_, V>, SkipListError> {
         Ok(SkipListHandle {
-            participant: self.nodes.register()?,
+            member: Member::new(&self.nodes)?,
             list: self,
         })
     }
@@ -86,10 +87,6 @@ impl<V: Clone + Send + Sync + 'static> LockFreeSkipList<V> {
 
     pub(super) fn head(&self) -> &Head<V> {
         &self.head
-    }
-
-    pub(super) fn nodes(&self) -> &Nodes<V> {
-        &self.nodes
     }
 
     /// A walk for as long as the guard and the list live.
@@ -148,7 +145,7 @@ impl<V> fmt::Debug for LockFreeSkipList<V> {
 
 /// One thread's access to a list. It can be moved to another thread.
 pub struct SkipListHandle<'l, V> {
-    participant: Participant,
+    member: Member<V>,
     list: &'l LockFreeSkipList<V>,
 }
 
@@ -158,19 +155,30 @@ impl<'l, V: Clone + Send + Sync + 'static> SkipListHandle<'l, V> {
     /// # Errors
     /// Where no node can be had, or too many removed ones wait for a thread that has stalled. Nothing has changed then.
     pub fn insert(&self, key: u64, value: V) -> Result<bool, SkipListError> {
-        let nodes = self.list.nodes();
-        let guard = self.participant.pin_with_room(1)?;
+        let member = &self.member;
+        let guard = self.pin_to_change()?;
         let walk = self.list.walk(&guard);
-        let allocate = |height| nodes.allocate(key, value, height);
+        let allocate = |height| member.allocate(key, value, height);
         let discard = |node| {
             // SAFETY: it was never linked, so that only this call knows it.
             #[allow(unsafe_code)]
             unsafe {
-                nodes.free(node);
+                member.free(node);
             }
         };
-        let insertion = walk.insert(key, allocate, discard, &Pinned::new(nodes, &guard))?;
-        Ok(matches!(insertion, Insertion::New))
+        match walk.insert(key, allocate, discard, &Pinned::new(member, &guard))? {
+            Insertion::New(place) => {
+                member.point(walk.head(), key, &place);
+                Ok(true)
+            }
+            Insertion::Present(_) => Ok(false),
+        }
+    }
+
+    /// A guard under which one node can be retired.
+    #[inline]
+    fn pin_to_change(&self) -> Result<EpochGuard<'_>, Stalled> {
+        self.member.participant().pin_with_room(1)
     }
 
     /// Removes a key and gives its value, if it was there.
@@ -178,9 +186,13 @@ impl<'l, V: Clone + Send + Sync + 'static> SkipListHandle<'l, V> {
     /// # Errors
     /// Where too many removed nodes wait for a thread that has stalled. Nothing has changed then.
     pub fn remove(&self, key: u64) -> Result<Option<V>, Stalled> {
-        let guard = self.participant.pin_with_room(1)?;
+        let guard = self.pin_to_change()?;
         let walk = self.list.walk(&guard);
-        Ok(walk.remove(key, &Pinned::new(self.list.nodes(), &guard)))
+        let retire = Pinned::new(&self.member, &guard);
+        Ok(match self.member.pointed_at(walk.head(), key, &guard) {
+            Some(place) => walk.remove_at(&place, &retire),
+            None => walk.remove(key, &retire),
+        })
     }
 
     /// Removes the lowest key and gives it with its value, unless the list is empty.
@@ -188,28 +200,28 @@ impl<'l, V: Clone + Send + Sync + 'static> SkipListHandle<'l, V> {
     /// # Errors
     /// As with [`SkipListHandle::remove`].
     pub fn pop_first(&self) -> Result<Option<(u64, V)>, Stalled> {
-        let guard = self.participant.pin_with_room(1)?;
+        let guard = self.pin_to_change()?;
         let walk = self.list.walk(&guard);
-        Ok(walk.pop_first(&Pinned::new(self.list.nodes(), &guard)))
+        Ok(walk.pop_first(&Pinned::new(&self.member, &guard)))
     }
 
     /// The value of a key, if it is there.
     pub fn get(&self, key: u64) -> Option<V> {
-        let guard = self.participant.pin();
+        let guard = self.member.participant().pin();
         let node = self.list.walk(&guard).seek(key)?;
         (node.key() == key).then(|| node.value())
     }
 
     /// Whether a key is there.
     pub fn contains(&self, key: u64) -> bool {
-        let guard = self.participant.pin();
+        let guard = self.member.participant().pin();
         let node = self.list.walk(&guard).seek(key);
         node.is_some_and(|node| node.key() == key)
     }
 
     /// The lowest key and its value, unless the list is empty.
     pub fn first(&self) -> Option<(u64, V)> {
-        let guard = self.participant.pin();
+        let guard = self.member.participant().pin();
         let node = self.list.walk(&guard).first()?;
         Some((node.key(), node.value()))
     }
@@ -221,19 +233,19 @@ impl<'l, V: Clone + Send + Sync + 'static> SkipListHandle<'l, V> {
 
     /// Keys that are not below `from`, with their values, in order.
     pub fn range(&self, from: u64) -> SkipListIter<'_, V> {
-        SkipListIter::new(self.list, &self.participant, from)
+        SkipListIter::new(self.list, self.member.participant(), from)
     }
 
     /// Frees what can be freed of what this thread removed, or threads that are gone.
     pub fn collect(&self) {
-        self.participant.collect();
+        self.member.collect();
     }
 }
 
 impl<V> fmt::Debug for SkipListHandle<'_, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SkipListHandle")
-            .field("participant", &self.participant)
+            .field("member", &self.member)
             .finish_non_exhaustive()
     }
 }

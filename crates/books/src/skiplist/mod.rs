@@ -5,12 +5,13 @@
 //!   [`SkipListOrderBook`] is the book.
 //!
 //! `walk` tells how it is walked and why nothing is used after it was freed, `change` how it is changed and which races that has to
-//! survive. `link` is one word of it, `node` a node, `nodes` their memory.
+//! survive. `link` is one word of it, `node` a node, `nodes` their memory, `member` one thread's part in that.
 
 mod change;
 mod levels;
 mod link;
 mod list;
+mod member;
 mod node;
 mod nodes;
 mod verify;

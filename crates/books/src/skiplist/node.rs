@@ -24,17 +24,45 @@ use crate::layout::{layout, LayoutField};
 pub const MAX_HEIGHT: usize = 12;
 
 /// Links of the smallest nodes.
-pub(super) const SMALL_HEIGHT: usize = 2;
+const SMALL_HEIGHT: usize = 2;
 /// Links of the middle nodes.
-pub(super) const MIDDLE_HEIGHT: usize = 6;
+const MIDDLE_HEIGHT: usize = 6;
+
+/// The sizes of nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    /// A [`Small`] node.
+    Small,
+    /// A [`Middle`] node.
+    Middle,
+    /// A [`Large`] node.
+    Large,
+}
+
+impl Size {
+    pub(super) const COUNT: usize = Size::ALL.len();
+    pub(super) const ALL: [Size; 3] = [Size::Small, Size::Middle, Size::Large];
+
+    /// The size of nodes that have so many links.
+    #[inline(always)]
+    pub(super) fn of(height: usize) -> Self {
+        if height <= SMALL_HEIGHT {
+            Size::Small
+        } else if height <= MIDDLE_HEIGHT {
+            Size::Middle
+        } else {
+            Size::Large
+        }
+    }
+}
 
 /// Bits of the hash that decide over one level: a quarter goes on.
 const BITS_PER_LEVEL: u32 = 2;
 
 /// Set once the inserter links the node nowhere any more.
-pub(super) const BUILT: u8 = 1;
+const BUILT: u8 = 1;
 /// Set once the node is removed, by who removed it.
-pub(super) const GONE: u8 = 1 << 1;
+const GONE: u8 = 1 << 1;
 
 /// The height that a key has, whatever list it is in, but for the list's seed and bound.
 ///
@@ -84,6 +112,41 @@ impl<V> LinkCell<V> {
             Ok(_) => Ok(()),
             Err(found) => Err(Link::from_word(found)),
         }
+    }
+}
+
+/// The links of a node or of a list's head, lowest level first, which are there for as long as `'g`.
+pub(super) struct Tower<'g, V> {
+    lowest: NonNull<LinkCell<V>>,
+    marker: PhantomData<&'g LinkCell<V>>,
+}
+
+impl<V> Clone for Tower<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Tower<'_, V> {}
+
+impl<'g, V> Tower<'g, V> {
+    /// The links of a list's head.
+    #[inline(always)]
+    pub(super) fn of_head(links: &'g [LinkCell<V>; MAX_HEIGHT]) -> Self {
+        Tower {
+            lowest: NonNull::from(links).cast(),
+            marker: PhantomData,
+        }
+    }
+
+    /// The link of a level.
+    ///
+    /// # Safety
+    /// The tower has that level.
+    #[inline(always)]
+    pub(super) unsafe fn cell(self, level: usize) -> &'g LinkCell<V> {
+        // SAFETY: links lie side by side, as many as the tower has levels, and are there for as long as `'g`.
+        unsafe { self.lowest.add(level).as_ref() }
     }
 }
 
@@ -235,6 +298,44 @@ impl<'g, V> NodeRef<'g, V> {
         })
     }
 
+    /// Writes a node where it is to lie.
+    ///
+    /// # Safety
+    /// The place is that of a [`Small`], [`Middle`] or [`Large`] as the node's height asks for, with leave to use the whole of it. It holds nothing that is
+    /// to be dropped, nobody else uses it, and the node is not freed for as long as `'g`.
+    #[inline]
+    pub(super) unsafe fn write(place: NonNull<Node<V>>, node: Node<V>) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match Size::of(node.height.into()) {
+                Size::Small => place.cast().write(Small::new(node)),
+                Size::Middle => place.cast().write(Middle::new(node)),
+                Size::Large => place.cast().write(Large::new(node)),
+            }
+        }
+        NodeRef {
+            pointer: place,
+            marker: PhantomData,
+        }
+    }
+
+    /// Drops the node; its place holds nothing any more.
+    ///
+    /// # Safety
+    /// Nobody uses the node any more.
+    #[inline]
+    pub(super) unsafe fn drop_in_place(self) -> *mut Node<V> {
+        // SAFETY: it is a node of the size that its height tells; the caller promises the rest.
+        unsafe {
+            match Size::of(self.height()) {
+                Size::Small => self.pointer.cast::<Small<V>>().drop_in_place(),
+                Size::Middle => self.pointer.cast::<Middle<V>>().drop_in_place(),
+                Size::Large => self.pointer.cast::<Large<V>>().drop_in_place(),
+            }
+        }
+        self.pointer.as_ptr()
+    }
+
     /// A link to it.
     #[inline(always)]
     pub(super) fn link(self) -> Link<V> {
@@ -271,12 +372,33 @@ impl<'g, V> NodeRef<'g, V> {
     /// Its links, lowest level first.
     #[inline(always)]
     pub(super) fn links(self) -> &'g [LinkCell<V>] {
-        // SAFETY: the offset is that of the links in a node of every size, and there are at least `height` of them. They are atomic and there
-        // for as long as `'g`.
-        unsafe {
-            let first = self.pointer.byte_add(Node::<V>::LINKS_OFFSET).cast();
-            core::slice::from_raw_parts(first.as_ptr(), self.height())
+        // SAFETY: there are at least `height` of them, atomic and there for as long as `'g`.
+        unsafe { core::slice::from_raw_parts(self.tower().lowest.as_ptr(), self.height()) }
+    }
+
+    /// The same, without how many they are.
+    #[inline(always)]
+    pub(super) fn tower(self) -> Tower<'g, V> {
+        // SAFETY: the offset is that of the links in a node of every size.
+        let lowest = unsafe { self.pointer.byte_add(Node::<V>::LINKS_OFFSET) };
+        Tower {
+            lowest: lowest.cast(),
+            marker: PhantomData,
         }
+    }
+
+    /// Notes that the node is gone, and says whether it is built: then it is the caller's to unlink and to retire. Otherwise its inserter's.
+    ///
+    /// A node of one level is built when it is linked: there the only remover need not write what nobody asks.
+    #[inline]
+    pub(super) fn note_gone(self) -> bool {
+        self.height() == 1 || self.note(GONE) & BUILT != 0
+    }
+
+    /// Notes that the node is built, and says whether it is gone: then it is the caller's to unlink and to retire. Otherwise its remover's.
+    #[inline]
+    pub(super) fn note_built(self) -> bool {
+        self.note(BUILT) & GONE != 0
     }
 
     /// Notes that the node is built or gone; gives what was noted before.
@@ -284,7 +406,7 @@ impl<'g, V> NodeRef<'g, V> {
     /// The inserter, who has linked the node wherever it is linked, and the remover, who has marked it, each note their end here. The second one
     /// sees the first one's note and with it all that the first one did: so it is the one that unlinks the node and retires it.
     #[inline]
-    pub(super) fn note(self, flag: u8) -> u8 {
+    fn note(self, flag: u8) -> u8 {
         // Release: what was done before is seen by who comes second. Acquire: who comes second sees it.
         self.node().state.fetch_or(flag, Ordering::AcqRel)
     }

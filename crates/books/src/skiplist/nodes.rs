@@ -7,22 +7,22 @@
 #![allow(unsafe_code)]
 
 use core::fmt;
-use core::ptr;
+use core::ptr::{self, NonNull};
 
 use proofbook_memory::epoch::{
-    EpochBasedReclamation, EpochGuard, Participant, SettingsError, StallPolicy, Stalled,
+    EpochBasedReclamation, Participant, SettingsError, StallPolicy, Stalled,
 };
 use proofbook_memory::pool::{Handle, LockFreePool, PoolBox, PoolConfig, PoolError};
 use proofbook_memory::registration::RegistrationError;
 use proofbook_memory::retired::Retired;
+use proofbook_memory::sync::Statistic;
 
-use super::change::Retire;
-use super::node::{Large, Middle, Node, NodeRef, Small, MAX_HEIGHT, MIDDLE_HEIGHT, SMALL_HEIGHT};
+use super::node::{Large, Middle, Node, NodeRef, Size, Small, MAX_HEIGHT};
 
 /// What a list may use of memory and threads, and how its nodes get their heights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SkipListConfig {
-    /// Nodes of each size that there can be, with those that wait to be freed.
+    /// Nodes of each size that there can be, with those that wait to be freed, and up to a quarter that handles keep for what they insert next.
     pub nodes_max: usize,
     /// Nodes that the memory of each size grows by.
     pub nodes_per_chunk: usize,
@@ -47,6 +47,10 @@ const NODES_PER_CHUNK: usize = 1 << 12;
 const THREADS_MAX: usize = 64;
 /// Removed nodes that wait by default for a thread that stalls: 128 MiB of the largest.
 const RETIRED_MAX: usize = 1 << 20;
+/// Places of each size that a member keeps at most.
+pub(super) const SPARE_MAX: usize = 64;
+/// All members together keep no more than one of so many places.
+const SPARE_SHARE: usize = 4;
 /// How often a writer by default lets others run before it is refused.
 const YIELDS_MAX: u32 = 1 << 10;
 
@@ -136,9 +140,16 @@ pub struct SkipListStatistics {
     pub waiting: usize,
 }
 
+/// A number on a line of its own.
+#[repr(align(64))]
+struct Spares(Statistic);
+
 /// Pools and epochs.
 pub(super) struct Nodes<V> {
     epochs: EpochBasedReclamation,
+    /// How many places of nodes each member keeps.
+    spares: Box<[Spares]>,
+    spare_max: usize,
     small: LockFreePool<Small<V>>,
     middle: LockFreePool<Middle<V>>,
     large: LockFreePool<Large<V>>,
@@ -164,6 +175,10 @@ impl<V: Clone + Send + Sync + 'static> Nodes<V> {
         };
         Ok(Nodes {
             epochs: EpochBasedReclamation::new(config.threads_max, config.stall)?,
+            spares: (0..config.threads_max)
+                .map(|_| Spares(Statistic::new(0)))
+                .collect(),
+            spare_max: SPARE_MAX.min(config.nodes_max / SPARE_SHARE / config.threads_max),
             small: LockFreePool::new(pool)?,
             middle: LockFreePool::new(pool)?,
             large: LockFreePool::new(pool)?,
@@ -183,15 +198,19 @@ impl<V: Clone + Send + Sync + 'static> Nodes<V> {
         height: usize,
     ) -> Result<NodeRef<'g, V>, PoolError> {
         let node = Node::new(key, value, height);
-        let pointer = if height <= SMALL_HEIGHT {
-            let small = self.small.allocate(Small::new(node));
-            into_node(small.map_err(|refused| refused.error)?)
-        } else if height <= MIDDLE_HEIGHT {
-            let middle = self.middle.allocate(Middle::new(node));
-            into_node(middle.map_err(|refused| refused.error)?)
-        } else {
-            let large = self.large.allocate(Large::new(node));
-            into_node(large.map_err(|refused| refused.error)?)
+        let pointer = match Size::of(height) {
+            Size::Small => {
+                let small = self.small.allocate(Small::new(node));
+                into_node(small.map_err(|refused| refused.error)?)
+            }
+            Size::Middle => {
+                let middle = self.middle.allocate(Middle::new(node));
+                into_node(middle.map_err(|refused| refused.error)?)
+            }
+            Size::Large => {
+                let large = self.large.allocate(Large::new(node));
+                into_node(large.map_err(|refused| refused.error)?)
+            }
         };
         // SAFETY: it has one of the three sizes with room for its height, and was just written. It is freed when it is discarded, or some time after
         // it was retired; whoever does that has no use for this reference any more.
@@ -199,37 +218,70 @@ impl<V: Clone + Send + Sync + 'static> Nodes<V> {
     }
 
     pub(super) fn statistics(&self) -> SkipListStatistics {
+        let count = |count: u64| usize::try_from(count).expect("fewer than there is memory for");
         let epochs = self.epochs.statistics();
-        let waiting = epochs.retired.saturating_sub(epochs.freed);
+        let spare = self.spares.iter().map(|spare| count(spare.0.get()));
+        let taken = self.small.statistics().in_use
+            + self.middle.statistics().in_use
+            + self.large.statistics().in_use;
         SkipListStatistics {
-            nodes: self.small.statistics().in_use
-                + self.middle.statistics().in_use
-                + self.large.statistics().in_use,
-            waiting: usize::try_from(waiting).expect("fewer wait than there is memory for"),
+            nodes: taken.saturating_sub(spare.sum()),
+            waiting: count(epochs.retired.saturating_sub(epochs.freed)),
         }
     }
 }
 
 impl<V> Nodes<V> {
     /// What frees a node.
-    fn retired(&self, node: NodeRef<'_, V>) -> Retired {
-        let height = node.height();
+    #[inline]
+    pub(super) fn retired(&self, node: NodeRef<'_, V>) -> Retired {
         let pointer = node.link().pointer().cast();
         // SAFETY: the pool is that of the node's size, which `allocate` chose by its height. It gives the node back once, as the callers
         // promise, on whatever thread, since values may be sent and borrow nothing. It is there until the epochs are gone with all participants: the
         // pools are dropped after them, and participants do not outlive their list. A value's drop that panics is a broken invariant.
         unsafe {
-            if height <= SMALL_HEIGHT {
-                let pool = ptr::from_ref(&self.small).cast();
-                Retired::new(pointer, pool, LockFreePool::<Small<V>>::give_back)
-            } else if height <= MIDDLE_HEIGHT {
-                let pool = ptr::from_ref(&self.middle).cast();
-                Retired::new(pointer, pool, LockFreePool::<Middle<V>>::give_back)
-            } else {
-                let pool = ptr::from_ref(&self.large).cast();
-                Retired::new(pointer, pool, LockFreePool::<Large<V>>::give_back)
+            match Size::of(node.height()) {
+                Size::Small => {
+                    let pool = ptr::from_ref(&self.small).cast();
+                    Retired::new(pointer, pool, LockFreePool::<Small<V>>::give_back)
+                }
+                Size::Middle => {
+                    let pool = ptr::from_ref(&self.middle).cast();
+                    Retired::new(pointer, pool, LockFreePool::<Middle<V>>::give_back)
+                }
+                Size::Large => {
+                    let pool = ptr::from_ref(&self.large).cast();
+                    Retired::new(pointer, pool, LockFreePool::<Large<V>>::give_back)
+                }
             }
         }
+    }
+
+    /// Frees the place of a node that holds nothing any more.
+    ///
+    /// # Safety
+    /// A node of this size came from `allocate` of these and was dropped there; its place is used by nobody and freed here alone.
+    pub(super) unsafe fn free_place(&self, place: NonNull<Node<V>>, size: Size) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match size {
+                Size::Small => self.small.give_back_empty(place.cast()),
+                Size::Middle => self.middle.give_back_empty(place.cast()),
+                Size::Large => self.large.give_back_empty(place.cast()),
+            }
+        }
+    }
+
+    /// Places of each size that a member may keep.
+    #[inline]
+    pub(super) fn spare_max(&self) -> usize {
+        self.spare_max
+    }
+
+    /// Notes how many places a member keeps.
+    #[inline]
+    pub(super) fn set_spare(&self, member: usize, count: u64) {
+        self.spares[member].0.set(count);
     }
 
     /// Frees a node at once.
@@ -250,28 +302,5 @@ impl<V> fmt::Debug for Nodes<V> {
             .field("middle", &self.middle)
             .field("large", &self.large)
             .finish()
-    }
-}
-
-/// Retires to the epochs, under a guard that has room for one node.
-pub(super) struct Pinned<'g, V> {
-    nodes: &'g Nodes<V>,
-    guard: &'g EpochGuard<'g>,
-}
-
-impl<'g, V> Pinned<'g, V> {
-    /// The guard came from a participant of these nodes, before the walk on whose behalf this retires began.
-    pub(super) fn new(nodes: &'g Nodes<V>, guard: &'g EpochGuard<'g>) -> Self {
-        Pinned { nodes, guard }
-    }
-}
-
-impl<V: Clone + Send + Sync + 'static> Retire<V> for Pinned<'_, V> {
-    fn retire(&self, node: NodeRef<'_, V>) {
-        let retired = self.nodes.retired(node);
-        // SAFETY: the caller has seen that the node is linked nowhere, and that it is the one that retires it. It was unlinked while the guard lived, or
-        // before by another thread that is pinned or has handed on that it was.
-        unsafe { self.guard.retire(retired) }
-            .expect("the guard was made with room for the one node that a call retires");
     }
 }

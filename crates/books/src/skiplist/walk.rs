@@ -19,7 +19,7 @@
 use proofbook_memory::sync::{AtomicUsize, Ordering};
 
 use super::link::Link;
-use super::node::{height_of, LinkCell, NodeRef, MAX_HEIGHT};
+use super::node::{height_of, LinkCell, NodeRef, Tower, MAX_HEIGHT};
 use crate::layout::{layout, LayoutField};
 
 /// Where every walk begins: two cache lines.
@@ -60,7 +60,7 @@ impl<V> Head<V> {
         }
     }
 
-    pub(super) fn links(&self) -> &[LinkCell<V>] {
+    pub(super) fn links(&self) -> &[LinkCell<V>; MAX_HEIGHT] {
         &self.links
     }
 
@@ -103,9 +103,9 @@ impl<V> Clone for Walk<'_, V> {
 
 impl<V> Copy for Walk<'_, V> {}
 
-/// Where a key is, or would be: on each level the links of the last node before it, and what these lead to.
+/// Where a key is, or would be: on the levels that the search was for, the link of the last node before it, and what that leads to.
 pub(super) struct Position<'g, V> {
-    before: [&'g [LinkCell<V>]; MAX_HEIGHT],
+    before: [&'g LinkCell<V>; MAX_HEIGHT],
     after: [Option<NodeRef<'g, V>>; MAX_HEIGHT],
 }
 
@@ -113,13 +113,19 @@ impl<'g, V> Position<'g, V> {
     /// The link of a level behind which the key belongs.
     #[inline(always)]
     pub(super) fn cell(&self, level: usize) -> &'g LinkCell<V> {
-        &self.before[level][level]
+        self.before[level]
     }
 
     /// The first node of a level that is not before the key.
     #[inline(always)]
     pub(super) fn after(&self, level: usize) -> Option<NodeRef<'g, V>> {
         self.after[level]
+    }
+
+    /// The links of all levels that the search was for.
+    #[inline(always)]
+    pub(super) fn before(&self) -> &[&'g LinkCell<V>; MAX_HEIGHT] {
+        &self.before
     }
 
     /// The node at a key that the search was for.
@@ -157,37 +163,58 @@ impl<'g, V> Walk<'g, V> {
         unsafe { NodeRef::new(link.pointer()) }
     }
 
-    /// The first node whose key is not below `bound`, without changing anything.
-    #[inline]
-    pub(super) fn seek(self, bound: u64) -> Option<NodeRef<'g, V>> {
-        let mut links = self.head.links();
-        for level in (0..self.head.levels.load(Ordering::Relaxed)).rev() {
-            let mut link = links[level].load(Ordering::Acquire);
-            while let Some(node) = self.node(link) {
-                let next = node.links()[level].load(Ordering::Acquire);
-                if next.is_removed() {
-                    link = next;
-                    continue;
+    /// Goes along a level without changing anything, up to the first node that is not removed and not before the bound, which is given where there is
+    /// one; the tower is that of the last node before it.
+    ///
+    /// # Safety
+    /// The tower has the level.
+    #[allow(unsafe_code)]
+    #[inline(always)]
+    unsafe fn skim(
+        self,
+        mut tower: Tower<'g, V>,
+        level: usize,
+        bound: Option<u64>,
+    ) -> (Tower<'g, V>, Option<NodeRef<'g, V>>) {
+        // SAFETY: the caller's promise.
+        let mut link = unsafe { tower.cell(level) }.load(Ordering::Acquire);
+        while let Some(node) = self.node(link) {
+            // SAFETY: a level's links lead to nodes that have this level.
+            let next = unsafe { node.tower().cell(level) }.load(Ordering::Acquire);
+            if !next.is_removed() {
+                if !is_within(node.key(), bound) {
+                    return (tower, Some(node));
                 }
-                if node.key() >= bound {
-                    if level == 0 {
-                        return Some(node);
-                    }
-                    break;
-                }
-                links = node.links();
-                link = next;
+                tower = node.tower();
             }
+            link = next;
         }
-        None
+        (tower, None)
     }
 
-    /// The position of a bound on the `levels` lowest levels and more; without a bound, the list's end. Every removed node before the bound, and
+    /// The first node whose key is not below `bound`, without changing anything.
+    #[allow(unsafe_code)]
+    #[inline]
+    pub(super) fn seek(self, bound: u64) -> Option<NodeRef<'g, V>> {
+        let mut tower = Tower::of_head(self.head.links());
+        for level in (1..self.head.levels.load(Ordering::Relaxed)).rev() {
+            // SAFETY: the tower is the head's, or a node's that was met on the level above.
+            let (last, next) = unsafe { self.skim(tower, level, Some(bound)) };
+            // A node is linked from the bottom up and marked from the top down: not removed here, it is not removed at all.
+            if let Some(node) = next.filter(|node| node.key() == bound) {
+                return Some(node);
+            }
+            tower = last;
+        }
+        // SAFETY: every tower has the lowest level.
+        unsafe { self.skim(tower, 0, Some(bound)) }.1
+    }
+
+    /// The position of a bound on the `levels` lowest levels; without a bound, the list's end. Every removed node before the bound, and
     /// at it, is unlinked on these levels by the time that the search ends, if it was linked when it began.
     pub(super) fn search(self, bound: Option<u64>, levels: usize) -> Position<'g, V> {
-        let levels = levels.max(self.head.levels.load(Ordering::Relaxed));
         let mut position = Position {
-            before: [self.head.links(); MAX_HEIGHT],
+            before: [&self.head.links[0]; MAX_HEIGHT],
             after: [None; MAX_HEIGHT],
         };
         while self.try_search(bound, levels, &mut position).is_none() {}
@@ -195,15 +222,23 @@ impl<'g, V> Walk<'g, V> {
     }
 
     /// The search; nothing where a node was removed on which it stood, or the first one popped, so that it has to begin again.
+    #[allow(unsafe_code)]
     fn try_search(
         self,
         bound: Option<u64>,
         levels: usize,
         position: &mut Position<'g, V>,
     ) -> Option<()> {
-        let mut links = self.head.links();
+        let mut tower = Tower::of_head(self.head.links());
+        // Above, only the way counts.
+        for level in (levels..self.head.levels.load(Ordering::Relaxed)).rev() {
+            // SAFETY: the tower is the head's, or a node's that was met on the level above.
+            tower = unsafe { self.skim(tower, level, bound) }.0;
+        }
         for level in (0..levels).rev() {
-            let mut link = links[level].load(Ordering::Acquire);
+            // SAFETY: as above.
+            let mut cell = unsafe { tower.cell(level) };
+            let mut link = cell.load(Ordering::Acquire);
             loop {
                 if link.is_removed() {
                     return None;
@@ -214,10 +249,12 @@ impl<'g, V> Walk<'g, V> {
                     self.finish_pop(node);
                     return None;
                 }
-                let next = node.links()[level].load(Ordering::Acquire);
+                // SAFETY: a level's links lead to nodes that have this level.
+                let next_cell = unsafe { node.tower().cell(level) };
+                let next = next_cell.load(Ordering::Acquire);
                 if next.is_removed() {
                     // Release: whoever goes on from here sees what this leads to. Acquire on failure: that leads to a node too.
-                    link = match links[level].exchange(
+                    link = match cell.exchange(
                         link,
                         next.plain(),
                         Ordering::Release,
@@ -231,10 +268,11 @@ impl<'g, V> Walk<'g, V> {
                 if !is_within(node.key(), bound) {
                     break;
                 }
-                links = node.links();
+                tower = node.tower();
+                cell = next_cell;
                 link = next;
             }
-            position.before[level] = links;
+            position.before[level] = cell;
             position.after[level] = self.node(link);
         }
         Some(())

@@ -7,7 +7,6 @@
 //! - a bag holds things of one epoch, which has its number modulo three;
 //! - `ripe` holds what may be freed at once;
 //! - `count` is the number of things in all of them, and of those that are being freed right now.
-#![allow(unsafe_code)]
 
 use core::cell::Cell;
 
@@ -100,9 +99,9 @@ impl Bags {
         }
     }
 
-    /// Frees up to `limit` ripe things; how many it freed.
+    /// Gives up to `limit` ripe things, which nobody holds any more, to be freed; how many these were.
     #[inline]
-    pub(super) fn free_ripe(&self, limit: usize) -> usize {
+    pub(super) fn free_ripe(&self, limit: usize, mut free: impl FnMut(Retired)) -> usize {
         // What is freed may have a destructor that retires, and that would come here again.
         if self.is_freeing.replace(true) {
             return 0;
@@ -120,8 +119,8 @@ impl Bags {
             };
             self.ripe.set(ripe);
             freeing.has_one_out = true;
-            // SAFETY: it was retired three epochs ago at least, so that all who could hold it have unpinned since.
-            unsafe { retired.free() };
+            // It was retired three epochs ago at least, so that all who could hold it have unpinned since.
+            free(retired);
             freeing.count_it();
             freed += 1;
         }

@@ -52,7 +52,32 @@ impl<'p> EpochGuard<'p> {
     /// Nobody who pins from now on can reach the thing, it was never handed to another reclamation, and it is retired here alone.
     #[inline]
     pub unsafe fn retire(&self, retired: Retired) -> Result<(), Refused> {
-        self.participant.retire(retired)
+        // SAFETY: what is given is held by nobody.
+        self.participant
+            .retire(retired, |free| unsafe { free.free() })
+    }
+
+    /// As [`EpochGuard::retire`], with something else done to what becomes free meanwhile: things that were retired to this reclamation before, by
+    /// whomever, which nobody holds any more.
+    ///
+    /// # Safety
+    /// As with [`EpochGuard::retire`].
+    #[inline]
+    pub unsafe fn retire_with(
+        &self,
+        retired: Retired,
+        free: impl FnMut(Retired),
+    ) -> Result<(), Refused> {
+        self.participant.retire(retired, free)
+    }
+
+    /// The epoch that is pinned.
+    ///
+    /// What could be reached while this participant had one epoch pinned is not freed as long as it has the same one pinned, be that
+    /// by another guard: the epoch was not beyond it when that guard was made, and what has been retired since the first one was made waits for two more.
+    #[inline]
+    pub fn epoch(&self) -> u64 {
+        self.participant.epoch()
     }
 
     /// Pins the newest epoch instead of the old one, so that a long reader does not hold back all others. Whether it could: a guard

@@ -11,7 +11,7 @@ use core::fmt;
 
 use super::participant::Participant;
 use super::policy::{SettingsError, StallPolicy, RETIRED_PER_THREAD_MIN};
-use crate::barrier;
+use crate::barrier::Barrier;
 use crate::padded::Padded;
 use crate::queue::LockFreeQueue;
 use crate::registration::{ReclamationId, RegistrationError, ThreadCountError};
@@ -58,6 +58,7 @@ pub(super) struct Shared {
     pub(super) records: Box<[Record]>,
     pub(super) retired_batches: LockFreeQueue<RetiredBatch>,
     pub(super) policy: StallPolicy,
+    pub(super) barrier: Barrier,
 }
 
 // SAFETY: `leftover` is reached by the owner of its record alone, all else may be shared.
@@ -103,19 +104,28 @@ impl Shared {
     pub(super) fn try_advance(&self) {
         // Relaxed: the exchange below tells whether it is still the epoch.
         let epoch = self.epoch.0.load(Ordering::Relaxed);
-        barrier::removed_before_look();
-        for record in &self.records {
-            // Acquire: what the thread did in the epochs before this one is over, for whoever sees the next one.
-            let state = record.state.load(Ordering::Acquire);
-            if state != UNPINNED && state != pinned(epoch) {
-                return;
-            }
+        // Relaxed: only whether the barrier would be for nothing.
+        if self.barrier.is_asymmetric() && self.is_held_back(epoch, Ordering::Relaxed) {
+            return;
+        }
+        self.barrier.removed_before_look();
+        // Acquire: what each thread did in the epochs before this one is over, for whoever sees the next one.
+        if self.is_held_back(epoch, Ordering::Acquire) {
+            return;
         }
         // Release: hands that on, and as an exchange it continues what those before it released.
         let _ =
             self.epoch
                 .0
                 .compare_exchange(epoch, epoch + 1, Ordering::Release, Ordering::Relaxed);
+    }
+
+    /// Whether a thread has pinned another epoch.
+    fn is_held_back(&self, epoch: u64, ordering: Ordering) -> bool {
+        self.records.iter().any(|record| {
+            let state = record.state.load(ordering);
+            state != UNPINNED && state != pinned(epoch)
+        })
     }
 
     /// The epoch now, or a moment ago. What is ripe in it may be freed.
@@ -155,6 +165,15 @@ pub struct EpochBasedReclamation {
 impl EpochBasedReclamation {
     /// Epochs for this many threads at a time, from 1 to [`THREADS_MAX`], with what to do where one of them stalls.
     pub fn new(threads_max: usize, policy: StallPolicy) -> Result<Self, SettingsError> {
+        Self::with_barrier(threads_max, policy, Barrier::of_this_process())
+    }
+
+    /// Epochs whose readers and removers meet in this way.
+    fn with_barrier(
+        threads_max: usize,
+        policy: StallPolicy,
+        barrier: Barrier,
+    ) -> Result<Self, SettingsError> {
         let threads_max =
             ThreadCountError::check(threads_max, THREADS_MAX).map_err(SettingsError::Threads)?;
         let received = policy.retired_per_thread_max();
@@ -169,6 +188,7 @@ impl EpochBasedReclamation {
             retired_batches: LockFreeQueue::with_capacity(capacity)
                 .expect("a power of two within the queue's bounds"),
             policy,
+            barrier,
         };
         Ok(EpochBasedReclamation {
             shared: Arc::new(shared),

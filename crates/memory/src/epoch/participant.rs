@@ -3,24 +3,27 @@
 //! Invariants:
 //! - the record's state is pinned exactly while `depth` is not 0;
 //! - after an announcement the epoch was seen to be the announced one: it gets no further than one beyond while this is pinned;
+//! - `record` is this participant's one of `shared`, which neither moves nor goes before `shared` does;
 //! - a participant holds at most as many things as the policy allows.
 #![allow(unsafe_code)]
 
 use core::cell::Cell;
 use core::fmt;
+use core::ptr::NonNull;
 
 use super::bags::Bags;
 use super::guard::EpochGuard;
 use super::manager::{pinned, Record, RetiredBatch, Shared, UNPINNED};
 use super::policy::{Refused, Stalled};
 use super::EPOCHS_UNTIL_FREE;
-use crate::barrier;
+use crate::barrier::{Barrier, LOOK};
 use crate::registration::ReclamationId;
 use crate::retired::Retired;
 use crate::sync::{thread, Arc, Ordering};
 
-/// Retired things after which a thread tries to advance the epoch.
-const ADVANCE_PERIOD: u32 = 32;
+/// Retired things after which a thread tries to advance the epoch. Beside running threads an asymmetric barrier takes about two microseconds: with
+/// so many, less than 20 ns for each thing.
+const ADVANCE_PERIOD: u32 = 128;
 /// Ripe things that are freed for each that is retired: more than one, so that they run out.
 const FREED_PER_RETIRED: usize = 4;
 /// Batches of threads that left that one collection looks at.
@@ -30,6 +33,8 @@ const BATCHES_PER_COLLECTION: usize = 4;
 pub struct Participant {
     shared: Arc<Shared>,
     index: usize,
+    record: NonNull<Record>,
+    barrier: Barrier,
     /// Guards that live.
     depth: Cell<u32>,
     /// The epoch that is pinned, or was last.
@@ -37,6 +42,10 @@ pub struct Participant {
     retired_since_advance: Cell<u32>,
     bags: Bags,
 }
+
+// SAFETY: its record may be shared, and what is in its bags may be freed by any thread. It stays on one thread while it is pinned, since guards borrow
+// it and it is not `Sync`.
+unsafe impl Send for Participant {}
 
 impl Participant {
     pub(super) fn new(shared: Arc<Shared>, index: usize, leftover: Vec<RetiredBatch>) -> Self {
@@ -46,8 +55,10 @@ impl Participant {
             bags.take_over(batch, epoch);
         }
         Participant {
-            shared,
             index,
+            record: NonNull::from(&shared.records[index]),
+            barrier: shared.barrier,
+            shared,
             depth: Cell::new(0),
             epoch: Cell::new(epoch),
             retired_since_advance: Cell::new(0),
@@ -57,7 +68,8 @@ impl Participant {
 
     #[inline]
     fn record(&self) -> &Record {
-        &self.shared.records[self.index]
+        // SAFETY: `shared` is here as long as this is, and its records are never borrowed mutably or moved meanwhile.
+        unsafe { self.record.as_ref() }
     }
 
     pub(super) fn is_of(&self, reclamation: ReclamationId) -> bool {
@@ -67,15 +79,18 @@ impl Participant {
     /// Pins the epoch: what is reachable while the guard lives is not freed while it lives. Guards can be nested.
     #[inline]
     pub fn pin(&self) -> EpochGuard<'_> {
-        let depth = self.depth.get();
-        if depth == 0 {
-            self.announce();
+        // The count is set rather than raised where it can be, here and in `unpin`: so no pin waits for what the one before wrote.
+        match self.depth.get() {
+            0 => {
+                self.announce();
+                self.depth.set(1);
+            }
+            depth => self.depth.set(
+                depth
+                    .checked_add(1)
+                    .expect("fewer than 2^32 guards live at a time"),
+            ),
         }
-        self.depth.set(
-            depth
-                .checked_add(1)
-                .expect("fewer than 2^32 guards live at a time"),
-        );
         EpochGuard::new(self)
     }
 
@@ -133,26 +148,35 @@ impl Participant {
         // Relaxed: a guess, which the look after the announcement confirms.
         let mut epoch = self.shared.epoch.0.load(Ordering::Relaxed);
         loop {
-            barrier::announce_number(state, pinned(epoch));
-            let now = self.shared.epoch.0.load(barrier::LOOK);
+            self.barrier.announce_number(state, pinned(epoch));
+            let now = self.shared.epoch.0.load(LOOK);
             if now == epoch {
                 break;
             }
             epoch = now;
         }
-        if self.epoch.replace(epoch) != epoch {
-            self.bags.ripen(epoch);
+        if self.epoch.get() != epoch {
+            self.enter(epoch);
         }
+    }
+
+    /// Another epoch than the last one is pinned.
+    #[cold]
+    fn enter(&self, epoch: u64) {
+        self.epoch.set(epoch);
+        self.bags.ripen(epoch);
     }
 
     /// A guard has gone.
     #[inline]
     pub(super) fn unpin(&self) {
-        let depth = self.depth.get() - 1;
-        self.depth.set(depth);
-        if depth == 0 {
-            // Release: what this thread read is over for whoever sees this.
-            self.record().state.store(UNPINNED, Ordering::Release);
+        match self.depth.get() {
+            1 => {
+                self.depth.set(0);
+                // Release: what this thread read is over for whoever sees this.
+                self.record().state.store(UNPINNED, Ordering::Release);
+            }
+            depth => self.depth.set(depth - 1),
         }
     }
 
@@ -167,7 +191,11 @@ impl Participant {
 
     /// Puts a thing into the bag of the pinned epoch; now and then tries to advance it, and frees a few that are ripe.
     #[inline]
-    pub(super) fn retire(&self, retired: Retired) -> Result<(), Refused> {
+    pub(super) fn retire(
+        &self,
+        retired: Retired,
+        free: impl FnMut(Retired),
+    ) -> Result<(), Refused> {
         debug_assert!(self.depth.get() > 0, "only a guard retires");
         if let Err(stalled) = self.room(1) {
             self.record().refused.add_alone(1);
@@ -180,16 +208,32 @@ impl Participant {
         if since == ADVANCE_PERIOD {
             self.shared.try_advance();
         }
-        self.free_ripe(FREED_PER_RETIRED);
+        self.free_ripe(FREED_PER_RETIRED, free);
         Ok(())
     }
 
     #[inline]
-    fn free_ripe(&self, limit: usize) {
-        let freed = self.bags.free_ripe(limit);
+    fn free_ripe(&self, limit: usize, free: impl FnMut(Retired)) {
+        let freed = self.bags.free_ripe(limit, free);
         if freed > 0 {
             self.record().freed.add_alone(freed as u64);
         }
+    }
+
+    fn free_all_ripe(&self) {
+        // SAFETY: what is given is held by nobody.
+        self.free_ripe(usize::MAX, |free| unsafe { free.free() });
+    }
+
+    /// The epoch that is pinned, or was last.
+    #[inline]
+    pub fn epoch(&self) -> u64 {
+        self.epoch.get()
+    }
+
+    /// Its number, below that of all that there can be: no two participants that live at a time have the same.
+    pub fn index(&self) -> usize {
+        self.index
     }
 
     /// How many things this participant holds that are not freed yet.
@@ -205,7 +249,7 @@ impl Participant {
         }
         let now = self.shared.epoch();
         self.bags.ripen(now);
-        self.free_ripe(usize::MAX);
+        self.free_all_ripe();
         for _ in 0..BATCHES_PER_COLLECTION {
             // A batch has at most half of what this participant may hold, so that there is room for one.
             if self.bags.count() > self.batch_max() {
@@ -215,7 +259,7 @@ impl Participant {
                 break;
             };
             self.bags.take_over(batch, self.shared.epoch());
-            self.free_ripe(usize::MAX);
+            self.free_all_ripe();
         }
     }
 
@@ -259,7 +303,6 @@ impl Drop for Leaving<'_> {
 impl fmt::Debug for Participant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Participant")
-            .field("index", &self.index)
             .field("depth", &self.depth.get())
             .field("retired_len", &self.retired_len())
             .finish()

@@ -7,7 +7,7 @@
 use core::ptr;
 
 use super::participant::Participant;
-use crate::barrier;
+use crate::barrier::LOOK;
 use crate::sync::{AtomicPtr, Ordering};
 
 /// One hazard pointer of a thread.
@@ -47,8 +47,10 @@ impl<'p> Hazard<'p> {
                 self.clear();
                 return None;
             }
-            barrier::announce_pointer(self.place(), pointer.cast());
-            let now = source.load(barrier::LOOK);
+            self.participant
+                .barrier()
+                .announce_pointer(self.place(), pointer.cast());
+            let now = source.load(LOOK);
             if now == pointer {
                 // SAFETY: it was there after the announcement, so it was not retired before that; whoever retires it later sees
                 // the announcement. The caller promises that it leads to a `T`.

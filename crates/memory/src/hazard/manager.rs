@@ -12,6 +12,7 @@ use core::ptr;
 use super::participant::Participant;
 use super::threshold::Threshold;
 use super::MAX_HAZARDS_PER_THREAD;
+use crate::barrier::Barrier;
 use crate::queue::LockFreeQueue;
 use crate::registration::{ReclamationId, RegistrationError, ThreadCountError};
 use crate::retired::Retired;
@@ -56,6 +57,7 @@ pub(super) struct Shared {
     pub(super) records: Box<[ThreadHazards]>,
     pub(super) retired_batches: LockFreeQueue<RetiredBatch>,
     pub(super) threshold: Threshold,
+    pub(super) barrier: Barrier,
 }
 
 // SAFETY: hazard pointers are only compared, never followed; `leftover` is reached by the owner of its record alone.
@@ -137,6 +139,11 @@ pub struct OptimizedHazardPointerManager {
 impl OptimizedHazardPointerManager {
     /// A manager for this many threads at a time, from 1 to [`THREADS_MAX`].
     pub fn new(threads_max: usize) -> Result<Self, ThreadCountError> {
+        Self::with_barrier(threads_max, Barrier::of_this_process())
+    }
+
+    /// A manager whose readers and removers meet in this way.
+    fn with_barrier(threads_max: usize, barrier: Barrier) -> Result<Self, ThreadCountError> {
         let threads_max = ThreadCountError::check(threads_max, THREADS_MAX)?;
         let capacity = threads_max
             .next_power_of_two()
@@ -147,6 +154,7 @@ impl OptimizedHazardPointerManager {
             retired_batches: LockFreeQueue::with_capacity(capacity)
                 .expect("a power of two within the queue's bounds"),
             threshold: Threshold::new(threads_max * MAX_HAZARDS_PER_THREAD),
+            barrier,
         };
         Ok(OptimizedHazardPointerManager {
             shared: Arc::new(shared),

@@ -1,24 +1,23 @@
 //! One thread's part: which of its hazard pointers are in use, and what it has retired.
 //!
 //! Invariants:
-//! - a bit of `free` is set where that hazard pointer is not in use;
+//! - `is_in_use` says of each hazard pointer whether a [`Hazard`] of it lives;
+//! - `record` is this participant's one of `shared`, which neither moves nor goes before `shared` does;
 //! - `retired` holds things that this thread retired or took over, each unreachable since before it came here;
-//! - nothing is freed that a hazard pointer named after the fence that followed its removal.
+//! - nothing is freed that a hazard pointer named after the barrier that followed its removal.
 #![allow(unsafe_code)]
 
 use core::cell::Cell;
 use core::fmt;
+use core::ptr::NonNull;
 
 use super::guard::Hazard;
 use super::manager::{RetiredBatch, Shared, ThreadHazards};
 use super::MAX_HAZARDS_PER_THREAD;
-use crate::barrier;
+use crate::barrier::Barrier;
 use crate::registration::ReclamationId;
 use crate::retired::Retired;
 use crate::sync::{Arc, Ordering};
-
-/// The bits of hazard pointers none of which is in use.
-const ALL_FREE: u8 = u8::MAX >> (8 - MAX_HAZARDS_PER_THREAD);
 
 /// All hazard pointers of a participant are in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +34,10 @@ impl core::error::Error for HazardsExhausted {}
 /// One thread's hazard pointers and what it has retired. Dropping it hands over to the others what it cannot free.
 pub struct Participant {
     shared: Arc<Shared>,
-    index: usize,
-    free: Cell<u8>,
+    record: NonNull<ThreadHazards>,
+    barrier: Barrier,
+    /// A flag for each, and no word of bits: who takes one and gives it back need not wait for what was written here before.
+    is_in_use: [Cell<bool>; MAX_HAZARDS_PER_THREAD],
     retired: Cell<Vec<Retired>>,
     /// With how many retired things to look for what can be freed.
     look_at: Cell<usize>,
@@ -45,17 +46,18 @@ pub struct Participant {
     named: Cell<Vec<*mut u8>>,
 }
 
-// SAFETY: what it holds may be freed by any thread, and the addresses are only compared. It stays on one thread while a hazard pointer
-// is in use, since that borrows it and it is not `Sync`.
+// SAFETY: what it holds may be freed by any thread, and the addresses are only compared. Its record may be shared. It stays on one thread while a
+// hazard pointer is in use, since that borrows it and it is not `Sync`.
 unsafe impl Send for Participant {}
 
 impl Participant {
     pub(super) fn new(shared: Arc<Shared>, index: usize, leftover: Vec<Retired>) -> Self {
         let look_at = shared.threshold.next_look(leftover.len());
         Participant {
+            record: NonNull::from(&shared.records[index]),
+            barrier: shared.barrier,
             shared,
-            index,
-            free: Cell::new(ALL_FREE),
+            is_in_use: [const { Cell::new(false) }; MAX_HAZARDS_PER_THREAD],
             retired: Cell::new(leftover),
             look_at: Cell::new(look_at),
             is_reclaiming: Cell::new(false),
@@ -65,7 +67,13 @@ impl Participant {
 
     #[inline]
     pub(super) fn record(&self) -> &ThreadHazards {
-        &self.shared.records[self.index]
+        // SAFETY: `shared` is here as long as this is, and its records are never borrowed mutably or moved meanwhile.
+        unsafe { self.record.as_ref() }
+    }
+
+    #[inline]
+    pub(super) fn barrier(&self) -> Barrier {
+        self.barrier
     }
 
     pub(super) fn is_of(&self, reclamation: ReclamationId) -> bool {
@@ -75,18 +83,19 @@ impl Participant {
     /// A hazard pointer that is not in use, for as long as what it gives lives.
     #[inline]
     pub fn hazard(&self) -> Result<Hazard<'_>, HazardsExhausted> {
-        let free = self.free.get();
-        if free == 0 {
-            return Err(HazardsExhausted);
+        for (index, is_in_use) in self.is_in_use.iter().enumerate() {
+            if !is_in_use.get() {
+                is_in_use.set(true);
+                return Ok(Hazard::new(self, index));
+            }
         }
-        self.free.set(free & (free - 1));
-        Ok(Hazard::new(self, free.trailing_zeros() as usize))
+        Err(HazardsExhausted)
     }
 
     /// The hazard pointer of this index is not in use any more.
     #[inline]
     pub(super) fn give_back(&self, index: usize) {
-        self.free.set(self.free.get() | 1 << index);
+        self.is_in_use[index].set(false);
     }
 
     /// Hands over a thing to be freed once no hazard pointer names it. Now and then, this looks for all that can be freed.
@@ -136,7 +145,7 @@ impl Participant {
                 .things
                 .pop()
                 .expect("it is behind those that are kept");
-            // SAFETY: it was unreachable before the fence in `split_named`, and no hazard pointer named it after that; whoever
+            // SAFETY: it was unreachable before the barrier in `split_named`, and no hazard pointer named it after that; whoever
             // set one later has looked again, as `Hazard::protect` does, and did not find it.
             unsafe { retired.free() };
         }
@@ -149,7 +158,7 @@ impl Participant {
 
     /// Puts the things that a hazard pointer names first; how many they are.
     fn split_named(&self, things: &mut [Retired]) -> usize {
-        barrier::removed_before_look();
+        self.barrier.removed_before_look();
         let mut named = self.named.take();
         named.clear();
         for hazard in self
@@ -180,10 +189,10 @@ impl Participant {
 impl Drop for Participant {
     fn drop(&mut self) {
         // A hazard pointer that was forgotten still names something; no reference of it can live any more.
-        let mut forgotten = ALL_FREE & !self.free.get();
-        while forgotten != 0 {
-            drop(Hazard::new(self, forgotten.trailing_zeros() as usize));
-            forgotten &= forgotten - 1;
+        for index in 0..MAX_HAZARDS_PER_THREAD {
+            if self.is_in_use[index].get() {
+                drop(Hazard::new(self, index));
+            }
         }
         let leaving = Leaving { participant: self };
         leaving.participant.reclaim();
@@ -233,7 +242,6 @@ impl Drop for Leaving<'_> {
 impl fmt::Debug for Participant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Participant")
-            .field("index", &self.index)
             .field("retired_len", &self.retired_len())
             .finish()
     }

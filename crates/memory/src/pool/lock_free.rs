@@ -9,7 +9,7 @@
 use std::fmt;
 use std::ptr::NonNull;
 
-use super::handle::sealed;
+use super::handle::sealed::{self, Store};
 use super::slots::{Slot, Slots};
 use super::stack::IndexStack;
 use super::{Handle, PoolBox, PoolConfig, PoolError, Pooled, Refused};
@@ -127,6 +127,20 @@ impl<T> LockFreePool<T> {
         let slots = &Handle::store(object).slots;
         // SAFETY: the object lies in a slot of its handle's pool.
         unsafe { slots.name_of(Handle::address(object)) }
+    }
+
+    /// Frees the slot of an object that its owner has dropped or moved out of it.
+    ///
+    /// # Safety
+    /// The pointer came from [`Handle::into_raw`] for an object of this pool, which is gone, and is given back once.
+    #[inline]
+    pub unsafe fn give_back_empty(&self, slot: NonNull<T>) {
+        let slot = slot.cast();
+        // SAFETY: the caller's promise: the slot is of this pool, and the object was the caller's.
+        unsafe {
+            self.retire(slot);
+            self.take_back(slot);
+        }
     }
 
     /// What the pool holds now.
