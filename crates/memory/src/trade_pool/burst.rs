@@ -57,6 +57,19 @@ impl<'allocator, T, const N: usize> Burst<'allocator, T, N> {
         Ok(())
     }
 
+    /// Adds an object and those after it, until there is no room for one: that one comes back.
+    #[inline]
+    pub(super) fn fill(&mut self, first: T, others: &mut impl Iterator<Item = T>) -> Option<T> {
+        let mut next = Some(first);
+        while let Some(value) = next {
+            if let Err(value) = self.push(value) {
+                return Some(value);
+            }
+            next = others.next();
+        }
+        None
+    }
+
     /// The address of the first place.
     fn start(&self) -> NonNull<T> {
         self.allocator.object(self.first)
