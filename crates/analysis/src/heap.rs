@@ -10,6 +10,10 @@
 use std::hint::black_box;
 use std::thread;
 
+/// A block of this size has pages of its own until the first one is given back; from then on glibc takes smaller blocks from its arenas, where what
+/// it leaves free for an alignment is not in use (`mallopt`'s M_MMAP_THRESHOLD, which grows up to 32 MiB).
+const LARGE_BYTES: usize = (32 << 20) - (1 << 16);
+
 /// Bytes of the heap that are in use; `None` where the system's allocator keeps no account that can be read.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn in_use_bytes() -> Option<usize> {
@@ -32,7 +36,8 @@ fn made_apart<T: Send>(make: impl FnOnce() -> T + Send) -> T {
 /// Makes something, and gives it with the bytes of the heap that it holds; `None` where nobody can tell. What other threads take or give
 /// back meanwhile is counted too.
 pub fn held<T: Send>(make: impl FnOnce() -> T + Send) -> (T, Option<u64>) {
-    // The first thread that allocates has an arena made for it, which stays.
+    // The first thread that allocates has an arena made for it, which stays; and every measurement finds the same limit for large blocks.
+    drop(made_apart(|| black_box(vec![0u8; LARGE_BYTES])));
     drop(made_apart(|| black_box(Box::new(0u64))));
     let before = in_use_bytes();
     let made = made_apart(make);
