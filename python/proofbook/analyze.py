@@ -24,7 +24,7 @@ from typing import Annotated, Any
 
 import typer
 
-from proofbook import _core, bench
+from proofbook import _core, bench, console
 from proofbook.bench import SCENARIOS
 from proofbook.engines import DESCRIPTIONS, ENGINES, checked
 from proofbook.errors import InputError
@@ -61,6 +61,7 @@ class Plan:
         flow_limit_ms: A pass through a flow stops after this long.
         counted_size: Size of the books on which instructions and misses are counted.
         counted_commands: Commands of a whole flow whose instructions and misses are counted.
+        list_keys_max: Keys of the longest ordered list.
         stretches: Stretches of each thread in a round of what threads share.
         rounds: Rounds of that.
         stream_bytes: Bytes of the columns that are summed.
@@ -78,6 +79,7 @@ class Plan:
     flow_limit_ms: int = 10_000
     counted_size: int = 10_000
     counted_commands: int = 100_000
+    list_keys_max: int = 100_000
     stretches: int = 5000
     rounds: int = 5
     stream_bytes: int = 1 << 28
@@ -97,6 +99,7 @@ class Plan:
             flow_limit_ms=500,
             counted_size=1_000,
             counted_commands=4_000,
+            list_keys_max=10_000,
             stretches=500,
             rounds=3,
         )
@@ -141,7 +144,7 @@ def measure(plan: Plan, progress: Progress = lambda _line: None) -> Result:
 
     Args:
         plan: What to do.
-        progress: Takes a line of text now and then.
+        progress: Takes a line of text when a part begins: :func:`steps` times.
 
     Returns:
         The figures: ``books`` by name, each with ``growth``, ``room``, ``counts``, ``latency`` and ``flows``;
@@ -165,9 +168,9 @@ def measure(plan: Plan, progress: Progress = lambda _line: None) -> Result:
     counts = _counts(plan, progress)
     for name, book in books.items():
         book["counts"] = counts["books"].get(name)
-    threads = sorted({1, *(2**power for power in range(1, 8) if 2**power <= _cores()), _cores()})
+    threads = contending(_cores())
     shared = {}
-    for group in native("groups")["groups"]:
+    for group in _groups(plan):
         progress(f"shared between threads: {group}")
         shared[group] = native("shared", group, _list(threads), plan.stretches, plan.rounds)
     progress("what a reader costs a writer")
@@ -180,6 +183,7 @@ def measure(plan: Plan, progress: Progress = lambda _line: None) -> Result:
         "counts": {"source": counts["source"], "reasons": counts["reasons"]},
         "shared": shared,
         "threads": threads,
+        "cores": _cores(),
         "readers": readers,
         "streaming": native("streaming", plan.stream_bytes, 5),
         "machine": native("machine"),
@@ -194,6 +198,25 @@ def measure(plan: Plan, progress: Progress = lambda _line: None) -> Result:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def contending(cores: int) -> list[int]:
+    """Numbers of threads that contend: one, as many as there are cores, doublings between them and one beyond them."""
+    powers = (2**power for power in range(1, 8))
+    return sorted({1, *(power for power in powers if power < cores), cores, 2 * cores})
+
+
+def _groups(plan: Plan) -> list[str]:
+    """What is shared between threads, as far as the plan goes."""
+    groups = native("groups")["groups"]
+    return [name for name, group in groups.items() if (group["keys"] or 0) <= plan.list_keys_max]
+
+
+def steps(plan: Plan) -> int:
+    """How often :func:`measure` says what it is at."""
+    flows = len(SCENARIOS) + len(HOSTILE_FLOWS) + bool(plan.data)
+    # Latencies and growth of each book; counts, readers, and the machine.
+    return flows + 2 * len(plan.books) + len(_groups(plan)) + 3
 
 
 def _flows(plan: Plan, progress: Progress) -> dict[str, Result]:
@@ -334,9 +357,6 @@ def register(app: typer.Typer) -> None:
         """Compare every book by operation, size and flow, pools and reclamation with their peers: a report in HTML."""
         from proofbook import analyze_findings, analyze_report
 
-        def say(line: str) -> None:
-            typer.echo(line, err=True)
-
         for path in data or []:
             if not path.is_file():
                 raise InputError(f"{path}: expected a file of order flow")
@@ -344,7 +364,8 @@ def register(app: typer.Typer) -> None:
         if books:
             plan = replace(plan, books=tuple(dict.fromkeys(map(checked, books))))
         plan = plan.tiny() if is_tiny else plan.shortened() if is_quick else plan
-        result = measure(plan, say)
+        with console.steps_shown("analyze", steps(plan)) as shown:
+            result = measure(plan, shown)
         result["findings"] = analyze_findings.findings(result)
         paths = analyze_report.write(result, out)
         typer.echo(analyze_report.summary(result))
@@ -353,7 +374,7 @@ def register(app: typer.Typer) -> None:
         if as_json:
             typer.echo(json.dumps(result))
         if not result["hash_ok"]:
-            say("books do not agree: no figure of theirs means anything")
+            typer.echo("books do not agree: no figure of theirs means anything", err=True)
             raise typer.Exit(1)
 
 

@@ -11,7 +11,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from proofbook.analyze_findings import agreeing, bytes_each
+from proofbook.analyze_figures import agreeing, bytes_each, counted
 
 Result = dict[str, Any]
 
@@ -137,6 +137,7 @@ def room(result: Result) -> str | None:
 def shared(result: Result) -> str:
     """Operations a second of what threads share, by number of threads; broken lines are peers."""
     groups = result["shared"]
+    cores = result["cores"]
     with mpl.rc_context(STYLE):
         rows = -(-len(groups) // 3)
         figure = _figure(11, 3.1 * rows)
@@ -151,10 +152,14 @@ def shared(result: Result) -> str:
                 rates = [one[str(count)]["operations_per_s"]["median"] / 1e6 for count in threads]
                 style = "-" if one["is_own"] else "--"
                 axes.plot(threads, rates, style, marker="o", markersize=3, color=palette[name], label=name)
-            axes.set_xticks(result["threads"])
+            # From here on threads wait for each other's core.
+            axes.axvline(cores, color=TEXT, linewidth=0.6, linestyle=":")
+            axes.set_xscale("log", base=2)
+            axes.set_xticks(result["threads"], [str(count) for count in result["threads"]])
+            axes.minorticks_off()
             axes.set_ylim(bottom=0)
             axes.set_title(group)
-            axes.set_xlabel("threads")
+            axes.set_xlabel(f"threads, on {counted(cores, 'core')}")
             axes.grid(alpha=0.25)
             axes.legend(fontsize="x-small")
         panels[0].set_ylabel("million operations a second")

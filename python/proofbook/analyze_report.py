@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from proofbook import analyze_plots
-from proofbook.analyze_findings import agreeing, bytes_each, millions, nanoseconds, worst_rate
+from proofbook.analyze_figures import agreeing, bytes_each, counted, millions, nanoseconds, worst_rate
 
 Result = dict[str, Any]
 
@@ -169,6 +169,7 @@ def _operations(result: Result) -> str:
                 [
                     _escape(name),
                     operation.replace("_", " "),
+                    nanoseconds(figures["mean_ns"]),
                     nanoseconds(figures["p50_ns"]),
                     nanoseconds(figures["p99_ns"]),
                     nanoseconds(figures["p999_ns"]),
@@ -177,7 +178,7 @@ def _operations(result: Result) -> str:
                 for operation, figures in point["operations"].items()
             ]
         size = next(iter(books.values()))["growth"][axis]["points"][-1]["size"] if books else 0
-        header = ["book", "operation", "p50", "p99", "p99.9", "samples x operations of each"]
+        header = ["book", "operation", "mean", "p50", "p99", "p99.9", "samples x operations of each"]
         parts.append(
             f"<h3>By {title}</h3>{analyze_plots.growth(result, axis) if books else ''}<details><summary>Percentiles "
             f"at {size:,} {axis}</summary>{_table(header, rows, (0, 1))}</details>"
@@ -235,7 +236,7 @@ def _counts(result: Result) -> str:
 def _room(result: Result) -> str:
     picture = analyze_plots.room(result)
     if picture is None:
-        return "<p>Bytes were not counted: the program has another allocator.</p>"
+        return "<p>Bytes were not counted: the system's allocator keeps no account that can be read.</p>"
     rows = []
     for name, book in result["books"].items():
         each = bytes_each(book)
@@ -251,9 +252,9 @@ def _room(result: Result) -> str:
     sizes = [f"{point['size']:,} orders" for point in next(iter(result["books"].values()))["room"]["points"]]
     header = ["book", "empty, bytes", *sizes, "an order more", "a level more"]
     return (
-        f"{picture}<p>Bytes that a book asked the allocator for and holds, counted by the allocator; what the "
-        "allocator itself adds, and pages that a book maps by itself, are not in it. For each size: bytes for each "
-        "order, all at one price / each at its own. The last two columns are of the largest size: what an order "
+        f"{picture}<p>Bytes of the heap that a book holds by the allocator's own account, with what the allocator adds "
+        "to each block; pages that a book maps by itself are not in it. For each size: bytes for each order, "
+        "all at one price / each at its own. The last two columns are of the largest size: what an order "
         "adds, and what a level of its own adds to that.</p>" + _table(header, rows)
     )
 
@@ -269,18 +270,24 @@ def _shared(result: Result) -> str:
                         _escape(group),
                         _escape(name) + ("" if one["is_own"] else " <span class='soft'>(peer)</span>"),
                         str(threads),
+                        nanoseconds(figures["operation"]["mean_ns"]),
                         nanoseconds(figures["operation"]["p50_ns"]),
                         nanoseconds(figures["operation"]["p99_ns"]),
                         nanoseconds(figures["operation"]["p999_ns"]),
                         f"{figures['operations_per_s']['median'] / 1e6:.1f}",
                     ]
                 )
-    header = ["group", "contestant", "threads", "p50", "p99", "p99.9", "million a second, all threads"]
-    what = "".join(
-        f"<li>{_escape(group)}: {_escape(contest['what'])}</li>" for group, contest in result["shared"].items()
+    header = ["group", "contestant", "threads", "mean", "p50", "p99", "p99.9", "million a second, all threads"]
+    said = {contest["operation"]: contest["what"] for contest in result["shared"].values()}
+    what = "".join(f"<li>{_escape(operation)}: {_escape(text)}</li>" for operation, text in said.items())
+    pauses = (
+        "<p>A quiet moment between stretches, in which a pool of orders may clean what came back, is part of the rates "
+        f"and of no time. This machine has {counted(result['cores'], 'core')}: with more threads than that, the time "
+        "of an operation has waiting for a core in it.</p>"
     )
     table = _table(header, rows, (0, 1)) + _readers(result)
-    return f"<ul>{what}</ul>{analyze_plots.shared(result)}<details><summary>Every figure</summary>{table}</details>"
+    picture = analyze_plots.shared(result)
+    return f"<ul>{what}</ul>{pauses}{picture}<details><summary>Every figure</summary>{table}</details>"
 
 
 def _readers(result: Result) -> str:

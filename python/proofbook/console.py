@@ -7,14 +7,24 @@ decide is missing, 130 interrupted.
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 EXIT_CHECK_FAILED = 1
 EXIT_INPUT = 2
@@ -58,3 +68,29 @@ def progress_bar(what: str) -> Iterator[Bar]:
     ]
     with Progress(*columns, console=err, transient=True) as progress:
         yield Bar(progress, what)
+
+
+@contextmanager
+def steps_shown(what: str, total: int) -> Iterator[Callable[[str], None]]:
+    """Show on standard error which of so many steps has begun: a bar on a terminal, lines elsewhere.
+
+    For what is measured: nothing is drawn while a step runs, so that no thread takes time from it.
+    """
+    if not err.is_terminal:
+        yield lambda line: print(line, file=sys.stderr, flush=True)
+        return
+    columns: list[ProgressColumn] = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[line]}", markup=False),
+    ]
+    with Progress(*columns, console=err, transient=True, auto_refresh=False) as progress:
+        task = progress.add_task(what, total=total, line="")
+        done = itertools.count()
+
+        def shown(line: str) -> None:
+            progress.update(task, completed=next(done), line=line, refresh=True)
+
+        yield shown

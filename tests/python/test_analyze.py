@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from proofbook import analyze, analyze_findings, analyze_report
+from proofbook import analyze, analyze_figures, analyze_findings, analyze_report, analyze_targets, console
 from proofbook.engines import ENGINES
 from proofbook.errors import InputError
 
@@ -22,7 +22,14 @@ Result = dict[str, Any]
 
 
 def operation(p50_ns: float) -> Result:
-    return {"per_sample": 64, "samples": 1000, "p50_ns": p50_ns, "p99_ns": 2 * p50_ns, "p999_ns": 3 * p50_ns}
+    return {
+        "per_sample": 64,
+        "samples": 1000,
+        "mean_ns": 1.1 * p50_ns,
+        "p50_ns": p50_ns,
+        "p99_ns": 2 * p50_ns,
+        "p999_ns": 3 * p50_ns,
+    }
 
 
 def book(rate: float, *, per_order: float = 64, grows: float = 1.0) -> Result:
@@ -50,23 +57,29 @@ def book(rate: float, *, per_order: float = 64, grows: float = 1.0) -> Result:
         },
         "counts": {"flow": {"command": counts}},
         "latency": {
-            "closed_loop": {"p50_ns": 60, "p99_ns": 120, "p999_ns": 300},
+            "closed_loop": {"mean_ns": 65, "p50_ns": 60, "p99_ns": 120, "p999_ns": 300},
             "timer": {"p50_ns": 25},
         },
         "flows": {name: copy.deepcopy(flow) for name in FLOWS},
     }
 
 
-def contest(ours_ns: float, theirs_ns: float) -> Result:
+def contest(ours_ns: float, theirs_ns: float, name: str = "made up", keys: int | None = None) -> Result:
     def threads(time_ns: float) -> Result:
         rate = 1e9 / time_ns
-        one = {"operations_per_s": {"median": rate, "min": rate, "max": rate}, "operation": operation(time_ns)}
-        return {"1": one, "2": copy.deepcopy(one)}
+        one = {
+            "operations_per_s": {"median": rate, "min": rate, "max": rate},
+            "mean_ns": {"median": time_ns, "min": time_ns, "max": time_ns},
+            "operation": operation(time_ns),
+        }
+        return {str(count): copy.deepcopy(one) for count in (1, 2, 4)}
 
     return {
-        "what": "made up",
+        "operation": name,
+        "what": f"{name}, made up",
+        "keys": keys,
         "contestants": {
-            "Ours": {"is_own": True, **threads(ours_ns)},
+            "LockFreePool": {"is_own": True, **threads(ours_ns)},
             "Theirs": {"is_own": False, **threads(theirs_ns)},
         },
     }
@@ -95,9 +108,17 @@ def figures() -> Result:
         "books": {"reference": book(2e6), "ladder": book(30e6), "simd": book(20e6)},
         "flows": {name: {"hash_ok": True, "commands": 9, "reference": reference, "notes": []} for name in FLOWS},
         "counts": {"source": "simulation", "reasons": ["there are no counters"]},
-        "shared": {group: contest(10, 20) for group in ("allocation", *analyze_findings.LOCK_FREE_GROUPS)},
-        "threads": [1, 2],
-        "readers": {name: reader(20e6) for name in ("no reader", "touch", "depth")},
+        "shared": {
+            **{group: contest(8, 16, group) for group in ("allocation", "queue", "hazard", "epoch")},
+            **{
+                f"{group}, {keys} keys": contest(8, 16, group, keys)
+                for group in ("list get", "list insert", "list walk")
+                for keys in (1000, 10000)
+            },
+        },
+        "threads": [1, 2, 4],
+        "cores": 2,
+        "readers": {name: reader(20e6) for name in ("no reader", "busy elsewhere", "touch", "depth")},
         "streaming": {"bytes": 1 << 28, "kernel": "avx2", "bytes_per_s": {"median": 9.5e9}},
         "machine": {
             "noise": {"spread_p5_p95": 0.01},
@@ -152,30 +173,50 @@ def test_a_book_with_other_events_is_named_and_left_out(figures: Result) -> None
     assert set(recommended(figures).values()) == {"reference"}
     assert said(figures).startswith("ladder and simd gave other events than the reference book")
     figures["findings"] = analyze_findings.findings(figures)
-    assert figures["findings"]["targets"][0]["path"].startswith("reference:")
+    names = [one["name"] for one in figures["findings"]["targets"]]
+    assert not any(name.startswith("command") for name in names) and "default book" not in names
+    [rate] = [one for one in figures["findings"]["targets"] if one["name"] == "orders a second"]
+    assert rate["path"].startswith("reference:")
     assert analyze_report._flows(figures).count("other events</span>") == 2
 
 
 @pytest.mark.parametrize(
     ("target", "path", "value"),
     [
-        ("order processing", ("books", "ladder", "latency", "closed_loop", "p99_ns"), 501),
-        ("memory allocation", ("shared", "allocation", "contestants", "Ours", "1", "operation", "p50_ns"), 51),
+        ("command, ladder", ("books", "ladder", "latency", "closed_loop", "p99_ns"), 501),
+        ("command, simd", ("books", "simd", "latency", "closed_loop", "p99_ns"), 501),
+        (
+            "default book",
+            ("books", "simd", "flows", "far-away", "commands_per_s"),
+            {"median": 45e6, "min": 44e6, "max": 46e6},
+        ),
+        (
+            "allocation, LockFreePool",
+            ("shared", "allocation", "contestants", "LockFreePool", "1", "operation", "p99_ns"),
+            51,
+        ),
+        (
+            "allocation, LockFreePool",
+            ("shared", "allocation", "contestants", "LockFreePool", "1", "mean_ns", "median"),
+            11,
+        ),
         (
             "cache miss penalty",
             ("books", "ladder", "growth", "levels", "points", 1, "operations", "lookup_hit", "p50_ns"),
             15,
         ),
         (
-            "lock-free operations, 1 thread",
-            ("shared", "epoch", "contestants", "Ours", "1", "operation", "p50_ns"),
+            "without locks, epoch: LockFreePool",
+            ("shared", "epoch", "contestants", "LockFreePool", "1", "mean_ns", "median"),
             101,
         ),
         (
-            "lock-free operations, 2 threads",
-            ("shared", "list get", "contestants", "Ours", "2", "operation", "p50_ns"),
+            "without locks, list get, 1000 keys: LockFreePool",
+            ("shared", "list get, 1000 keys", "contestants", "LockFreePool", "1", "mean_ns", "median"),
             101,
         ),
+        ("writer beside a reader of the touch", ("readers", "touch", "commands_per_s", "median"), 17.9e6),
+        ("writer beside a reader of the depth", ("readers", "depth", "commands_per_s", "median"), 17.9e6),
         ("orders a second", ("books", "ladder", "flows", "normal", "commands_per_s", "median"), 9e6),
         ("memory bandwidth", ("streaming", "bytes_per_s", "median"), 8.9e9),
         ("processor efficiency", ("books", "ladder", "flows", "normal", "waited_share"), 0.06),
@@ -184,9 +225,10 @@ def test_a_book_with_other_events_is_named_and_left_out(figures: Result) -> None
     ],
 )
 def test_a_target_is_met_or_not_by_its_figure_alone(
-    figures: Result, target: str, path: tuple[Any, ...], value: float
+    figures: Result, target: str, path: tuple[Any, ...], value: Any
 ) -> None:
-    before = {one["name"]: one for one in analyze_findings.targets(figures)}
+    before = {one["name"]: one for one in analyze_targets.targets(figures)}
+    assert len(before) == len(analyze_targets.targets(figures))
     assert all(one["is_met"] for one in before.values()), before
     if target == "orders a second":
         del figures["books"]["simd"]
@@ -194,28 +236,87 @@ def test_a_target_is_met_or_not_by_its_figure_alone(
     for name in path[:-1]:
         place = place[name]
     place[path[-1]] = value
-    after = {one["name"]: one for one in analyze_findings.targets(figures)}
+    after = {one["name"]: one for one in analyze_targets.targets(figures)}
     assert after[target]["is_met"] is False
     assert after[target]["measured"] != before[target]["measured"]
     assert [name for name, one in after.items() if not one["is_met"]] == [target]
+
+
+def why(figures: Result, target: str) -> str:
+    [found] = [one for one in analyze_targets.targets(figures) if one["name"] == target]
+    return str(found["why"])
+
+
+def test_reasons_follow_the_figures(figures: Result) -> None:
+    assert why(figures, "default book") == "no other book has a higher median on any flow"
+    figures["books"]["simd"]["flows"]["static"]["commands_per_s"] = {"median": 33e6, "min": 27e6, "max": 35e6}
+    assert why(figures, "default book") == "static: simd 1.10 times as fast, within the spread"
+    figures["books"]["simd"]["flows"]["normal"]["commands_per_s"] = {"median": 60e6, "min": 50e6, "max": 61e6}
+    assert why(figures, "default book").endswith("; normal: simd 2.00 times as fast, beyond the spread")
+
+    pool = figures["shared"]["allocation"]["contestants"]["LockFreePool"]["1"]
+    assert why(figures, "allocation, LockFreePool") == "2.00 times as fast as Theirs (16 ns)"
+    pool["mean_ns"]["median"], pool["operation"]["p99_ns"] = 32, 64
+    assert why(figures, "allocation, LockFreePool") == (
+        "the p99 is over 50 ns; the mean is over 10 ns; 0.50 times as fast as Theirs (16 ns)"
+    )
+    assert "an insert and a remove together, 4.0 ns each" in why(
+        figures, "without locks, list insert, 1000 keys: LockFreePool"
+    )
+
+    touch = "writer beside a reader of the touch"
+    assert why(figures, touch) == "the reader costs no more than any busy thread does"
+    figures["readers"]["touch"] = reader(12e6)
+    assert why(figures, touch) == "the reader costs 40% of the rate beyond what any busy thread costs"
+    figures["readers"]["busy elsewhere"] = reader(14e6)
+    assert why(figures, touch).endswith(
+        "10% of the rate beyond what any busy thread costs; any busy thread costs more than a tenth here"
+    )
+
+
+def test_contended_figures_stand_beside_those_alone(figures: Result) -> None:
+    name = "without locks, queue: LockFreePool"
+    queue = figures["shared"]["queue"]["contestants"]["LockFreePool"]
+    queue["2"]["mean_ns"]["median"], queue["4"]["mean_ns"]["median"] = 45, 250
+    [found] = [one for one in analyze_targets.targets(figures) if one["name"] == name]
+    assert found["measured"] == "8.0 ns; 2 threads 45 ns, 4 threads 250 ns"
+    assert found["is_met"] is True
+    figures["shared"]["allocation"]["contestants"]["OrderPool"] = queue
+    names = [one["name"] for one in analyze_targets.targets(figures)]
+    assert "allocation, OrderPool" in names
+    assert "without locks, allocation: OrderPool" not in names
+    assert not any("list walk" in name for name in names)
+
+
+def test_threads_that_contend_go_beyond_the_cores() -> None:
+    assert analyze.contending(1) == [1, 2]
+    assert analyze.contending(2) == [1, 2, 4]
+    assert analyze.contending(6) == [1, 2, 4, 6, 12]
+
+
+def test_steps_are_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with console.steps_shown("analyze", 2) as shown:
+        shown("flows")
+        shown("lists")
+    assert capsys.readouterr().err == "flows\nlists\n"
 
 
 def test_what_was_not_measured_is_neither_met_nor_missed(figures: Result) -> None:
     figures["books"]["ladder"]["counts"] = None
     figures["counts"] = {"source": "none", "reasons": ["there is nothing"]}
     figures["books"]["ladder"]["flows"]["normal"]["waited_share"] = None
-    verdicts = {one["name"]: one["is_met"] for one in analyze_findings.targets(figures)}
+    verdicts = {one["name"]: one["is_met"] for one in analyze_targets.targets(figures)}
     assert [name for name, is_met in verdicts.items() if is_met is None] == [
-        "processor efficiency",
         "hit rate, first level of cache",
         "hit rate, second level of cache",
+        "processor efficiency",
     ]
     assert "there is nothing" in analyze_report._counts(figures)
 
 
 def test_columns_in_a_cache_say_nothing_of_memory(figures: Result) -> None:
     figures["streaming"]["bytes_per_s"]["median"] = 40e9
-    [bandwidth] = [one for one in analyze_findings.targets(figures) if one["name"] == "memory bandwidth"]
+    [bandwidth] = [one for one in analyze_targets.targets(figures) if one["name"] == "memory bandwidth"]
     assert bandwidth["is_met"] is None
     assert "lay in a cache" in bandwidth["why"]
 
@@ -223,9 +324,9 @@ def test_columns_in_a_cache_say_nothing_of_memory(figures: Result) -> None:
 def test_sentences_follow_the_figures(figures: Result) -> None:
     text = said(figures)
     assert "ladder: no operation grows with the number of levels." in text
-    assert "queue, 1 thread: Ours does 2.00 times as many operations as the best peer, Theirs." in text
+    assert "queue, 1 thread: LockFreePool does 2.00 times as many operations as the best peer, Theirs." in text
     figures["books"]["ladder"] = book(30e6, per_order=32, grows=3.0)
-    figures["shared"]["queue"] = contest(40, 20)
+    figures["shared"]["queue"] = contest(40, 20, "queue")
     text = said(figures)
     assert "ladder: 2 of 2 operations grow with the number of levels, insert most (3.0 times)." in text
     assert "Least room: ladder with 32 bytes an order" in text
@@ -234,7 +335,7 @@ def test_sentences_follow_the_figures(figures: Result) -> None:
     assert "reads the depth without a pause, 3.00 M/s, leaves the lock-free book's writer 50% of its rate" in said(
         figures
     )
-    assert "queue, 1 thread: Ours does 0.50 times as many operations as the best peer, Theirs." in text
+    assert "queue, 1 thread: LockFreePool does 0.50 times as many operations as the best peer, Theirs." in text
 
 
 def test_the_page_holds_everything_and_loads_nothing(figures: Result, tmp_path: Path) -> None:
@@ -313,16 +414,26 @@ def test_the_whole_of_it_in_small(tmp_path: Path) -> None:
         for point in found["room"]["points"]:
             assert point["at_one_price_bytes"] / point["size"] > 16, name
             assert found["room"]["empty_bytes"] <= point["at_one_price_bytes"] <= point["at_own_prices_bytes"], name
-        assert analyze_findings.bytes_each(found) is not None
+        assert analyze_figures.bytes_each(found) is not None
         for flow_name, rates in found["flows"].items():
             assert rates["commands_per_s"]["median"] > 1000, (name, flow_name)
     assert all(flow["reference"]["events"] > 0 for flow in result["flows"].values())
     for group in result["shared"].values():
         for one in group["contestants"].values():
             assert all(one[str(threads)]["operations_per_s"]["median"] > 0 for threads in result["threads"])
+            assert all(one[str(threads)]["mean_ns"]["median"] > 0 for threads in result["threads"])
+    assert {"list get, 1000 keys", "list walk, 10000 keys"} <= set(result["shared"])
+    assert "list get, 100000 keys" not in result["shared"]
+    assert max(result["threads"]) == 2 * result["cores"]
     findings = result["findings"]
     assert {one["book"] for one in findings["recommendations"]} <= set(ENGINES)
-    assert len(findings["targets"]) >= 9
+    names = [one["name"] for one in findings["targets"]]
+    assert {f"command, {name}" for name in ENGINES[1:]} <= set(names)
+    assert {"allocation, OrderPool", "allocation, BatchAllocator", "default book"} <= set(names)
+    assert "without locks, list insert, 10000 keys: LockFreeSkipList" in names
+    lines = done.stderr.splitlines()
+    plan = analyze.Plan(data=(flow,)).tiny()
+    assert len(lines) == analyze.steps(plan) and len(set(lines)) == len(lines)
     page = (tmp_path / "out" / "analysis.html").read_text()
     assert all(one["text"] in page for one in findings["recommendations"])
     assert all(sentence in done.stdout for sentence in findings["conclusions"])

@@ -19,7 +19,7 @@ counters BOOK SIZE SAMPLES COMMANDS                       the processor's counte
 simulate SIZES SAMPLES COMMANDS BOOK...                   every operation with marks, under callgrind
 flow NAME SEED NEW_ORDERS RUNS LIMIT_MS BOOK...           check and time books on a flow
 data RUNS LIMIT_MS BOOK... -- FILE...                     the same on the user's files
-groups                                                    names of what is shared between threads
+groups                                                    what is shared between threads, by name
 shared GROUP THREADS STRETCHES ROUNDS                     time pools, queues, reclamation or lists beside peers
 readers SEED NEW_ORDERS ROUNDS                            what a busy reader costs the writer of the lock-free book
 streaming BYTES PASSES                                    sums over long columns
@@ -157,13 +157,7 @@ pub fn command(arguments: &[String]) -> Result<Value, Error> {
 
 fn command_without_books(words: &[&str]) -> Result<Value, Error> {
     match *words {
-        ["groups"] => {
-            let names = shared::groups().into_iter().map(Value::from);
-            Ok(Value::object([(
-                "groups",
-                Value::from(names.collect::<Vec<_>>()),
-            )]))
-        }
+        ["groups"] => Ok(Value::object([("groups", shared::groups())])),
         ["shared", group, threads, stretches, rounds] => {
             let plan = shared::Plan {
                 threads: numbers("THREADS", threads)?,
@@ -174,7 +168,7 @@ fn command_without_books(words: &[&str]) -> Result<Value, Error> {
                 || {
                     usage(format!(
                         "no group {group:?}, expected one of {}",
-                        shared::groups().join(", ")
+                        shared::names().join(", ")
                     ))
                 },
                 Ok,

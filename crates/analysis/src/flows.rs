@@ -269,12 +269,17 @@ pub fn contest(
     runs: usize,
     limit: Duration,
 ) -> Result<Value, ConfigError> {
+    // The depth is the same in all books that say the same, so that one tells it.
     let interval = NonZeroUsize::new(flow.commands.len() / LOOKS_MAX).unwrap_or(NonZeroUsize::MIN);
     let expected = digest(Structure::Reference, flow.config, &flow.commands, interval)?;
     let mut agreeing = Vec::new();
     let mut results: Vec<(String, Value)> = Vec::new();
     for &book in books {
-        let found = digest(book, flow.config, &flow.commands, interval)?;
+        if book == Structure::Reference {
+            agreeing.push((book, Vec::new()));
+            continue;
+        }
+        let found = digest(book, flow.config, &flow.commands, NonZeroUsize::MAX)?;
         if found.hash == expected.hash {
             agreeing.push((book, Vec::new()));
         } else {

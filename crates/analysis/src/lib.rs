@@ -10,11 +10,11 @@
 //! - where single operations are shorter than the clock can tell, several are timed together, and their number is part of the result.
 #![deny(unsafe_code)]
 
-mod allocator;
 mod command;
 mod counters;
 mod flows;
 mod growth;
+mod heap;
 mod marks;
 mod meter;
 mod operation;
@@ -24,5 +24,5 @@ mod shared;
 mod standing;
 mod streaming;
 
-pub use allocator::CountingAllocator;
 pub use command::{command, Error};
+pub use heap::held;

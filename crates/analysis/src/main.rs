@@ -2,10 +2,7 @@
 
 use std::process::ExitCode;
 
-use proofbook_analysis::{command, CountingAllocator};
-
-#[global_allocator]
-static ALLOCATOR: CountingAllocator = CountingAllocator;
+use proofbook_analysis::command;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

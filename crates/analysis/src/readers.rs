@@ -1,6 +1,7 @@
 //! What a busy reader costs the writer of the book that many threads read.
 //!
 //! The writer applies a flow; beside it no thread, or one that reads without a pause: the touch, or the ten best levels of both sides of a snapshot.
+//! What a thread costs that is busy and reads nothing of the book is the machine's own share: where two processors are one core, it is not nothing.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,16 +20,23 @@ use crate::operation::TOP_LEVELS;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reading {
     Nothing,
+    Elsewhere,
     Touch,
     Depth,
 }
 
 impl Reading {
-    const ALL: [Reading; 3] = [Reading::Nothing, Reading::Touch, Reading::Depth];
+    const ALL: [Reading; 4] = [
+        Reading::Nothing,
+        Reading::Elsewhere,
+        Reading::Touch,
+        Reading::Depth,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Reading::Nothing => "no reader",
+            Reading::Elsewhere => "busy elsewhere",
             Reading::Touch => "touch",
             Reading::Depth => "depth",
         }
@@ -40,12 +48,19 @@ impl Reading {
         let mut reads = 0;
         // Relaxed: nothing else hangs on when the reader sees it.
         while !is_done.load(Ordering::Relaxed) {
-            if self == Reading::Touch {
-                black_box(reader.touch());
-            } else {
-                let snapshot = reader.snapshot();
-                for queue in [Queue::Bids, Queue::Asks] {
-                    black_box(snapshot.depth(queue, TOP_LEVELS).count());
+            match self {
+                Reading::Nothing => break,
+                Reading::Elsewhere => {
+                    black_box(reads);
+                }
+                Reading::Touch => {
+                    black_box(reader.touch());
+                }
+                Reading::Depth => {
+                    let snapshot = reader.snapshot();
+                    for queue in [Queue::Bids, Queue::Asks] {
+                        black_box(snapshot.depth(queue, TOP_LEVELS).count());
+                    }
                 }
             }
             reads += 1;

@@ -1,21 +1,21 @@
-//! How many bytes a book takes: what it asked the allocator for and has not given back.
+//! How many bytes of the heap a book takes.
 
 use proofbook_bench::Value;
 use proofbook_books::{NamedBook, Visitor};
 
-use crate::allocator::count;
+use crate::heap::held;
 use crate::operation::Shape;
 
 /// Bytes of a book of these sizes: empty, with so many orders at one price, and with as many at prices of their own.
 pub struct Room<'a>(pub &'a [usize]);
 
 fn bytes<B: NamedBook>(shape: Option<Shape>) -> f64 {
-    let (book, live_bytes) = count(|| match shape {
+    let (book, bytes) = held(|| match shape {
         None => B::empty(),
         Some(shape) => crate::standing::filled::<B>(shape),
     });
     drop(book);
-    live_bytes.map_or(f64::NAN, |bytes| bytes as f64)
+    bytes.map_or(f64::NAN, |bytes| bytes as f64)
 }
 
 impl Visitor for Room<'_> {

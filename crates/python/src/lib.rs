@@ -38,12 +38,6 @@ mod units;
 mod views;
 mod words;
 
-use proofbook_analysis::CountingAllocator;
-
-/// The system's allocator, which counts what a book takes while `proofbook analyze` asks for it.
-#[global_allocator]
-static ALLOCATOR: CountingAllocator = CountingAllocator;
-
 /// The native module.
 #[pyo3::pymodule]
 mod _core {

@@ -11,8 +11,6 @@ use proofbook_workload::Random;
 
 use super::{own, peer, Contestant, Entry};
 
-/// Keys that are always there: even numbers. Odd ones come and go.
-const KEYS: u64 = 10_000;
 /// Keys of a walk.
 const WALK: usize = 10;
 
@@ -20,8 +18,8 @@ const WALK: usize = 10;
 trait List: Sync + 'static {
     /// What a thread holds to use it.
     type Handle<'a>;
-    /// The keys that are always there.
-    fn filled() -> Self;
+    /// So many keys that are always there: even numbers. Odd ones come and go.
+    fn filled(keys: u64) -> Self;
     /// A thread comes.
     fn handle(&self) -> Self::Handle<'_>;
     /// Whether a key is there.
@@ -38,8 +36,8 @@ struct Tree(RwLock<BTreeMap<u64, u64>>);
 impl List for Tree {
     type Handle<'a> = &'a Tree;
 
-    fn filled() -> Self {
-        Tree(RwLock::new((0..KEYS).map(|key| (2 * key, key)).collect()))
+    fn filled(keys: u64) -> Self {
+        Tree(RwLock::new((0..keys).map(|key| (2 * key, key)).collect()))
     }
 
     fn handle(&self) -> &Tree {
@@ -67,8 +65,8 @@ impl List for Tree {
 impl List for SkipMap<u64, u64> {
     type Handle<'a> = &'a SkipMap<u64, u64>;
 
-    fn filled() -> Self {
-        (0..KEYS).map(|key| (2 * key, key)).collect()
+    fn filled(keys: u64) -> Self {
+        (0..keys).map(|key| (2 * key, key)).collect()
     }
 
     fn handle(&self) -> &Self {
@@ -93,11 +91,11 @@ impl List for SkipMap<u64, u64> {
 impl List for LockFreeSkipList<u64> {
     type Handle<'a> = SkipListHandle<'a, u64>;
 
-    fn filled() -> Self {
+    fn filled(keys: u64) -> Self {
         let list =
             LockFreeSkipList::new(SkipListConfig::default()).expect("the defaults are valid");
         let handle = list.handle().expect("the first thread has room");
-        for key in 0..KEYS {
+        for key in 0..keys {
             let is_new = handle
                 .insert(2 * key, key)
                 .expect("there is room for all keys");
@@ -136,6 +134,7 @@ enum Deed {
 
 struct Listing<L> {
     list: L,
+    keys: u64,
     deed: Deed,
 }
 
@@ -148,7 +147,7 @@ impl<L: List> Contestant for Listing<L> {
 
     #[inline]
     fn once<'a>(&'a self, (handle, random): &mut Self::Own<'a>, _turn: u64) {
-        let key = 2 * random.below(KEYS);
+        let key = 2 * random.below(self.keys);
         match self.deed {
             Deed::Get => {
                 black_box(L::has(handle, key));
@@ -161,29 +160,34 @@ impl<L: List> Contestant for Listing<L> {
     }
 }
 
-fn listing<L: List>(deed: Deed) -> Listing<L> {
+fn listing<L: List>(deed: Deed, keys: u64) -> Listing<L> {
     Listing {
-        list: L::filled(),
+        list: L::filled(keys),
+        keys,
         deed,
     }
 }
 
-fn entries(deed: Deed) -> Vec<Entry> {
+fn entries(deed: Deed, keys: u64) -> Vec<Entry> {
+    let ours = listing::<LockFreeSkipList<u64>>(deed, keys);
     vec![
-        peer("BTreeMap, read-write lock", listing::<Tree>(deed)),
-        peer("crossbeam-skiplist", listing::<SkipMap<u64, u64>>(deed)),
-        own("LockFreeSkipList", listing::<LockFreeSkipList<u64>>(deed)),
+        peer("BTreeMap, read-write lock", listing::<Tree>(deed, keys)),
+        peer(
+            "crossbeam-skiplist",
+            listing::<SkipMap<u64, u64>>(deed, keys),
+        ),
+        own("LockFreeSkipList", ours),
     ]
 }
 
-pub fn gets(_threads: usize) -> Vec<Entry> {
-    entries(Deed::Get)
+pub fn gets(keys: u64) -> Vec<Entry> {
+    entries(Deed::Get, keys)
 }
 
-pub fn inserts(_threads: usize) -> Vec<Entry> {
-    entries(Deed::InsertAndRemove)
+pub fn inserts(keys: u64) -> Vec<Entry> {
+    entries(Deed::InsertAndRemove, keys)
 }
 
-pub fn walks(_threads: usize) -> Vec<Entry> {
-    entries(Deed::Walk)
+pub fn walks(keys: u64) -> Vec<Entry> {
+    entries(Deed::Walk, keys)
 }

@@ -4,6 +4,7 @@
 //! round after round, and what is told is the median of the rounds.
 
 mod allocation;
+mod bursts;
 mod lists;
 mod queues;
 mod reclamation;
@@ -42,6 +43,9 @@ trait Contestant: Sync {
 
     /// The operation, for the `turn`-th time in this thread.
     fn once<'a>(&'a self, own: &mut Self::Own<'a>, turn: u64);
+
+    /// A quiet moment between stretches: part of the rate, and of no stretch's time.
+    fn pause<'a>(&'a self, _own: &mut Self::Own<'a>) {}
 }
 
 /// The times of one round, in nanoseconds for an operation.
@@ -67,6 +71,7 @@ impl<C: Contestant> AnyContestant for C {
                 self.once(&mut own, turn);
                 turn += threads as u64;
             }
+            self.pause(&mut own);
             barrier.wait();
             let begun = Instant::now();
             let mut samples_ns = Vec::with_capacity(stretches);
@@ -77,6 +82,7 @@ impl<C: Contestant> AnyContestant for C {
                     turn += threads as u64;
                 }
                 samples_ns.push(nanoseconds(start, Instant::now()) as f64 / STRETCH as f64);
+                self.pause(&mut own);
             }
             (begun, Instant::now(), samples_ns)
         };
@@ -128,62 +134,139 @@ fn peer(name: &'static str, contestant: impl Contestant + 'static) -> Entry {
     }
 }
 
-/// A group: what is done, and who does it, for so many threads.
-struct Group {
-    name: &'static str,
-    what: &'static str,
-    entries: fn(usize) -> Vec<Entry>,
+/// Who contends.
+#[derive(Clone, Copy)]
+enum Entries {
+    /// Made for so many threads.
+    ForThreads(fn(usize) -> Vec<Entry>),
+    /// Lists of so many keys.
+    WithKeys(fn(u64) -> Vec<Entry>),
 }
 
-const GROUPS: [Group; 7] = [
+/// What is done, and who does it.
+struct Group {
+    operation: &'static str,
+    what: &'static str,
+    entries: Entries,
+}
+
+/// Sizes of lists: a market's usual number of levels, a large one's, and one that no near cache holds.
+const LIST_KEYS: [u64; 3] = [1_000, 10_000, 100_000];
+
+const GROUPS: [Group; 8] = [
     Group {
-        name: "allocation",
+        operation: "allocation",
         what: "an object of 64 bytes made, and the oldest of sixteen given back",
-        entries: allocation::entries,
+        entries: Entries::ForThreads(allocation::entries),
     },
     Group {
-        name: "queue",
+        operation: "burst",
+        what: "a burst of 1 to 200 trades taken in one by one and added up, and the oldest of four bursts given back",
+        entries: Entries::ForThreads(bursts::entries),
+    },
+    Group {
+        operation: "queue",
         what: "a word pushed and a word popped",
-        entries: queues::entries,
+        entries: Entries::ForThreads(queues::entries),
     },
     Group {
-        name: "hazard",
+        operation: "hazard",
         what: "a published word protected, read and let go",
-        entries: reclamation::hazards,
+        entries: Entries::ForThreads(reclamation::hazards),
     },
     Group {
-        name: "epoch",
+        operation: "epoch",
         what: "the epoch pinned and unpinned",
-        entries: reclamation::epochs,
+        entries: Entries::ForThreads(reclamation::epochs),
     },
     Group {
-        name: "list get",
-        what: "a random one of 10,000 keys looked up",
-        entries: lists::gets,
+        operation: "list get",
+        what: "a random one of the keys looked up",
+        entries: Entries::WithKeys(lists::gets),
     },
     Group {
-        name: "list insert",
-        what: "a key put between 10,000 others and taken out again",
-        entries: lists::inserts,
+        operation: "list insert",
+        what: "a key put between the others and taken out again",
+        entries: Entries::WithKeys(lists::inserts),
     },
     Group {
-        name: "list walk",
-        what: "ten keys in order from a random one of 10,000",
-        entries: lists::walks,
+        operation: "list walk",
+        what: "ten keys in order from a random one",
+        entries: Entries::WithKeys(lists::walks),
     },
 ];
 
-/// The names of the groups.
-pub fn groups() -> Vec<&'static str> {
-    GROUPS.iter().map(|group| group.name).collect()
+/// A group as it is asked for: one of lists comes with a number of keys.
+struct Question {
+    name: String,
+    group: &'static Group,
+    keys: Option<u64>,
+}
+
+impl Question {
+    fn all() -> Vec<Question> {
+        let of_group = |group: &'static Group| -> Vec<Question> {
+            let name = group.operation.to_owned();
+            match group.entries {
+                Entries::ForThreads(_) => vec![Question {
+                    name,
+                    group,
+                    keys: None,
+                }],
+                Entries::WithKeys(_) => LIST_KEYS
+                    .map(|keys| Question {
+                        name: format!("{name}, {keys} keys"),
+                        group,
+                        keys: Some(keys),
+                    })
+                    .into(),
+            }
+        };
+        GROUPS.iter().flat_map(of_group).collect()
+    }
+
+    fn entries(&self, threads: usize) -> Vec<Entry> {
+        match self.group.entries {
+            Entries::ForThreads(entries) => entries(threads),
+            Entries::WithKeys(entries) => entries(self.keys.unwrap_or(1)),
+        }
+    }
+
+    /// What it is, for whoever asks and for the answer.
+    fn members(&self) -> [(&'static str, Value); 3] {
+        [
+            ("operation", Value::from(self.group.operation)),
+            ("what", Value::from(self.group.what)),
+            (
+                "keys",
+                Value::from(self.keys.map_or(f64::NAN, |keys| keys as f64)),
+            ),
+        ]
+    }
+}
+
+/// The names of what can be asked, each with what it is.
+pub fn groups() -> Value {
+    let questions = Question::all().into_iter();
+    let members = questions.map(|question| {
+        let members = Value::object(question.members());
+        (question.name, members)
+    });
+    Value::Object(members.collect())
+}
+
+/// The names alone.
+pub fn names() -> Vec<String> {
+    let questions = Question::all().into_iter();
+    questions.map(|question| question.name).collect()
 }
 
 /// The contest of one group; `None` where there is none of this name.
 pub fn contest(name: &str, plan: &Plan) -> Option<Value> {
-    let group = GROUPS.iter().find(|group| group.name == name)?;
+    let question = Question::all().into_iter().find(|one| one.name == name)?;
     let mut contestants: Vec<(String, Vec<(String, Value)>)> = Vec::new();
     for &threads in &plan.threads {
-        let entries = (group.entries)(threads);
+        let entries = question.entries(threads);
         let mut rounds: Vec<Vec<Round>> = entries.iter().map(|_| Vec::new()).collect();
         for _ in 0..plan.rounds.max(1) {
             for (entry, rounds) in entries.iter().zip(&mut rounds) {
@@ -205,17 +288,23 @@ pub fn contest(name: &str, plan: &Plan) -> Option<Value> {
     let contestants = contestants
         .into_iter()
         .map(|(name, members)| (name, Value::Object(members)));
+    let [operation, what, keys] = question.members();
     Some(Value::object([
-        ("what", Value::from(group.what)),
+        operation,
+        what,
+        keys,
         ("contestants", Value::Object(contestants.collect())),
     ]))
 }
 
 fn figures(rounds: Vec<Round>) -> Value {
     let rates = spread(rounds.iter().map(|round| round.operations_per_s).collect());
+    let mean = |round: &Round| round.samples_ns.iter().sum::<f64>() / round.samples_ns.len() as f64;
+    let means_ns = spread(rounds.iter().map(mean).collect());
     let samples_ns = rounds.into_iter().flat_map(|round| round.samples_ns);
     Value::object([
         ("operations_per_s", rates.to_json()),
+        ("mean_ns", means_ns.to_json()),
         ("operation", percentiles(samples_ns.collect(), STRETCH)),
     ])
 }
@@ -231,14 +320,15 @@ mod tests {
             stretches: 4,
             rounds: 2,
         };
-        for group in &GROUPS {
-            let entries = (group.entries)(2);
-            assert!(entries.iter().any(|entry| !entry.is_own), "{}", group.name);
-            let text = contest(group.name, &plan)
-                .expect("it is a group")
-                .to_string();
+        for question in Question::all() {
+            let name = &question.name;
+            let entries = question.entries(2);
+            assert!(entries.iter().any(|entry| entry.is_own), "{name}");
+            assert!(entries.iter().any(|entry| !entry.is_own), "{name}");
+            let answer = contest(name, &plan).expect("it is a group");
+            let text = answer.to_string();
             for entry in entries {
-                assert!(text.contains(entry.name), "{}: {text}", group.name);
+                assert!(text.contains(entry.name), "{name}: {text}");
             }
             assert!(!text.contains("null}"), "{text}");
         }

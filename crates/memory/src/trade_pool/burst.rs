@@ -57,6 +57,21 @@ impl<'allocator, T, const N: usize> Burst<'allocator, T, N> {
         Ok(())
     }
 
+    /// Adds an object and those after it, until there is no room for one: that one comes back.
+    #[inline]
+    pub(super) fn fill(&mut self, first: T, others: &mut impl Iterator<Item = T>) -> Option<T> {
+        let (start, capacity) = (self.start(), self.capacity());
+        let mut next = Some(first);
+        while self.len < capacity {
+            let value = next?;
+            // SAFETY: the place is in the run, which is the burst's, and holds no object.
+            unsafe { start.add(self.len).write(value) };
+            self.len += 1;
+            next = others.next();
+        }
+        next
+    }
+
     /// The address of the first place.
     fn start(&self) -> NonNull<T> {
         self.allocator.object(self.first)

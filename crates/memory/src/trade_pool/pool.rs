@@ -83,22 +83,14 @@ impl<'allocator, const N: usize> TradePool<'allocator, N> {
             used: 0,
         };
         let mut length = 0;
-        for trade in trades {
-            let last = burst
-                .used
-                .checked_sub(1)
-                .and_then(|last| burst.segments[last].as_mut());
-            let left_over = match last {
-                Some(segment) => segment.push(trade).err(),
-                None => Some(trade),
-            };
-            if let Some(trade) = left_over {
-                let mut segment = self.next_segment(&burst, length)?;
-                segment.push(trade).expect("a new run has room");
-                burst.segments[burst.used] = Some(segment);
-                burst.used += 1;
-            }
-            length += 1;
+        let mut trades = trades.into_iter();
+        let mut next = trades.next();
+        while let Some(trade) = next {
+            let mut segment = self.next_segment(&burst, length)?;
+            next = segment.fill(trade, &mut trades);
+            length += segment.len();
+            burst.segments[burst.used] = Some(segment);
+            burst.used += 1;
         }
         self.batch_allocator.note_burst(length);
         Ok(burst)

@@ -8,6 +8,7 @@ use std::cell::Cell;
 thread_local! {
     static ASKED: Cell<u64> = const { Cell::new(0) };
     static HELD: Cell<i64> = const { Cell::new(0) };
+    static HELD_BYTES: Cell<i64> = const { Cell::new(0) };
 }
 
 /// How often this thread has asked for memory so far.
@@ -20,30 +21,36 @@ pub fn held() -> i64 {
     HELD.get()
 }
 
+/// How many bytes they have.
+pub fn held_bytes() -> i64 {
+    HELD_BYTES.get()
+}
+
 /// The system's allocator with counters beside it.
 struct Counting;
 
-fn count(asked: u64, held: i64) {
+fn count(asked: u64, held: i64, held_bytes: i64) {
     ASKED.with(|count| count.set(count.get() + asked));
     HELD.with(|count| count.set(count.get() + held));
+    HELD_BYTES.with(|count| count.set(count.get() + held_bytes));
 }
 
 // SAFETY: every call goes to the system's allocator as it came; the counters neither allocate nor unwind.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(1, 1);
+        count(1, 1, layout.size() as i64);
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        count(0, -1);
+        count(0, -1, -(layout.size() as i64));
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(block, layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(1, 0);
+        count(1, 0, size as i64 - layout.size() as i64);
         // SAFETY: the caller's promise.
         unsafe { System.realloc(block, layout, size) }
     }
