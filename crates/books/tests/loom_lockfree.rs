@@ -129,23 +129,22 @@ fn commands_that_are_shown_together_are_seen_together() {
         let readers = levels.readers();
         let reader = readers.register().expect("a place");
         let writer = thread::spawn(move || {
-            for number in 1..=5 {
+            for number in 1..=3 {
                 command(&mut levels, number);
             }
             levels
         });
-        let number = assert_whole(&reader.snapshot());
         let seen = readers.touch();
+        assert!([0, 2].contains(&seen.sequence), "{seen:?}");
         assert_eq!(seen, touch(seen.sequence));
-        // The touch is shown after the snapshot.
-        for sequence in [number, seen.sequence] {
-            assert!([0, 2, 4].contains(&sequence), "{sequence} was never shown");
-        }
+        // The touch is shown after the snapshot that goes with it.
+        let number = assert_whole(&reader.snapshot());
+        assert!(number == 2 || number == seen.sequence, "{number}");
         let levels = writer.join().expect("the writer goes on");
-        assert_eq!(assert_whole(&reader.snapshot()), 4);
-        levels.publish(5).expect("readers hold little");
-        assert_eq!(assert_whole(&reader.snapshot()), 5);
-        assert_eq!(readers.touch(), touch(5));
+        assert_eq!(assert_whole(&reader.snapshot()), 2);
+        levels.publish(3).expect("readers hold little");
+        assert_eq!(assert_whole(&reader.snapshot()), 3);
+        assert_eq!(readers.touch(), touch(3));
     });
 }
 
