@@ -1,12 +1,16 @@
 //! Parcels: memory that a writer hands to reclamation and gets back to use again.
 //!
-//! What reclaims calls, on whichever thread finds that nobody holds a parcel any more, a function that sets the parcel's mark, which is one plain store. The writer looks at
+//! What reclaims calls a function, once nobody holds a parcel any more, that sets the parcel's mark, which is one plain store. The writer looks at
 //! the marks of what it has out, the oldest first. So a warm writer publishes without allocating, nobody waits for anybody, and no
 //! publication pays for many parcels at once.
+//!
+//! A participant of a reclamation gives back itself what it retired, as long as it lives; what it leaves behind others give back. So the marks are set and looked at by
+//! one thread: when another one sets them, there is no writer any more that would look.
 //!
 //! Invariants: a parcel is the writer's, or out with readers or reclamation; the writer lists what is retired and not yet back, once each.
 #![allow(unsafe_code)]
 
+use core::ops::{Deref, DerefMut};
 use core::ptr::{self, NonNull};
 use std::collections::VecDeque;
 
@@ -16,12 +20,31 @@ use proofbook_memory::sync::{AtomicBool, Mutex, Ordering};
 /// Parcels that are out, from which on one that does not come back is passed over for those behind it.
 const PASS_OVER_FROM: usize = 256;
 
-/// Memory that goes out and comes back.
+/// Memory that goes out and comes back. Readers look at the content alone: the mark has a line for itself, which stays in the writer's cache.
+#[repr(C, align(64))]
 pub(crate) struct Parcel<T> {
-    /// What it holds. While it is out nobody writes to it.
-    pub(crate) content: T,
     /// Nobody holds the parcel any more.
     is_back: AtomicBool,
+    /// What it holds. While it is out nobody writes to it.
+    pub(crate) content: Line<T>,
+}
+
+/// A thing that begins with a cache line.
+#[repr(align(64))]
+pub(crate) struct Line<T>(T);
+
+impl<T> Deref for Line<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Line<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
 }
 
 /// The memory of a writer's parcels, wherever they are. It outlives the reclamation that they are retired to.
@@ -52,7 +75,7 @@ impl<T> ParcelMemory<T> {
     #[cold]
     pub(crate) fn make(&self, content: T) -> NonNull<Parcel<T>> {
         let parcel = NonNull::from(Box::leak(Box::new(Parcel {
-            content,
+            content: Line(content),
             is_back: AtomicBool::new(false),
         })));
         let all = self.all.lock();
@@ -96,10 +119,11 @@ impl<T> Parcels<T> {
     /// For reclamation: the parcel is to come back.
     ///
     /// # Safety
-    /// The parcel is the writer's or shown by it, and retired once; its memory outlives the reclamation that gets what this gives.
+    /// The parcel is the writer's or shown by it, and retired once; its memory outlives the reclamation that gets what this gives. One participant gets all of it, and
+    /// nothing is taken back once that is gone.
     #[inline]
     pub(crate) unsafe fn retire(&mut self, parcel: NonNull<Parcel<T>>) -> Retired {
-        // Relaxed: whoever sets the mark got the parcel from this thread after this.
+        // Relaxed: one thread sets it and looks at it.
         // SAFETY: parcels live as long as their memory.
         unsafe { parcel.as_ref() }
             .is_back
@@ -114,9 +138,9 @@ impl<T> Parcels<T> {
     unsafe fn come_back(parcel: *mut (), _context: *const ()) {
         // SAFETY: the caller's promise.
         let parcel = unsafe { &*parcel.cast::<Parcel<T>>() };
-        // Release: what others did with the parcel is over for whoever sees the mark. The writer's own part in the reclamation mostly comes here, where no order
-        // is needed; any thread may.
-        parcel.is_back.store(true, Ordering::Release);
+        // Relaxed: it is set by the thread that looks at it, or by one after whom nobody looks. What readers did with the parcel was over before the
+        // reclamation called this.
+        parcel.is_back.store(true, Ordering::Relaxed);
     }
 
     /// A parcel that has come back, which is the caller's again.
@@ -124,8 +148,8 @@ impl<T> Parcels<T> {
     pub(crate) fn take_back(&mut self) -> Option<NonNull<Parcel<T>>> {
         let front = *self.out.front()?;
         // SAFETY: parcels live as long as their memory.
-        // Acquire: what others did with the parcel is over.
-        if unsafe { front.as_ref() }.is_back.load(Ordering::Acquire) {
+        // Relaxed: this thread set it, so what came before that came before this.
+        if unsafe { front.as_ref() }.is_back.load(Ordering::Relaxed) {
             return self.out.pop_front();
         }
         if self.out.len() >= PASS_OVER_FROM {

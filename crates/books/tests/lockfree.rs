@@ -109,19 +109,81 @@ fn the_next_command_shows_what_the_writer_did_not() {
     }
 }
 
+/// Commands of a flow that begin, which those do not that go back in time.
+fn forward(flow: RandomFlow) -> impl Iterator<Item = Command> {
+    let mut clock = Timestamp(0);
+    flow.filter(move |command| {
+        let begins = command.time >= clock;
+        clock = clock.max(command.time);
+        begins
+    })
+}
+
 #[test]
-fn snapshots_come_at_their_interval_and_the_touch_each_time() {
-    let flow = RandomFlow::new(3);
-    let mut market = Market::with_interval(flow.market().config, 1, 1 << 16, 10);
-    let reader = market.readers.register().expect("a place");
-    for command in flow.take(500) {
-        market.apply(&command);
+fn commands_are_shown_together_and_none_later_than_the_bound() {
+    for unshown_max in [1, 2, 7, 64] {
+        let flow = RandomFlow::new(unshown_max);
+        let mut market = Market::with_unshown(flow.market().config, 1, 1 << 16, unshown_max);
+        let reader = market.readers.register().expect("a place");
+        let mut ends = vec![market.expected_touch()];
+        for command in forward(flow).take(COMMANDS) {
+            market.apply(&command);
+            ends.push(market.expected_touch());
+            // As many as may be were shown when the command after them began.
+            let sequence = ends.len() as u64 - 1;
+            let shown = (sequence - 1) / unshown_max * unshown_max;
+            let context = format!("{unshown_max} commands, after {sequence}");
+            assert_eq!(market.readers.touch(), ends[shown as usize], "{context}");
+            let snapshot = reader.snapshot();
+            assert_eq!(snapshot.touch(), ends[shown as usize], "{context}");
+            assert_consistent(&snapshot);
+        }
         assert!(market.publish());
-        let sequence = market.engine.sequence();
-        assert_eq!(market.readers.touch(), market.expected_touch());
-        let snapshot = reader.snapshot();
-        assert_eq!(snapshot.sequence(), sequence / 10 * 10);
-        assert_consistent(&snapshot);
+        assert_shows(&market, &reader);
+        market.engine.book().check().expect("a whole book");
+    }
+}
+
+#[test]
+fn ends_that_are_said_have_the_markets_numbers() {
+    for unshown_max in [1, 5, 64] {
+        // Among the commands are some whose time runs backwards: these are counted, and never begin.
+        let flow = RandomFlow::new(unshown_max);
+        let mut market = Market::with_unshown(flow.market().config, 1, 1 << 16, unshown_max);
+        let reader = market.readers.register().expect("a place");
+        let mut shown = market.expected_touch();
+        for command in flow.take(COMMANDS) {
+            market.apply(&command);
+            market.end();
+            if market.engine.sequence() % unshown_max == 0 {
+                shown = market.expected_touch();
+            }
+            assert_eq!(market.readers.touch(), shown, "{unshown_max} commands");
+            assert_eq!(reader.snapshot_touch(), shown, "{unshown_max} commands");
+        }
+        assert!(market.publish());
+        assert_shows(&market, &reader);
+    }
+}
+
+#[test]
+fn what_is_published_is_shown_once() {
+    let flow = RandomFlow::new(4);
+    let mut market = Market::with_unshown(flow.market().config, 1, 1 << 16, 10);
+    let reader = market.readers.register().expect("a place");
+    let published = |market: &Market| {
+        let statistics = market.engine.book().levels().statistics();
+        statistics.snapshots.published
+    };
+    for (index, command) in forward(flow).take(200).enumerate() {
+        market.apply(&command);
+        if index % 7 == 0 {
+            assert!(market.publish());
+            assert_shows(&market, &reader);
+            let before = published(&market);
+            assert!(market.publish() && market.publish());
+            assert_eq!(published(&market), before);
+        }
     }
 }
 
@@ -232,7 +294,12 @@ fn a_restored_market_is_shown_at_its_sequence() {
     let book = restored.engine.into_book();
     let engine = proofbook_matching::MatchingEngine::restore(&bytes, book).expect("a state");
     let market = Market { engine, readers };
-    assert!(market.engine.book().len() > 10 && market.publish());
+    assert!(market.engine.book().len() > 10);
+    // Who asks for readers from here on has the orders; the number is the market's to say.
+    let touch = market.engine.book().levels().readers().touch();
+    assert_eq!(touch.orders as usize, market.engine.book().len());
+    assert_eq!(touch.best_bid, market.expected_touch().best_bid);
+    assert!(market.publish());
     let reader = market.readers.register().expect("a place");
     let snapshot = reader.snapshot();
     assert_consistent(&snapshot);
@@ -245,6 +312,36 @@ fn a_restored_market_is_shown_at_its_sequence() {
     assert_eq!(
         (touch.best_bid, touch.asks),
         (expected.best_bid, expected.asks)
+    );
+}
+
+#[test]
+fn a_restored_market_is_shown_before_its_next_command() {
+    let flow = RandomFlow::new(5);
+    let mut market = Market::new(flow.market().config, 1, 1 << 16);
+    let mut commands = forward(flow);
+    for command in commands.by_ref().take(400) {
+        market.apply(&command);
+    }
+    let restored_at = market.expected_touch();
+    let mut bytes = Vec::new();
+    market
+        .engine
+        .write_state(&mut |part: &[u8]| bytes.extend_from_slice(part));
+    let empty = Market::with_unshown(MarketConfig::default(), 1, 1 << 16, 1_000);
+    let readers = empty.readers.clone();
+    let book = empty.engine.into_book();
+    let engine = proofbook_matching::MatchingEngine::restore(&bytes, book).expect("a state");
+    let mut market = Market { engine, readers };
+    market.apply(&commands.next().expect("flows do not end"));
+    let touch = market.readers.touch();
+    assert_eq!(
+        (touch.orders, touch.best_bid, touch.best_ask),
+        (
+            restored_at.orders,
+            restored_at.best_bid,
+            restored_at.best_ask
+        )
     );
 }
 

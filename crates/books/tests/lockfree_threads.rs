@@ -5,12 +5,13 @@
 mod common;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::OnceLock;
 use std::thread;
 
 use common::{assert_consistent, Market};
-use proofbook_books::lockfree::{Ingress, LockFreeReaders, Touch};
+use proofbook_books::lockfree::{Ingress, LockFreeReaders, Step, Touch};
 use proofbook_testkit::flow::RandomFlow;
 use proofbook_testkit::workload::{generate, Parameters, Random, Scenario};
 use proofbook_types::{
@@ -19,6 +20,8 @@ use proofbook_types::{
 };
 
 const READERS: usize = 3;
+/// Commands that may have ended unshown in the market that readers look at.
+const UNSHOWN_MAX: u64 = 8;
 
 /// So many times more work in a long run.
 fn soak() -> u64 {
@@ -29,25 +32,34 @@ fn soak() -> u64 {
     }
 }
 
-/// Reads until the writer is done; how often it read the touch and a snapshot that was new.
-fn read(
-    readers: &LockFreeReaders,
-    noted: &[OnceLock<Touch>],
-    is_done: &AtomicBool,
-    seed: u64,
-) -> u64 {
+/// What the writer tells its readers beside the market.
+struct Notes {
+    /// What there is to see after each command.
+    touches: Vec<OnceLock<Touch>>,
+    /// Commands that have ended.
+    ended: AtomicU64,
+    is_done: AtomicBool,
+}
+
+/// Reads until the writer is done; how often it read a snapshot that was new.
+fn read(readers: &LockFreeReaders, notes: &Notes, seed: u64) -> u64 {
     let reader = readers.register().expect("a place for each");
     let mut random = Random::new(seed);
     let (mut last_touch, mut last_snapshot, mut news) = (0, 0, 0);
     let noted = |touch: Touch| {
-        let expected = noted[touch.sequence as usize].get();
+        let expected = notes.touches[touch.sequence as usize].get();
         assert_eq!(Some(&touch), expected, "reader {seed}");
     };
     loop {
         // Looked at first, so that the last round sees the last command.
-        let is_last = is_done.load(Ordering::Acquire);
+        let is_last = notes.is_done.load(Ordering::Acquire);
+        let ended = notes.ended.load(Ordering::Acquire);
         let touch = reader.touch();
         noted(touch);
+        assert!(
+            touch.sequence + UNSHOWN_MAX > ended,
+            "reader {seed}: {ended} commands have ended, {touch:?} is shown"
+        );
         assert!(
             touch.sequence >= last_touch,
             "reader {seed}: the touch went back"
@@ -81,28 +93,38 @@ fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
 }
 
 fn run(config: MarketConfig, commands: &[Command], seed: u64) {
-    let mut market = Market::new(config, READERS, 1 << 10);
-    let noted: Vec<OnceLock<Touch>> = (0..=commands.len()).map(|_| OnceLock::new()).collect();
-    noted[0]
-        .set(market.expected_touch())
-        .expect("the first note");
-    let is_done = AtomicBool::new(false);
+    let mut market = Market::with_unshown(config, READERS, 1 << 10, UNSHOWN_MAX);
+    let notes = Notes {
+        touches: (0..=commands.len()).map(|_| OnceLock::new()).collect(),
+        ended: AtomicU64::new(0),
+        is_done: AtomicBool::new(false),
+    };
+    let note = |market: &Market| {
+        notes.touches[market.engine.sequence() as usize]
+            .set(market.expected_touch())
+            .expect("one note for each");
+    };
+    note(&market);
     let readers = market.readers.clone();
     let news = thread::scope(|scope| {
         let running: Vec<_> = (0..READERS as u64)
             .map(|reader| {
-                let (readers, noted, is_done) = (&readers, &noted, &is_done);
-                scope.spawn(move || read(readers, noted, is_done, 100 * seed + reader))
+                let (readers, notes) = (&readers, &notes);
+                scope.spawn(move || read(readers, notes, 100 * seed + reader))
             })
             .collect();
         let mut random = Random::new(seed);
         for command in commands {
             market.apply(command);
-            let sequence = market.engine.sequence() as usize;
-            noted[sequence]
-                .set(market.expected_touch())
-                .expect("one note for each");
-            let _ = market.publish();
+            note(&market);
+            market.end();
+            // Release: whoever knows that it has ended sees all that was shown before.
+            notes
+                .ended
+                .store(market.engine.sequence(), Ordering::Release);
+            if random.below(16) == 0 {
+                let _ = market.publish();
+            }
             if random.below(32) == 0 {
                 thread::yield_now();
             }
@@ -111,7 +133,7 @@ fn run(config: MarketConfig, commands: &[Command], seed: u64) {
         while !market.publish() {
             thread::yield_now();
         }
-        is_done.store(true, Ordering::Release);
+        notes.is_done.store(true, Ordering::Release);
         let news = running.into_iter().map(joined);
         news.sum::<u64>()
     });
@@ -145,6 +167,7 @@ fn readers_see_whole_markets_beside_a_session() {
 }
 
 const PRODUCERS: u64 = 4;
+const BATCH_MAX: NonZeroUsize = NonZeroUsize::new(16).expect("it is not zero");
 
 /// A new order whose id names its producer and its number among the orders of that.
 fn order_of(producer: u64, number: u64) -> Command {
@@ -182,7 +205,7 @@ fn produce(ingress: &Ingress<Command>, producer: u64, each: u64) {
 fn each_command_of_many_threads_is_applied_once_in_its_producers_order() {
     let each = 4_000 * soak();
     let (ingress, mut sequencer) = Ingress::<Command>::new(64, 0).expect("a power of two");
-    let mut market = Market::new(MarketConfig::default(), 1, 1 << 12);
+    let mut market = Market::with_unshown(MarketConfig::default(), 1, 1 << 12, 1 << 32);
     let readers = market.readers.clone();
     let is_done = AtomicBool::new(false);
     let mut applied: HashMap<u64, u64> = HashMap::new();
@@ -201,7 +224,7 @@ fn each_command_of_many_threads_is_applied_once_in_its_producers_order() {
                 thread::yield_now();
             }
         }));
-        let apply = |sequence: u64, command: Command| {
+        let mut apply = |market: &mut Market, sequence: u64, command: Command| {
             let Action::New(order) = command.action else {
                 panic!("only new orders were pushed")
             };
@@ -210,9 +233,18 @@ fn each_command_of_many_threads_is_applied_once_in_its_producers_order() {
             assert_eq!(number, last + 1, "producer {producer}");
             market.apply(&command);
             assert_eq!(market.engine.sequence(), sequence);
-            let _ = market.publish();
         };
-        sequencer.run(16, apply, thread::yield_now);
+        sequencer.run(BATCH_MAX, |step| match step {
+            Step::Apply { sequence, command } => apply(&mut market, sequence, command),
+            Step::Dry { sequence } => {
+                assert_eq!(market.engine.sequence(), sequence);
+                while !market.publish() {
+                    thread::yield_now();
+                }
+                assert_eq!(market.readers.touch(), market.expected_touch());
+            }
+            Step::Idle => thread::yield_now(),
+        });
         is_done.store(true, Ordering::Relaxed);
         running.into_iter().for_each(joined);
     });

@@ -4,10 +4,10 @@
 //! whose writing does not happen before it.
 #![cfg(loom)]
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 
 use proofbook_books::linked::{rank_of, Levels};
-use proofbook_books::lockfree::{Ingress, LockFreeConfig, LockFreeReader, Snapshot, Touch};
+use proofbook_books::lockfree::{Ingress, LockFreeConfig, LockFreeReader, Snapshot, Step, Touch};
 use proofbook_books::radix::{PublishingConfig, RadixPriceIndex};
 use proofbook_books::{OptimizedLockFreeLevels, RadixLevels};
 use proofbook_memory::sync::thread;
@@ -30,10 +30,10 @@ fn publishing(readers_max: usize) -> PublishingConfig {
     }
 }
 
-fn levels(readers_max: usize, snapshot_interval: u64) -> ModelledLevels {
+fn levels(readers_max: usize, unshown_max: u64) -> ModelledLevels {
     let config = LockFreeConfig {
         publishing: publishing(readers_max),
-        snapshot_interval: NonZeroU64::new(snapshot_interval).expect("a positive number"),
+        unshown_max: NonZeroU64::new(unshown_max).expect("a positive number"),
     };
     OptimizedLockFreeLevels::new(RadixLevels::default(), config).expect("possible numbers")
 }
@@ -88,8 +88,8 @@ fn write(mut levels: ModelledLevels, commands: u64) -> ModelledLevels {
 #[test]
 fn a_touch_is_never_torn() {
     check(2, || {
-        // No snapshots: the line alone. Each word of a read may be from before or after the write.
-        let levels = levels(1, u64::MAX);
+        // Each word of a read may be from before or after the write.
+        let levels = levels(1, 1);
         let readers = levels.readers();
         let writer = thread::spawn(move || write(levels, 1));
         let seen = readers.touch();
@@ -123,6 +123,32 @@ fn a_snapshot_is_whole_and_its_memory_is_not_used_again() {
 }
 
 #[test]
+fn commands_that_are_shown_together_are_seen_together() {
+    check(2, || {
+        let mut levels = levels(1, 2);
+        let readers = levels.readers();
+        let reader = readers.register().expect("a place");
+        let writer = thread::spawn(move || {
+            for number in 1..=3 {
+                command(&mut levels, number);
+            }
+            levels
+        });
+        let seen = readers.touch();
+        assert!([0, 2].contains(&seen.sequence), "{seen:?}");
+        assert_eq!(seen, touch(seen.sequence));
+        // The touch is shown after the snapshot that goes with it.
+        let number = assert_whole(&reader.snapshot());
+        assert!(number == 2 || number == seen.sequence, "{number}");
+        let levels = writer.join().expect("the writer goes on");
+        assert_eq!(assert_whole(&reader.snapshot()), 2);
+        levels.publish(3).expect("readers hold little");
+        assert_eq!(assert_whole(&reader.snapshot()), 3);
+        assert_eq!(readers.touch(), touch(3));
+    });
+}
+
+#[test]
 fn a_snapshot_outlives_the_writer_and_the_reader_frees_what_it_left() {
     check(2, || {
         let levels = levels(1, 1);
@@ -134,6 +160,26 @@ fn a_snapshot_outlives_the_writer_and_the_reader_frees_what_it_left() {
         assert_eq!(assert_whole(&snapshot), number);
         drop(snapshot);
         assert_eq!(assert_whole(&reader.snapshot()), 2);
+    });
+}
+
+#[test]
+fn a_tree_that_replaces_nothing_is_shown_whole() {
+    check(2, || {
+        let mut index = RadixPriceIndex::new(publishing(1)).expect("a possible number");
+        let reader = index.readers().register().expect("a place");
+        let writer = thread::spawn(move || {
+            index.set(1, 7);
+            index.set(2, 7);
+            index.publish().expect("readers hold little");
+            index
+        });
+        let pinned = reader.pin();
+        let values: Vec<u64> = pinned.view().iter().map(|entry| entry.value).collect();
+        assert!(values.is_empty() || values == [7, 7], "{values:?}");
+        drop(pinned);
+        let _index = writer.join().expect("the writer goes on");
+        assert_eq!(reader.pin().view().iter().count(), 2);
     });
 }
 
@@ -185,12 +231,18 @@ fn each_command_is_taken_once_and_none_after_the_end() {
             })
         };
         let producers = [pushes(ingress, &[1, 2]), pushes(other, &[3])];
-        let mut taken = Vec::new();
-        sequencer.run(
-            2,
-            |sequence, command| taken.push((sequence, command)),
-            thread::yield_now,
-        );
+        let (mut taken, mut dry_at) = (Vec::new(), 0);
+        let batch_max = NonZeroUsize::new(2).expect("it is not zero");
+        sequencer.run(batch_max, |step| match step {
+            Step::Apply { sequence, command } => taken.push((sequence, command)),
+            Step::Dry { sequence } => {
+                assert_eq!(sequence, taken.len() as u64);
+                assert!(sequence > dry_at, "nothing came since it was dry");
+                dry_at = sequence;
+            }
+            Step::Idle => thread::yield_now(),
+        });
+        assert_eq!(dry_at, taken.len() as u64, "what came last is shown too");
         assert!(taken.len() >= 2, "there was room for two");
         let mut count = 0;
         for producer in producers {

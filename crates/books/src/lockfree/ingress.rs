@@ -7,9 +7,13 @@
 //! interrupted in the middle of a push hides the commands behind its own until it goes on; the sequencer finds nothing then and does not
 //! wait.
 //!
-//! Invariants: each command that was taken in is applied once; `producers` counts the ingresses that live.
+//! What is applied is shown to readers many commands at a time. So the sequencer says when the queue has run dry: nothing is left then that would make
+//! it worth waiting.
+//!
+//! Invariants: each command that was taken in is applied once; after the last one before a pause the queue is said to be dry; `producers` counts the ingresses that live.
 
 use core::fmt;
+use core::num::NonZeroUsize;
 
 use proofbook_memory::queue::{CapacityError, LockFreeQueue};
 use proofbook_memory::sync::{Arc, AtomicUsize, Ordering};
@@ -28,6 +32,25 @@ pub struct Ingress<C> {
 pub struct Sequencer<C> {
     shared: Arc<Shared<C>>,
     sequence: u64,
+}
+
+/// What a sequencer asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<C> {
+    /// To apply a command.
+    Apply {
+        /// Its number.
+        sequence: u64,
+        /// The command.
+        command: C,
+    },
+    /// To show what was applied: no command is at hand after this one.
+    Dry {
+        /// Number of the latest command.
+        sequence: u64,
+    },
+    /// Nothing, since there is nothing to do: to spin, to yield, or to do what can wait.
+    Idle,
 }
 
 impl<C> Ingress<C> {
@@ -98,18 +121,28 @@ impl<C> Sequencer<C> {
         self.shared.producers.load(Ordering::Acquire) == 0
     }
 
-    /// Applies commands until no ingress is left, in batches of so many at most. `idle` is called whenever there was nothing to do: to spin, to
-    /// yield, or to do what can wait.
-    pub fn run(&mut self, limit: usize, mut apply: impl FnMut(u64, C), mut idle: impl FnMut()) {
+    /// Asks for one step after another until no ingress is left, for commands in batches of so many at most. It ends with a dry queue, unless no command ever came.
+    pub fn run(&mut self, batch_max: NonZeroUsize, mut step: impl FnMut(Step<C>)) {
+        let mut is_dry = true;
         loop {
             let is_closed = self.is_closed();
-            if self.drain(limit, &mut apply) > 0 {
+            let count = self.drain(batch_max.get(), |sequence, command| {
+                step(Step::Apply { sequence, command });
+            });
+            is_dry &= count == 0;
+            if count == batch_max.get() {
+                // More may be there.
                 continue;
             }
-            if is_closed {
+            if !is_dry {
+                let sequence = self.sequence;
+                step(Step::Dry { sequence });
+                is_dry = true;
+            } else if is_closed {
                 return;
+            } else {
+                step(Step::Idle);
             }
-            idle();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A structure for price levels that shows its market to readers.
 //!
-//! It finds nothing itself: another structure does, and this one follows its changes. A command's end is shown when the writer says so, and at the latest when the next
-//! command begins. Between the two nothing is shown: readers never see half a command.
+//! It finds nothing itself: another structure does, and this one follows its changes. A command's end is shown when the writer says so, and at the latest when a
+//! command begins and too many before it are not. In the middle of a command nothing is shown.
 
 use core::cell::RefCell;
 use core::fmt;
@@ -46,13 +46,6 @@ impl<L> OptimizedLockFreeLevels<L> {
         &self.inner
     }
 
-    /// What readers need.
-    pub fn readers(&self) -> LockFreeReaders {
-        LockFreeReaders {
-            shared: Arc::clone(self.writer.borrow().shared()),
-        }
-    }
-
     /// What was shown so far, and what waits.
     pub fn statistics(&self) -> LockFreeStatistics {
         self.writer.borrow().statistics()
@@ -60,14 +53,41 @@ impl<L> OptimizedLockFreeLevels<L> {
 }
 
 impl<L: Levels> OptimizedLockFreeLevels<L> {
-    /// Shows the market as it is: after the command with this number, and before the next one begins. What is left undone the next command does, counting
-    /// on by one; a market whose commands are numbered otherwise says its numbers here.
+    /// What readers need. What a new market's book was given, or a restored one's, they see from here on, with the number of
+    /// commands that this structure counted.
+    pub fn readers(&self) -> LockFreeReaders {
+        let mut writer = self.writer.borrow_mut();
+        // A snapshot that is held up is counted; the next one shows what it would have.
+        let _ = writer.publish_counted(&self.inner);
+        LockFreeReaders {
+            shared: Arc::clone(writer.shared()),
+        }
+    }
+
+    /// Says that the command with this number has ended. Once [`LockFreeConfig::unshown_max`] have that readers do not see, it shows the market.
+    ///
+    /// It need not be called: a command that begins says so of the one before, and counts on by one. A market whose commands are numbered otherwise says
+    /// its numbers here; one that refuses a command whose time runs backwards does, since such a command never begins.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    ///
+    /// # Panics
+    /// If the number is below one that was said.
+    #[inline]
+    pub fn end(&self, sequence: u64) -> Result<(), Stalled> {
+        self.writer.borrow_mut().end(&self.inner, sequence)
+    }
+
+    /// Shows the market as it is: after the command with this number, and before the next one begins. It does nothing where that is what readers see.
+    ///
+    /// Call it when no further command is at hand, and after a market was restored.
     ///
     /// # Errors
     /// Where a reader holds up too much: the touch is shown, and no snapshot until the reader goes on.
     ///
     /// # Panics
-    /// If the number is below one that was shown.
+    /// If the number is below one that was said.
     #[inline]
     pub fn publish(&self, sequence: u64) -> Result<(), Stalled> {
         self.writer.borrow_mut().publish(&self.inner, sequence)

@@ -7,7 +7,8 @@
 //! - **The depth** is a [`Snapshot`]: every level of every queue and the touch that goes with them, from trees that never change once they are shown. A
 //!   reader keeps one as long as it likes.
 //!
-//! Both are shown between commands, never in the middle of one. What a snapshot costs the writer is the ways to the levels that changed
+//! Both are shown between commands, never in the middle of one, and many commands at a time while these follow each other: showing takes lines away from the
+//! readers' caches, which take them away in turn. How far that may leave readers behind is [`LockFreeConfig::unshown_max`]. What a snapshot costs the writer is the ways to the levels that changed
 //! since the one before; replaced nodes are reclaimed by epochs, the record that names the roots by hazard pointers, and the
 //! writer gets all of it back, so that it allocates nothing once it is warm.
 //!
@@ -32,26 +33,29 @@ use proofbook_memory::registration::ThreadCountError;
 use crate::layout::LayoutField;
 use crate::radix::{PublishingConfig, PublishingStatistics, RadixCosts};
 
-pub use ingress::{Ingress, Sequencer};
+pub use ingress::{Ingress, Sequencer, Step};
 pub use levels::OptimizedLockFreeLevels;
 pub use reader::{LockFreeReader, LockFreeReaders, Snapshot};
 pub use record::LevelTotals;
 pub use touch::Touch;
 
-/// Who reads, and how often snapshots are taken.
+/// Commands that may have ended unshown by default: some microseconds where they follow each other without a pause.
+const UNSHOWN_MAX: NonZeroU64 = NonZeroU64::new(64).expect("it is not zero");
+
+/// Who reads, and how far what they see may be behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockFreeConfig {
     /// Readers, and what they may hold up.
     pub publishing: PublishingConfig,
-    /// Commands from one snapshot to the next. The touch is shown after each command.
-    pub snapshot_interval: NonZeroU64,
+    /// Commands that may have ended unshown while others follow: the next one to begin shows them first, touch and snapshot together.
+    pub unshown_max: NonZeroU64,
 }
 
 impl Default for LockFreeConfig {
     fn default() -> Self {
         LockFreeConfig {
             publishing: PublishingConfig::default(),
-            snapshot_interval: NonZeroU64::MIN,
+            unshown_max: UNSHOWN_MAX,
         }
     }
 }

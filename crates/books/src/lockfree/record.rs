@@ -135,13 +135,22 @@ impl Shared {
 pub(super) struct RecordWriter {
     participant: hazard::Participant,
     parcels: Parcels<RecordCell>,
+    /// The record that is shown. To read it where the readers find it would fetch that line from their caches.
+    shown: NonNull<Parcel<RecordCell>>,
 }
 
+// SAFETY: of what is shown and retired it keeps the addresses alone.
+unsafe impl Send for RecordWriter {}
+
 impl RecordWriter {
-    pub(super) fn new(participant: hazard::Participant) -> Self {
+    /// The one writer of a market that was made just now.
+    pub(super) fn new(shared: &Shared, participant: hazard::Participant) -> Self {
+        // Relaxed: this thread made the record.
+        let shown = NonNull::new(shared.current.0.load(Ordering::Relaxed));
         RecordWriter {
             participant,
             parcels: Parcels::new(),
+            shown: shown.expect("a record is always shown"),
         }
     }
 
@@ -161,12 +170,9 @@ impl RecordWriter {
             }
             None => shared.records.make(UnsafeCell::new(record)),
         };
-        let current = &shared.current.0;
-        // Relaxed: this thread alone writes it.
-        let before = current.load(Ordering::Relaxed);
         // Release: whoever sees the pointer sees the record, and the nodes that it leads to.
-        current.store(parcel.as_ptr(), Ordering::Release);
-        let before = NonNull::new(before).expect("a record is always shown");
+        shared.current.0.store(parcel.as_ptr(), Ordering::Release);
+        let before = core::mem::replace(&mut self.shown, parcel);
         // SAFETY: it was shown by this writer, and is retired here alone, as it is taken out. Its memory is in `shared`, behind the manager, which is
         // given to nobody; participants are dropped before their share of it.
         unsafe { self.participant.retire(self.parcels.retire(before)) };

@@ -1,9 +1,14 @@
 //! The one writer of what readers see: it follows which levels a command changes, and shows them after the command's end.
 //!
-//! A change marks its level and nothing else. At a command's end each marked level is looked at once, whatever happened to it on the way: its sums go into the
-//! totals and into its tree. Then the touch is written and, unless a reader holds up too much, the trees are published.
+//! A change marks its level and nothing else. Later, at a command's end, each marked level is looked at once, whatever happened to it on the way: its sums go into
+//! the totals and into its tree. So what came and went between two looks costs nothing but its mark.
 //!
-//! Invariants: for a level that is not marked, `marks`, its tree and the structure of levels agree; `sums` and `orders` are those of `marks`.
+//! To show is to look at all marked levels, to write the touch and, unless a reader holds up too much, to publish the trees. The lines that this writes travel
+//! to the readers' processors and back, which costs more than a command does. So while commands follow each other many are shown at once; who
+//! has no further command shows what there is.
+//!
+//! Invariants: for a level that is not marked, `marks`, its tree and the structure of levels agree; `sums` and `orders` are those of `marks`; no more than
+//! `unshown_max` commands have ended and are not shown.
 
 use proofbook_memory::epoch::Stalled;
 use proofbook_memory::sync::Arc;
@@ -14,6 +19,9 @@ use super::touch::Touch;
 use super::{LockFreeConfig, LockFreeError, LockFreeStatistics};
 use crate::linked::{price_of, LevelData, LevelRef, Levels, Rank};
 use crate::radix::Publisher;
+
+/// Marked levels from which on they are looked at, shown or not: so no command pays for the marks of many.
+const MARKED_MAX: usize = 16;
 
 /// What is known of a level by its name, as it was last looked at: half a cache line.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,8 +35,8 @@ struct Mark {
     is_marked: bool,
 }
 
-/// A level that the command changed, perhaps in vain: its name may have been given up since.
-#[derive(Clone, Copy, Debug)]
+/// A level that a command changed, perhaps in vain: its name may have been given up since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Marked {
     queue: Queue,
     level: LevelRef,
@@ -43,14 +51,19 @@ pub(super) struct Writer {
     /// What the levels of each queue show.
     sums: [u64; QUEUES],
     orders: u32,
+    /// Number of the latest command that is known to have ended.
     sequence: u64,
+    /// Time of the command that began last.
     time: Timestamp,
-    /// A command has begun and its end was not shown.
+    /// A command has begun, and nobody said that it ended.
     is_open: bool,
+    /// Commands that have ended and are not shown.
+    unshown: u64,
+    unshown_max: u64,
+    /// The snapshot that readers find goes with the touch that they find.
+    is_snapshot_shown: bool,
     /// The version of the touch that was written last.
     touch_version: u64,
-    snapshot_interval: u64,
-    since_snapshot: u64,
     // Dropped last: records that the participant leaves behind lie in it.
     shared: Arc<Shared>,
 }
@@ -68,7 +81,7 @@ impl Writer {
             .expect("a place was counted for the writer, who is the first to come");
         Ok(Writer {
             publisher,
-            records: RecordWriter::new(participant),
+            records: RecordWriter::new(&shared, participant),
             marks: Default::default(),
             marked: Vec::new(),
             sums: [0; QUEUES],
@@ -76,9 +89,10 @@ impl Writer {
             sequence: 0,
             time: Timestamp(0),
             is_open: false,
+            unshown: 0,
+            unshown_max: config.unshown_max.get(),
+            is_snapshot_shown: true,
             touch_version: 0,
-            snapshot_interval: config.snapshot_interval.get(),
-            since_snapshot: 0,
             shared: Arc::new(shared),
         })
     }
@@ -117,10 +131,14 @@ impl Writer {
         self.mark(queue, level);
     }
 
-    /// A level dies: readers learn it with the command's end.
+    /// A level dies: readers learn it when the command's end is shown.
     #[inline]
     pub(super) fn vacate(&mut self, queue: Queue, level: LevelRef) {
         let mark = core::mem::take(&mut self.marks[queue as usize][level as usize]);
+        // Mostly it is the last one that was marked: then nothing is left to look at.
+        if self.marked.last() == Some(&Marked { queue, level }) {
+            self.marked.pop();
+        }
         if mark.orders == 0 {
             return;
         }
@@ -133,44 +151,93 @@ impl Writer {
             .expect("a level with orders is in its tree");
     }
 
-    /// A command begins. The end of the one before is shown, if it was not.
-    #[inline]
+    /// A command begins, so the one before has ended. It is shown if too many are not.
+    #[inline(always)]
     pub(super) fn begin(&mut self, levels: &impl Levels, now: Timestamp) {
-        if self.is_open || !self.marked.is_empty() {
-            let sequence = self.sequence + u64::from(self.is_open);
+        if self.is_open {
+            self.sequence += 1;
+            self.unshown += 1;
+        }
+        // Marks of no command are of orders that were restored, and shown at once.
+        let is_restored = self.unshown == 0 && !self.marked.is_empty();
+        if is_restored || self.is_due() || self.marked.len() >= MARKED_MAX {
             // A snapshot that is held up is counted; the next one shows what it would have.
-            let _ = self.publish(levels, sequence);
+            let _ = self.settle_or_show(levels, is_restored || self.is_due());
         }
         self.is_open = true;
         self.time = now;
     }
 
-    /// Shows the market as it is, after the command with this number.
+    #[inline(always)]
+    fn is_due(&self) -> bool {
+        self.unshown >= self.unshown_max
+    }
+
+    #[inline(never)]
+    fn settle_or_show(&mut self, levels: &impl Levels, is_due: bool) -> Result<(), Stalled> {
+        if is_due {
+            return self.show(levels);
+        }
+        self.settle(levels);
+        Ok(())
+    }
+
+    /// The command with this number has ended. It is shown if too many are not.
     #[inline]
+    pub(super) fn end(&mut self, levels: &impl Levels, sequence: u64) -> Result<(), Stalled> {
+        self.count_up_to(sequence);
+        if self.is_due() || self.marked.len() >= MARKED_MAX {
+            self.settle_or_show(levels, self.is_due())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The command with this number has ended, and is shown.
     pub(super) fn publish(&mut self, levels: &impl Levels, sequence: u64) -> Result<(), Stalled> {
+        self.count_up_to(sequence);
+        self.show(levels)
+    }
+
+    #[inline]
+    fn count_up_to(&mut self, sequence: u64) {
         assert!(
             sequence >= self.sequence,
             "expected no number below {}, received {sequence}",
             self.sequence
         );
-        self.since_snapshot += sequence - self.sequence;
+        self.unshown += (sequence - self.sequence).max(u64::from(self.is_open));
         self.sequence = sequence;
         self.is_open = false;
-        self.settle(levels);
-        let touch = self.touch(levels);
-        self.shared.touch.write(&mut self.touch_version, &touch);
-        if self.since_snapshot < self.snapshot_interval && self.sequence != 0 {
+    }
+
+    /// Shows the market as it is, by its own count of commands.
+    pub(super) fn publish_counted(&mut self, levels: &impl Levels) -> Result<(), Stalled> {
+        self.publish(levels, self.sequence + u64::from(self.is_open))
+    }
+
+    /// Shows the end of the latest command, unless that is what readers see already.
+    fn show(&mut self, levels: &impl Levels) -> Result<(), Stalled> {
+        let is_touch_shown = self.unshown == 0 && self.marked.is_empty();
+        if is_touch_shown && self.is_snapshot_shown {
             return Ok(());
         }
+        self.settle(levels);
+        let touch = self.touch(levels);
         let Writer {
             publisher,
             records,
             shared,
             ..
         } = self;
-        publisher.publish(|roots| records.show(shared, Record { touch, roots }))?;
-        self.since_snapshot = 0;
-        Ok(())
+        let snapshot = publisher.publish(|roots| records.show(shared, Record { touch, roots }));
+        // Last: nothing after it waits until the readers' processors have let go of the line.
+        if !is_touch_shown {
+            self.shared.touch.write(&mut self.touch_version, &touch);
+        }
+        self.unshown = 0;
+        self.is_snapshot_shown = snapshot.is_ok();
+        snapshot
     }
 
     fn touch(&self, levels: &impl Levels) -> Touch {

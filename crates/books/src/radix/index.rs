@@ -126,7 +126,7 @@ impl<V: Copy + Send + Sync> RadixPriceIndex<V> {
         }
         let root = &self.shared.root;
         self.publisher.publish(|roots| {
-            // Release: whoever sees the root sees the nodes. In models the fence of the pin before it does the same; not every processor's pin has one.
+            // Release: whoever sees the root sees the nodes. The pin before it would do the same, but not every publication has one, and not every pin a fence.
             root.store(roots.into_raw(), Ordering::Release);
         })
     }

@@ -210,13 +210,13 @@ impl<V: Copy, const N: usize> Publisher<V, N> {
             .spare
             .pop()
             .unwrap_or_else(|| bags.make(Vec::with_capacity(BAG_ROOM)));
-        let guard = self.participant.pin();
         // SAFETY: the parcel is this writer's, nobody else looks into it.
         let bag = unsafe { &mut parcel.as_mut().content };
-        show(Roots(self.trees.freeze(bag)));
-        self.statistics.published += 1;
+        let roots = Roots(self.trees.freeze(bag));
         let count = bag.len();
+        self.statistics.published += 1;
         if count == 0 {
+            show(roots);
             self.spare.push(parcel);
             return Ok(());
         }
@@ -225,18 +225,22 @@ impl<V: Copy, const N: usize> Publisher<V, N> {
         statistics.waiting_high_water = statistics.waiting.max(statistics.waiting_high_water);
         // SAFETY: the parcel is this writer's; its memory lives in the domain, behind the epochs, which are used here alone.
         let retired = unsafe { self.parcels.retire(parcel) };
+        // Before the roots are shown: to pin is to wait until all that was written is seen, and the line that the roots are in comes from far.
+        let guard = self.participant.pin();
+        show(roots);
         // SAFETY: `show` put other roots in the place of those that led to what is in the parcel, under this guard.
         unsafe { guard.retire(retired) }.expect("there was room, and nobody else retires here");
+        drop(guard);
+        if cfg!(loom) {
+            // Retiring collects a little at a time; a model has too few parcels to come to that.
+            self.participant.collect();
+        }
         Ok(())
     }
 
     /// Takes back what readers have let go; an error where they hold too much.
     #[inline]
     fn make_room(&mut self) -> Result<(), Stalled> {
-        if cfg!(loom) {
-            // Retiring collects a little at a time; a model has too few parcels to come to that.
-            self.participant.collect();
-        }
         self.take_back(LOOKS);
         let is_full = self.statistics.waiting >= self.waiting_max
             || self.participant.retired_len() >= PARCELS_MAX;

@@ -22,15 +22,15 @@ pub struct Market {
 impl Market {
     /// An empty market for this many readers, which may hold so much up.
     pub fn new(config: MarketConfig, readers_max: usize, waiting_max: usize) -> Self {
-        Self::with_interval(config, readers_max, waiting_max, 1)
+        Self::with_unshown(config, readers_max, waiting_max, 1)
     }
 
-    /// The same, with a snapshot for so many commands.
-    pub fn with_interval(
+    /// The same; so many commands may have ended unshown while others follow.
+    pub fn with_unshown(
         config: MarketConfig,
         readers_max: usize,
         waiting_max: usize,
-        snapshot_interval: u64,
+        unshown_max: u64,
     ) -> Self {
         let levels = OptimizedLockFreeLevels::new(
             PagedLevels::default(),
@@ -39,7 +39,7 @@ impl Market {
                     readers_max,
                     waiting_max,
                 },
-                snapshot_interval: NonZeroU64::new(snapshot_interval).expect("a positive number"),
+                unshown_max: NonZeroU64::new(unshown_max).expect("a positive number"),
             },
         );
         let levels = levels.expect("possible numbers of readers");
@@ -54,6 +54,12 @@ impl Market {
     /// Applies a command and drops its events.
     pub fn apply(&mut self, command: &Command) {
         self.engine.apply(command, &mut |_| {});
+    }
+
+    /// Says that the latest command has ended.
+    pub fn end(&self) {
+        let sequence = self.engine.sequence();
+        let _ = self.engine.book().levels().end(sequence);
     }
 
     /// Shows the market after the latest command; whether a snapshot could be shown.

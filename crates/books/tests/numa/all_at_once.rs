@@ -6,11 +6,12 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use proofbook_book::{Book, Reference};
-use proofbook_books::lockfree::{Ingress, LockFreeReader, LockFreeReaders, Sequencer, Touch};
+use proofbook_books::lockfree::{Ingress, LockFreeReader, LockFreeReaders, Sequencer, Step, Touch};
 use proofbook_books::numa::{
     Market, MarketId, NumaBookError, NumaOrderBook, Report, Residence, Seat,
 };
@@ -24,6 +25,7 @@ use crate::common::{small, start, state, submit, Listener, Moving};
 use crate::shown::{self, levels_of};
 
 const PRODUCERS: u64 = 4;
+const BATCH_MAX: NonZeroUsize = NonZeroUsize::new(16).expect("it is not zero");
 const NODES: usize = 3;
 const MARKET: MarketId = MarketId(7);
 /// Commands of a thread from one move that it asks for to the next, on average.
@@ -190,12 +192,11 @@ impl Run {
         market: &mut shown::Market,
     ) -> (Vec<Command>, Vec<Event>) {
         let (mut commands, mut events) = (Vec::new(), Vec::new());
-        let apply = |sequence, command: Command| {
+        let mut apply = |market: &mut shown::Market, sequence, command: Command| {
             market
                 .engine
                 .apply(&command, &mut |event| events.push(event));
             assert_eq!(market.engine.sequence(), sequence);
-            let _ = market.publish();
             commands.push(command);
             submit(&self.numa, MARKET, command);
             // Where there are few processors, the readers see more of it so.
@@ -203,10 +204,16 @@ impl Run {
                 thread::yield_now();
             }
         };
-        sequencer.run(16, apply, thread::yield_now);
-        while !market.publish() {
-            thread::yield_now();
-        }
+        sequencer.run(BATCH_MAX, |step| match step {
+            Step::Apply { sequence, command } => apply(market, sequence, command),
+            Step::Dry { sequence } => {
+                assert_eq!(market.engine.sequence(), sequence);
+                while !market.publish() {
+                    thread::yield_now();
+                }
+            }
+            Step::Idle => thread::yield_now(),
+        });
         (commands, events)
     }
 
