@@ -84,7 +84,8 @@ impl Nodes {
             occupied: 0,
             vacant: 0,
             parent: OUTSIDE,
-            height: 0,
+            // No page.
+            height: DIGIT_BITS,
         };
         Nodes {
             heads: vec![outside],
@@ -182,7 +183,7 @@ pub(super) fn digit(rank: Rank, height: u32) -> u32 {
     (rank.wrapping_shr(height) & DIGIT) as u32
 }
 
-/// The height of the digit in which two different ranks part.
+/// The height of the digit in which two ranks part; the lowest if they are the same.
 #[inline(always)]
 pub(super) fn parting(one: Rank, other: Rank) -> u32 {
     let bit = (one ^ other).checked_ilog2().unwrap_or(0);

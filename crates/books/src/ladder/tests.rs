@@ -92,6 +92,36 @@ fn a_level_without_neighbours_has_no_page() {
     levels.verify().expect("everything holds");
 }
 
+#[test]
+fn a_level_that_comes_again_has_a_page() {
+    // Not in the same place of the cache.
+    const ONE: Rank = 7 << 40;
+    const OTHER: Rank = (9 << 40) + 64;
+    let mut levels = PagedLevels::default();
+    levels.fill(ONE);
+    levels.fill(OTHER);
+    assert_eq!(levels.trie().nodes.used(), 1);
+    // One by a second order, the other by a second birth.
+    let level = levels.fill(ONE);
+    assert_eq!(levels.trie().nodes.used(), 2);
+    assert_eq!(levels.find(QUEUE, ONE), Some(level));
+    levels.empty(OTHER);
+    levels.fill(OTHER + 1);
+    assert_eq!(levels.trie().nodes.used(), 3);
+    levels.verify().expect("everything holds");
+    levels.empty(ONE);
+    levels.empty(OTHER + 1);
+    levels.verify().expect("everything holds");
+    let mut alone = PagedLevels::default();
+    for _ in 0..3 {
+        alone.fill(5);
+        alone.verify().expect("everything holds");
+        alone.empty(5);
+    }
+    alone.verify().expect("everything holds");
+    assert_eq!(alone.trie().nodes.used(), 1);
+}
+
 /// Prices that go away and never come back leave nodes behind, which are taken out in time.
 #[test]
 fn nodes_that_part_nothing_do_not_pile_up() {

@@ -2,7 +2,7 @@
 //!
 //! A 64-ary trie over the digits of ranks, path-compressed: a node stands only where ranks parted, so that there are fewer nodes than levels however far
 //! prices spread, and a way from the root has at most eleven steps. A level without neighbours hangs right below the node where it parts
-//! from all others; the nodes of the lowest digit are **pages** of 64 neighbouring levels. Every node has an
+//! from all others, unless orders come there again and again; the nodes of the lowest digit are **pages** of 64 neighbouring levels. Every node has an
 //! occupancy word, as in a van Emde Boas tree of fixed fan-out, so that
 //! the first level, and the next one after any rank, are found by counting trailing zeros.
 //!
@@ -18,6 +18,9 @@ use super::nodes::{
 };
 use super::sweep::nodes_max;
 use crate::linked::{LevelRef, Place, Rank, RankedSlab};
+
+/// Nodes that one new level can need.
+const NODES_AT_ONCE: usize = 2;
 
 /// The ranks of one queue. The levels are the caller's.
 #[derive(Clone, Debug)]
@@ -165,33 +168,62 @@ impl Trie {
 
     #[inline(never)]
     fn occupy_by_walk(&mut self, levels: &mut RankedSlab, rank: Rank) -> LevelRef {
+        if self.nodes.used() + NODES_AT_ONCE > self.nodes_max {
+            self.sweep(levels);
+        }
         let (mut parent, mut link) = (OUTSIDE, self.root);
         while link & LEVEL == 0 {
             let head = self.nodes.head(link);
             if !head.is_above(rank) {
-                let other = head.prefix;
-                return self.part(levels, (parent, link, other), rank);
-            }
-            if head.height == 0 {
-                self.cache.set(rank, link);
+                let node = self.part(levels, (parent, link, head.prefix), rank);
+                return self.hang_level(levels, node, rank);
             }
             let digit = head.digit(rank);
             if !head.has(digit) {
-                return self.add(levels, link, rank);
+                return self.hang_level(levels, link, rank);
             }
             parent = link;
             link = self.nodes.child(link, digit);
         }
         let Some(level) = level_of(link) else {
-            let level = levels.allocate(rank, OUTSIDE);
-            self.root = to_level(level);
-            return level;
+            return self.hang_level(levels, OUTSIDE, rank);
         };
         let other = levels.rank(level);
         if other != rank {
-            return self.part(levels, (parent, link, other), rank);
+            let node = self.part(levels, (parent, link, other), rank);
+            return self.hang_level(levels, node, rank);
+        }
+        if self.nodes.head(parent).height == 0 {
+            self.cache.set(rank, parent);
+        } else if self.cache.note(rank) {
+            let page = self.part(levels, (parent, link, rank), rank);
+            self.cache.set(rank, page);
         }
         level
+    }
+
+    /// A new level below a node, or at the root, where nothing is: alone, or in a page of its own where orders came lately, since levels come and
+    /// go there.
+    fn hang_level(&mut self, levels: &mut RankedSlab, parent: u32, rank: Rank) -> LevelRef {
+        if self.nodes.head(parent).height == 0 {
+            self.cache.set(rank, parent);
+        } else if self.cache.note(rank) {
+            let page = self.nodes.allocate(Head {
+                prefix: prefix(rank, 0),
+                occupied: 0,
+                vacant: 0,
+                parent,
+                height: 0,
+            });
+            self.hang(parent, rank, page);
+            self.cache.set(rank, page);
+            return self.add(levels, page, rank);
+        } else if parent == OUTSIDE {
+            let level = levels.allocate(rank, OUTSIDE);
+            self.root = to_level(level);
+            return level;
+        }
+        self.add(levels, parent, rank)
     }
 
     /// A new level below a node that has no child there.
@@ -209,23 +241,19 @@ impl Trie {
         level
     }
 
-    /// A new level below a new node, where its rank parts from what is below a link.
+    /// A new node between a node and what is below it, where a rank parts from `other`, a rank there. Where both are the same it is a page.
     fn part(
         &mut self,
         levels: &mut RankedSlab,
         (parent, link, other): (u32, Link, Rank),
         rank: Rank,
-    ) -> LevelRef {
-        if self.nodes.used() >= self.nodes_max {
-            self.sweep(levels);
-            return self.occupy_by_walk(levels, rank);
-        }
+    ) -> u32 {
         let height = parting(rank, other);
-        let digit_below = digit(other, height);
+        let digit = digit(other, height);
         let is_vacant = link & LEVEL == 0 && self.nodes.head(link).occupied == 0;
         let (occupied, vacant) = match is_vacant {
-            true => (0, bit(digit_below)),
-            false => (bit(digit_below), 0),
+            true => (0, bit(digit)),
+            false => (bit(digit), 0),
         };
         let node = self.nodes.allocate(Head {
             prefix: prefix(rank, height),
@@ -234,13 +262,10 @@ impl Trie {
             parent,
             height,
         });
-        self.nodes.set_child(node, digit_below, link);
+        self.nodes.set_child(node, digit, link);
         self.set_parent(levels, link, node);
         self.hang(parent, rank, node);
-        if height == 0 {
-            self.cache.set(rank, node);
-        }
-        self.add(levels, node, rank)
+        node
     }
 
     /// Puts a link where a rank's way goes on below a node, or at the root.
