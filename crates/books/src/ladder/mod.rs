@@ -7,6 +7,7 @@
 //! Invariants, checked by `check`: the tries hold exactly the levels that hold orders.
 
 mod cache;
+mod change;
 mod nodes;
 mod sweep;
 #[cfg(test)]
