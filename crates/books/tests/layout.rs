@@ -32,13 +32,15 @@ fn the_ladder() {
     let layout = ladder_layout();
     assert_eq!(length(&layout, "Hot"), 64);
     assert_eq!(length(&layout, "LevelData"), 32);
-    assert_eq!(length(&layout, "Page"), 20 + 4 * 64);
-    assert_eq!(length(&layout, "Node"), 24 + 4 * 64);
-    let names: Vec<&str> = structure(&layout, "Page")
+    // Half a line, and a whole number of lines.
+    assert_eq!(length(&layout, "Head"), 32);
+    assert_eq!(length(&layout, "Children"), 4 * 64);
+    assert_eq!(length(&layout, "CacheEntry"), 12);
+    let names: Vec<&str> = structure(&layout, "Head")
         .iter()
         .map(|field| field.name)
         .collect();
-    assert_eq!(names, ["number", "occupied", "parent", "levels"]);
+    assert_eq!(names, ["prefix", "occupied", "vacant", "parent", "height"]);
 }
 
 #[test]
