@@ -197,6 +197,7 @@ impl Run {
                 .engine
                 .apply(&command, &mut |event| events.push(event));
             assert_eq!(market.engine.sequence(), sequence);
+            market.end();
             commands.push(command);
             submit(&self.numa, MARKET, command);
             // Where there are few processors, the readers see more of it so.
@@ -208,9 +209,8 @@ impl Run {
             Step::Apply { sequence, command } => apply(market, sequence, command),
             Step::Dry { sequence } => {
                 assert_eq!(market.engine.sequence(), sequence);
-                while !market.publish() {
-                    thread::yield_now();
-                }
+                // A reader may hold it up for as many commands as it holds a snapshot, so nothing waits for it here.
+                let _ = market.publish();
             }
             Step::Idle => thread::yield_now(),
         });
@@ -282,7 +282,8 @@ fn run_all(
 ) -> Outcome {
     let (ingress, sequencer) = Ingress::new(64, 0).expect("a power of two");
     let mut reports = Vec::new();
-    thread::scope(|scope| {
+    let written = &mut *market;
+    let outcome = thread::scope(|scope| {
         let readers = readers.iter();
         let readers: Vec<_> = readers
             .flat_map(|readers| start_readers(scope, readers, &run.is_done))
@@ -294,7 +295,7 @@ fn run_all(
             })
             .collect();
         drop(ingress);
-        let writer = scope.spawn(move || run.write(sequencer, market));
+        let writer = scope.spawn(move || run.write(sequencer, written));
         while !writer.is_finished() {
             run.numa.take_reports(|report| reports.push(report));
             thread::yield_now();
@@ -313,7 +314,9 @@ fn run_all(
             reports,
             seen,
         }
-    })
+    });
+    assert!(market.publish(), "no reader is left who could hold it up");
+    outcome
 }
 
 fn all_at_once(seed: u64, each: u64) {
