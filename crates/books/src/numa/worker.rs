@@ -158,7 +158,7 @@ impl<M: Market> NodeWorker<M> {
                     market: cell.id(),
                     node,
                     sequence,
-                    message: text_of(panic.as_ref()),
+                    message: text_of(panic),
                     unapplied: Vec::new(),
                 })
             }
@@ -254,7 +254,7 @@ fn apply_each<M: Market>(
         }));
         if let Err(panic) = applied {
             batch.forget_unended();
-            return Err(text_of(panic.as_ref()));
+            return Err(text_of(panic));
         }
         batch.end(*command);
         seated.sequence += 1;
@@ -263,8 +263,12 @@ fn apply_each<M: Market>(
 }
 
 /// What a panic said.
-fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
+fn text_of(panic: Box<dyn std::any::Any + Send>) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_string());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a text".to_string())
+    let text = text
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a text".to_string());
+    // Here, and not behind the value that this gives: where the drop panics too, the compiler forgets to drop that one.
+    drop(panic);
+    text
 }

@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 mod fragile;
+#[path = "../objects/mod.rs"]
+mod objects;
 mod pools;
 mod queues;
 mod reclamation;

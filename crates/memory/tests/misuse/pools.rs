@@ -1,6 +1,7 @@
 //! The pools and their handles.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
 
@@ -12,6 +13,7 @@ use proofbook_memory::trade_pool::BatchAllocator;
 use proofbook_types::Timestamp;
 
 use crate::fragile::{survive, Fragile, Live};
+use crate::objects::Counted;
 
 /// An object in a pool that owns others there, and with them the pool.
 struct Link {
@@ -85,17 +87,19 @@ fn a_drop_may_come_back_to_the_pool_that_runs_it() {
 
 #[test]
 fn a_forgotten_handle_costs_its_slot_and_nothing_else() {
-    let live = Live::default();
+    // Objects without memory of their own, of which a leak would be seen.
+    let live = AtomicI64::new(0);
     let pool = LockFreePool::new(PoolConfig::fixed(2)).expect("a possible size");
-    std::mem::forget(pool.allocate(live.sound()).expect("there is room"));
-    for _ in 0..10 {
-        let object = pool.allocate(live.sound()).expect("one slot is left");
-        pool.allocate(live.sound())
-            .expect_err("the other one is lost");
-        drop(object);
+    let object = |number| pool.allocate(Counted::new(number, &live));
+    std::mem::forget(object(0).expect("there is room"));
+    for number in 1..=10 {
+        let held = object(number).expect("one slot is left");
+        object(99).expect_err("the other one is lost");
+        assert_eq!(held.number(), number);
     }
     drop(pool);
-    assert_eq!(live.now(), 1, "what was forgotten is never dropped");
+    let left = live.load(Ordering::Relaxed);
+    assert_eq!(left, 1, "what was forgotten is never dropped");
 }
 
 fn numa_pool<T>(slots: usize) -> Arc<NumaOptimizedPool<T>> {
