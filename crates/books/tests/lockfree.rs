@@ -5,7 +5,7 @@ mod common;
 
 use common::{assert_consistent, levels_of, Market};
 use proofbook_book::{Book, Level};
-use proofbook_books::lockfree::LockFreeReader;
+use proofbook_books::lockfree::{LockFreeReader, Touch};
 use proofbook_testkit::flow::RandomFlow;
 use proofbook_types::{
     AccountId, Action, Command, MarketConfig, NewOrder, OrderId, OrderKind, Price, Quantity, Queue,
@@ -119,24 +119,49 @@ fn forward(flow: RandomFlow) -> impl Iterator<Item = Command> {
     })
 }
 
+/// How far touch and snapshots may be behind.
+const BEHIND_MAX: [[u64; 2]; 6] = [[1, 1], [1, 9], [2, 7], [7, 7], [9, 4], [64, 512]];
+
+/// Which commands readers should see.
+#[derive(Default)]
+struct Shown {
+    touch: u64,
+    snapshot: u64,
+}
+
+impl Shown {
+    /// So many commands have ended, and what is too far behind is shown.
+    fn follow(&mut self, ended: u64, behind_max: [u64; 2]) {
+        let [touch_behind_max, snapshot_behind_max] = behind_max;
+        if ended - self.snapshot >= snapshot_behind_max {
+            (self.touch, self.snapshot) = (ended, ended);
+        } else if ended - self.touch >= touch_behind_max {
+            self.touch = ended;
+        }
+    }
+
+    fn check(&self, reader: &LockFreeReader, ends: &[Touch]) {
+        assert_eq!(reader.touch(), ends[self.touch as usize]);
+        let snapshot = reader.snapshot();
+        assert_eq!(snapshot.touch(), ends[self.snapshot as usize]);
+        assert_consistent(&snapshot);
+    }
+}
+
 #[test]
 fn commands_are_shown_together_and_none_later_than_the_bound() {
-    for unshown_max in [1, 2, 7, 64] {
-        let flow = RandomFlow::new(unshown_max);
-        let mut market = Market::with_unshown(flow.market().config, 1, 1 << 16, unshown_max);
+    for behind_max in BEHIND_MAX {
+        let flow = RandomFlow::new(behind_max[1]);
+        let mut market = Market::with_bounds(flow.market().config, 1, 1 << 16, behind_max);
         let reader = market.readers.register().expect("a place");
+        let mut shown = Shown::default();
         let mut ends = vec![market.expected_touch()];
         for command in forward(flow).take(COMMANDS) {
+            // It begins when those before it have ended.
+            shown.follow(ends.len() as u64 - 1, behind_max);
             market.apply(&command);
             ends.push(market.expected_touch());
-            // As many as may be were shown when the command after them began.
-            let sequence = ends.len() as u64 - 1;
-            let shown = (sequence - 1) / unshown_max * unshown_max;
-            let context = format!("{unshown_max} commands, after {sequence}");
-            assert_eq!(market.readers.touch(), ends[shown as usize], "{context}");
-            let snapshot = reader.snapshot();
-            assert_eq!(snapshot.touch(), ends[shown as usize], "{context}");
-            assert_consistent(&snapshot);
+            shown.check(&reader, &ends);
         }
         assert!(market.publish());
         assert_shows(&market, &reader);
@@ -146,20 +171,19 @@ fn commands_are_shown_together_and_none_later_than_the_bound() {
 
 #[test]
 fn ends_that_are_said_have_the_markets_numbers() {
-    for unshown_max in [1, 5, 64] {
+    for behind_max in BEHIND_MAX {
         // Among the commands are some whose time runs backwards: these are counted, and never begin.
-        let flow = RandomFlow::new(unshown_max);
-        let mut market = Market::with_unshown(flow.market().config, 1, 1 << 16, unshown_max);
+        let flow = RandomFlow::new(behind_max[1]);
+        let mut market = Market::with_bounds(flow.market().config, 1, 1 << 16, behind_max);
         let reader = market.readers.register().expect("a place");
-        let mut shown = market.expected_touch();
+        let mut shown = Shown::default();
+        let mut ends = vec![market.expected_touch()];
         for command in flow.take(COMMANDS) {
             market.apply(&command);
             market.end();
-            if market.engine.sequence() % unshown_max == 0 {
-                shown = market.expected_touch();
-            }
-            assert_eq!(market.readers.touch(), shown, "{unshown_max} commands");
-            assert_eq!(reader.snapshot_touch(), shown, "{unshown_max} commands");
+            ends.push(market.expected_touch());
+            shown.follow(market.engine.sequence(), behind_max);
+            shown.check(&reader, &ends);
         }
         assert!(market.publish());
         assert_shows(&market, &reader);
@@ -169,7 +193,7 @@ fn ends_that_are_said_have_the_markets_numbers() {
 #[test]
 fn what_is_published_is_shown_once() {
     let flow = RandomFlow::new(4);
-    let mut market = Market::with_unshown(flow.market().config, 1, 1 << 16, 10);
+    let mut market = Market::with_bounds(flow.market().config, 1, 1 << 16, [5, 10]);
     let reader = market.readers.register().expect("a place");
     let published = |market: &Market| {
         let statistics = market.engine.book().levels().statistics();
@@ -328,13 +352,15 @@ fn a_restored_market_is_shown_before_its_next_command() {
     market
         .engine
         .write_state(&mut |part: &[u8]| bytes.extend_from_slice(part));
-    let empty = Market::with_unshown(MarketConfig::default(), 1, 1 << 16, 1_000);
+    let empty = Market::with_bounds(MarketConfig::default(), 1, 1 << 16, [1_000, 1_000]);
     let readers = empty.readers.clone();
     let book = empty.engine.into_book();
     let engine = proofbook_matching::MatchingEngine::restore(&bytes, book).expect("a state");
     let mut market = Market { engine, readers };
     market.apply(&commands.next().expect("flows do not end"));
-    let touch = market.readers.touch();
+    let reader = market.readers.register().expect("a place");
+    let touch = reader.touch();
+    assert_eq!(reader.snapshot_touch(), touch);
     assert_eq!(
         (touch.orders, touch.best_bid, touch.best_ask),
         (

@@ -30,10 +30,12 @@ fn publishing(readers_max: usize) -> PublishingConfig {
     }
 }
 
-fn levels(readers_max: usize, unshown_max: u64) -> ModelledLevels {
+fn levels(readers_max: usize, behind_max: u64) -> ModelledLevels {
+    let behind_max = NonZeroU64::new(behind_max).expect("a positive number");
     let config = LockFreeConfig {
         publishing: publishing(readers_max),
-        unshown_max: NonZeroU64::new(unshown_max).expect("a positive number"),
+        touch_behind_max: behind_max,
+        snapshot_behind_max: behind_max,
     };
     OptimizedLockFreeLevels::new(RadixLevels::default(), config).expect("possible numbers")
 }

@@ -64,7 +64,7 @@ impl<L: Levels> OptimizedLockFreeLevels<L> {
         }
     }
 
-    /// Says that the command with this number has ended. Once [`LockFreeConfig::unshown_max`] have that readers do not see, it shows the market.
+    /// Says that the command with this number has ended. What is further behind then than [`LockFreeConfig`] lets it be is shown.
     ///
     /// It need not be called: a command that begins says so of the one before, and counts on by one. A market whose commands are numbered otherwise says
     /// its numbers here; one that refuses a command whose time runs backwards does, since such a command never begins.

@@ -8,7 +8,7 @@
 //!   reader keeps one as long as it likes.
 //!
 //! Both are shown between commands, never in the middle of one, and many commands at a time while these follow each other: showing takes lines away from the
-//! readers' caches, which take them away in turn. How far that may leave readers behind is [`LockFreeConfig::unshown_max`]. What a snapshot costs the writer is the ways to the levels that changed
+//! readers' caches, which take them away in turn. How far that may leave readers behind [`LockFreeConfig`] says. What a snapshot costs the writer is the ways to the levels that changed
 //! since the one before; replaced nodes are reclaimed by epochs, the record that names the roots by hazard pointers, and the
 //! writer gets all of it back, so that it allocates nothing once it is warm.
 //!
@@ -39,23 +39,29 @@ pub use reader::{LockFreeReader, LockFreeReaders, Snapshot};
 pub use record::LevelTotals;
 pub use touch::Touch;
 
-/// Commands that may have ended unshown by default: some microseconds where they follow each other without a pause.
-const UNSHOWN_MAX: NonZeroU64 = NonZeroU64::new(64).expect("it is not zero");
+/// Commands that the touch may be behind by default: three microseconds where they follow each other as fast as they can.
+const TOUCH_BEHIND_MAX: NonZeroU64 = NonZeroU64::new(64).expect("it is not zero");
+/// Commands that snapshots may be behind by default: some twenty microseconds then.
+const SNAPSHOT_BEHIND_MAX: NonZeroU64 = NonZeroU64::new(512).expect("it is not zero");
 
 /// Who reads, and how far what they see may be behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockFreeConfig {
     /// Readers, and what they may hold up.
     pub publishing: PublishingConfig,
-    /// Commands that may have ended unshown while others follow: the next one to begin shows them first, touch and snapshot together.
-    pub unshown_max: NonZeroU64,
+    /// Commands that the touch may be behind while others follow: the next one to begin shows them first.
+    pub touch_behind_max: NonZeroU64,
+    /// Commands that snapshots may be behind. What a reader of depth takes from the writer with each is several times what a reader of the touch takes. Where a snapshot
+    /// is shown, so is its touch.
+    pub snapshot_behind_max: NonZeroU64,
 }
 
 impl Default for LockFreeConfig {
     fn default() -> Self {
         LockFreeConfig {
             publishing: PublishingConfig::default(),
-            unshown_max: UNSHOWN_MAX,
+            touch_behind_max: TOUCH_BEHIND_MAX,
+            snapshot_behind_max: SNAPSHOT_BEHIND_MAX,
         }
     }
 }

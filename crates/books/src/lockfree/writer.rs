@@ -7,8 +7,8 @@
 //! to the readers' processors and back, which costs more than a command does. So while commands follow each other many are shown at once; who
 //! has no further command shows what there is.
 //!
-//! Invariants: for a level that is not marked, `marks`, its tree and the structure of levels agree; `sums` and `orders` are those of `marks`; no more than
-//! `unshown_max` commands have ended and are not shown.
+//! Invariants: for a level that is not marked, `marks`, its tree and the structure of levels agree; `sums` and `orders` are those of `marks`; when a command
+//! begins, the touch and the snapshots are no further behind than they may be, unless a reader holds snapshots up.
 
 use proofbook_memory::epoch::Stalled;
 use proofbook_memory::sync::Arc;
@@ -57,11 +57,14 @@ pub(super) struct Writer {
     time: Timestamp,
     /// A command has begun, and nobody said that it ended.
     is_open: bool,
-    /// Commands that have ended and are not shown.
-    unshown: u64,
-    unshown_max: u64,
-    /// The snapshot that readers find goes with the touch that they find.
-    is_snapshot_shown: bool,
+    /// Commands that have ended and are not in the touch.
+    touch_behind: u64,
+    touch_behind_max: u64,
+    /// Commands that have ended and are not in a snapshot, where none is held up.
+    snapshot_behind: u64,
+    snapshot_behind_max: u64,
+    /// Readers would find the latest snapshot that was to be shown, had nobody held it up.
+    is_held_up: bool,
     /// The version of the touch that was written last.
     touch_version: u64,
     // Dropped last: records that the participant leaves behind lie in it.
@@ -89,9 +92,11 @@ impl Writer {
             sequence: 0,
             time: Timestamp(0),
             is_open: false,
-            unshown: 0,
-            unshown_max: config.unshown_max.get(),
-            is_snapshot_shown: true,
+            touch_behind: 0,
+            touch_behind_max: config.touch_behind_max.get(),
+            snapshot_behind: 0,
+            snapshot_behind_max: config.snapshot_behind_max.get(),
+            is_held_up: false,
             touch_version: 0,
             shared: Arc::new(shared),
         })
@@ -151,51 +156,70 @@ impl Writer {
             .expect("a level with orders is in its tree");
     }
 
-    /// A command begins, so the one before has ended. It is shown if too many are not.
+    /// A command begins, so the one before has ended. What is too far behind is shown.
     #[inline(always)]
     pub(super) fn begin(&mut self, levels: &impl Levels, now: Timestamp) {
         if self.is_open {
-            self.sequence += 1;
-            self.unshown += 1;
+            self.count(1);
         }
         // Marks of no command are of orders that were restored, and shown at once.
-        let is_restored = self.unshown == 0 && !self.marked.is_empty();
-        if is_restored || self.is_due() || self.marked.len() >= MARKED_MAX {
+        let is_restored = self.touch_behind == 0 && !self.marked.is_empty();
+        if is_restored {
+            self.snapshot_behind = self.snapshot_behind_max;
+        }
+        if is_restored || self.has_work() {
             // A snapshot that is held up is counted; the next one shows what it would have.
-            let _ = self.settle_or_show(levels, is_restored || self.is_due());
+            let _ = self.work(levels);
         }
         self.is_open = true;
         self.time = now;
     }
 
     #[inline(always)]
-    fn is_due(&self) -> bool {
-        self.unshown >= self.unshown_max
+    fn count(&mut self, ended: u64) {
+        self.sequence += ended;
+        self.touch_behind += ended;
+        self.snapshot_behind += ended;
     }
 
+    #[inline(always)]
+    fn has_work(&self) -> bool {
+        self.touch_behind >= self.touch_behind_max
+            || self.snapshot_behind >= self.snapshot_behind_max
+            || self.marked.len() >= MARKED_MAX
+    }
+
+    /// Shows what is too far behind, or only looks at what is marked.
     #[inline(never)]
-    fn settle_or_show(&mut self, levels: &impl Levels, is_due: bool) -> Result<(), Stalled> {
-        if is_due {
+    fn work(&mut self, levels: &impl Levels) -> Result<(), Stalled> {
+        if self.snapshot_behind >= self.snapshot_behind_max {
             return self.show(levels);
         }
         self.settle(levels);
+        if self.touch_behind >= self.touch_behind_max {
+            let touch = self.touch(levels);
+            self.write_touch(&touch);
+        }
         Ok(())
     }
 
-    /// The command with this number has ended. It is shown if too many are not.
+    /// The command with this number has ended. What is too far behind is shown.
     #[inline]
     pub(super) fn end(&mut self, levels: &impl Levels, sequence: u64) -> Result<(), Stalled> {
         self.count_up_to(sequence);
-        if self.is_due() || self.marked.len() >= MARKED_MAX {
-            self.settle_or_show(levels, self.is_due())
+        if self.has_work() {
+            self.work(levels)
         } else {
             Ok(())
         }
     }
 
-    /// The command with this number has ended, and is shown.
+    /// The command with this number has ended, and is shown, unless that is what readers see already.
     pub(super) fn publish(&mut self, levels: &impl Levels, sequence: u64) -> Result<(), Stalled> {
         self.count_up_to(sequence);
+        if self.snapshot_behind == 0 && self.marked.is_empty() && !self.is_held_up {
+            return Ok(());
+        }
         self.show(levels)
     }
 
@@ -206,8 +230,7 @@ impl Writer {
             "expected no number below {}, received {sequence}",
             self.sequence
         );
-        self.unshown += (sequence - self.sequence).max(u64::from(self.is_open));
-        self.sequence = sequence;
+        self.count(sequence - self.sequence);
         self.is_open = false;
     }
 
@@ -216,12 +239,8 @@ impl Writer {
         self.publish(levels, self.sequence + u64::from(self.is_open))
     }
 
-    /// Shows the end of the latest command, unless that is what readers see already.
+    /// Shows the end of the latest command: the snapshot and its touch.
     fn show(&mut self, levels: &impl Levels) -> Result<(), Stalled> {
-        let is_touch_shown = self.unshown == 0 && self.marked.is_empty();
-        if is_touch_shown && self.is_snapshot_shown {
-            return Ok(());
-        }
         self.settle(levels);
         let touch = self.touch(levels);
         let Writer {
@@ -230,14 +249,17 @@ impl Writer {
             shared,
             ..
         } = self;
-        let snapshot = publisher.publish(|roots| records.show(shared, Record { touch, roots }));
+        let shown = publisher.publish(|roots| records.show(shared, Record { touch, roots }));
+        self.snapshot_behind = 0;
+        self.is_held_up = shown.is_err();
         // Last: nothing after it waits until the readers' processors have let go of the line.
-        if !is_touch_shown {
-            self.shared.touch.write(&mut self.touch_version, &touch);
-        }
-        self.unshown = 0;
-        self.is_snapshot_shown = snapshot.is_ok();
-        snapshot
+        self.write_touch(&touch);
+        shown
+    }
+
+    fn write_touch(&mut self, touch: &Touch) {
+        self.shared.touch.write(&mut self.touch_version, touch);
+        self.touch_behind = 0;
     }
 
     fn touch(&self, levels: &impl Levels) -> Touch {

@@ -22,16 +22,17 @@ pub struct Market {
 impl Market {
     /// An empty market for this many readers, which may hold so much up.
     pub fn new(config: MarketConfig, readers_max: usize, waiting_max: usize) -> Self {
-        Self::with_unshown(config, readers_max, waiting_max, 1)
+        Self::with_bounds(config, readers_max, waiting_max, [1, 1])
     }
 
-    /// The same; so many commands may have ended unshown while others follow.
-    pub fn with_unshown(
+    /// The same; so many commands may the touch and snapshots be behind.
+    pub fn with_bounds(
         config: MarketConfig,
         readers_max: usize,
         waiting_max: usize,
-        unshown_max: u64,
+        behind_max: [u64; 2],
     ) -> Self {
+        let positive = |number| NonZeroU64::new(number).expect("a positive number");
         let levels = OptimizedLockFreeLevels::new(
             PagedLevels::default(),
             LockFreeConfig {
@@ -39,7 +40,8 @@ impl Market {
                     readers_max,
                     waiting_max,
                 },
-                unshown_max: NonZeroU64::new(unshown_max).expect("a positive number"),
+                touch_behind_max: positive(behind_max[0]),
+                snapshot_behind_max: positive(behind_max[1]),
             },
         );
         let levels = levels.expect("possible numbers of readers");
