@@ -56,6 +56,26 @@ impl<B: Book + Default> Exchange<B> {
             Action::Deposit(transfer) => self.deposit(transfer, sink)?,
             Action::Withdraw(transfer) => self.withdraw(transfer, sink)?,
             Action::SetCredit(transfer) => self.set_credit(transfer, sink)?,
+            Action::AddAsset {
+                asset,
+                symbol,
+                decimals,
+            } => self.add_asset(*asset, *symbol, *decimals)?,
+            Action::ListMarket(listing) => self.list_market(listing)?,
+            Action::Open { market }
+            | Action::OpenAuction { market }
+            | Action::Uncross { market }
+            | Action::Halt { market }
+            | Action::Resume { market }
+            | Action::Close { market } => self.change_state(action, *market, sink)?,
+            terms => self.change_terms(terms)?,
+        }
+        Ok(0)
+    }
+
+    /// Fees, limits, self-trade prevention, and the end of a kill switch: what touches no order.
+    fn change_terms(&mut self, action: &Action) -> Result<(), Refusal> {
+        match action {
             Action::SetAccountFees { account, fees } => {
                 let account = self.ledger.trader(*account)?;
                 check_fees(fees.unwrap_or_default())?;
@@ -89,20 +109,9 @@ impl<B: Book + Default> Exchange<B> {
                 self.ledger.accounts[account].is_killed = false;
             }
             Action::ReviveAll => self.is_killed = false,
-            Action::AddAsset {
-                asset,
-                symbol,
-                decimals,
-            } => self.add_asset(*asset, *symbol, *decimals)?,
-            Action::ListMarket(listing) => self.list_market(listing)?,
-            Action::Open { market }
-            | Action::OpenAuction { market }
-            | Action::Uncross { market }
-            | Action::Halt { market }
-            | Action::Resume { market }
-            | Action::Close { market } => self.change_state(action, *market, sink)?,
+            _ => unreachable!("everything else was told apart before"),
         }
-        Ok(0)
+        Ok(())
     }
 
     fn mass_cancel(

@@ -83,26 +83,9 @@ impl<B: Book + Default> Exchange<B> {
         if let OrderKind::Limit { price } = order.kind {
             check_collar(market, collar, order.side, price)?;
         }
-        let record = OrderRecord {
-            order_id: self.next_order,
-            account: account as u32,
-            market: order.market,
-            session: order.session,
-            client_id: order.client_id,
-            name_slot: 0,
-            side: order.side,
-            status: OrderStatus::Rejected,
-            kind: order.kind,
-            time_in_force: order.time_in_force,
-            worst: resolved.worst.unwrap_or(Price(0)),
-            quantity: order.quantity.0,
-            open: order.quantity.0,
-            filled: 0,
-            notional: 0,
-            charges: Charges::default(),
-            fees: owner.fees.unwrap_or(instrument.fees),
-            hold: 0,
-        };
+        let fees = owner.fees.unwrap_or(instrument.fees);
+        let worst = resolved.worst.unwrap_or(Price(0));
+        let record = record_of(order, self.next_order, worst, fees);
         let asset = Ledger::held_asset(instrument, order.side);
         let available = self.ledger.balance(account, asset).available();
         if signed(record.hold_now(&instrument.scale)) > available {
@@ -138,29 +121,10 @@ impl<B: Book + Default> Exchange<B> {
         refusal: Refusal,
         sink: &mut impl FnMut(Outcome),
     ) {
-        let record = OrderRecord {
-            order_id: 0,
-            // Only an account that exists has a number that fits; the others are told as they were named.
-            account: u32::try_from(order.account.0).unwrap_or(u32::MAX),
-            market: order.market,
-            session: order.session,
-            client_id: order.client_id,
-            name_slot: 0,
-            side: order.side,
-            status: OrderStatus::Rejected,
-            kind: order.kind,
-            time_in_force: order.time_in_force,
-            worst: Price(0),
-            quantity: order.quantity.0,
-            open: 0,
-            filled: 0,
-            notional: 0,
-            charges: Charges::default(),
-            fees: Fees::default(),
-            hold: 0,
-        };
+        let record = record_of(order, 0, Price(0), Fees::default());
         let mut report = report_of(&record, Execution::Rejected { refusal });
         report.account = order.account;
+        report.leaves = Quantity::ZERO;
         sink(Outcome::Report(report));
     }
 
@@ -169,6 +133,31 @@ impl<B: Book + Default> Exchange<B> {
         let mut report = report_of(self.ledger.orders.get(slot), Execution::Status);
         report.session = session;
         sink(Outcome::Report(report));
+    }
+}
+
+/// An order as the exchange keeps it, before a market has taken it.
+fn record_of(order: &NewOrder, order_id: u64, worst: Price, fees: Fees) -> OrderRecord {
+    OrderRecord {
+        order_id,
+        // An account that exists has a number that fits; of others nothing but a refusal is said, with the number as it came.
+        account: order.account.0 as u32,
+        market: order.market,
+        session: order.session,
+        client_id: order.client_id,
+        name_slot: 0,
+        side: order.side,
+        status: OrderStatus::Rejected,
+        kind: order.kind,
+        time_in_force: order.time_in_force,
+        worst,
+        quantity: order.quantity.0,
+        open: order.quantity.0,
+        filled: 0,
+        notional: 0,
+        charges: Charges::default(),
+        fees,
+        hold: 0,
     }
 }
 

@@ -336,78 +336,68 @@ fn followers(core: &Core, disks: &[SimulatedDisk]) -> Vec<Follower<SimulatedDisk
         .collect()
 }
 
+/// Hands outcomes to all followers.
+fn hand(follow: &mut [Follower<SimulatedDisk, SimulatedClock>], outcomes: &[Outcome]) {
+    for outcome in outcomes {
+        for follower in &mut *follow {
+            follower.take(outcome).expect("it is the next");
+        }
+    }
+}
+
+/// An exchange and its followers up to a crash: a snapshot at `cut`, and followers that are behind at the end, each by
+/// another number of commands. Gives the digests that the markets had.
+fn run_and_crash(
+    disk: &SimulatedDisk,
+    disks: &[SimulatedDisk; 2],
+    entries: &[Entry],
+    cut: usize,
+) -> Vec<[u8; 32]> {
+    let mut engine = start(disk, group(16, 200)).expect("it is new");
+    let submit = |engine: &mut Engine, entries: &[Entry]| {
+        let mut outcomes = Vec::new();
+        for entry in entries {
+            let _ticket = engine.submit(entry).expect("it is taken");
+        }
+        engine.commit().expect("it is durable");
+        engine.release(&mut |_, outcome| outcomes.push(outcome));
+        outcomes
+    };
+    let outcomes = submit(&mut engine, &entries[..cut]);
+    let mut follow = followers(engine.machine(), disks);
+    assert_eq!(follow.len(), 2);
+    // One that is behind keeps a snapshot from being taken.
+    let error = snapshot(&mut engine, &mut follow).expect_err("they lack commands");
+    assert!(matches!(error, FollowError::Gap { .. }), "{error}");
+    hand(&mut follow, &outcomes);
+    snapshot(&mut engine, &mut follow).expect("all is durable");
+    let outcomes = submit(&mut engine, &entries[cut..]);
+    hand(&mut follow[..1], &outcomes[..200]);
+    hand(&mut follow[1..], &outcomes[..500]);
+    let markets = engine.machine().markets();
+    markets.map(|(_, matching)| digest(matching)).collect()
+}
+
 #[test]
 fn followers_write_the_markets_own_journals_and_catch_up_after_a_crash() {
     for seed in 40..44 {
         println!("seed {seed}");
-        let mut random = Random::new(seed);
         let entries = entries(seed, 1_000);
         let disk = SimulatedDisk::new(seed);
         let disks = [SimulatedDisk::new(seed + 1), SimulatedDisk::new(seed + 2)];
-        let options = group(16, 200);
-        let mut engine = start(&disk, options).expect("it is new");
-        let (before, after) = entries.split_at(300 + random.below(200) as usize);
-        for entry in before {
-            let _ticket = engine.submit(entry).expect("it is taken");
-        }
-        engine.commit().expect("it is durable");
-        let mut follow = followers(engine.machine(), &disks);
-        assert_eq!(follow.len(), 2);
-        let mut kept = Vec::new();
-        engine.release(&mut |_, outcome| kept.push(outcome));
-        // One that is behind keeps a snapshot from being taken.
-        let error = snapshot(&mut engine, &mut follow).expect_err("they lack commands");
-        assert!(matches!(error, FollowError::Gap { .. }), "{error}");
-        for outcome in &kept {
-            for follower in &mut follow {
-                follower.take(outcome).expect("it is the next");
-            }
-        }
-        snapshot(&mut engine, &mut follow).expect("all is durable");
-        for entry in after {
-            let _ticket = engine.submit(entry).expect("it is taken");
-        }
-        engine.commit().expect("it is durable");
-        let mut written = 0;
-        engine.release(&mut |_, outcome| {
-            // Some of the rest is written before the power fails, to different lengths.
-            written += 1;
-            for (index, follower) in follow.iter_mut().enumerate() {
-                if written < 200 + 300 * index {
-                    follower.take(&outcome).expect("it is the next");
-                }
-            }
-        });
-        let digests: Vec<_> = engine
-            .machine()
-            .markets()
-            .map(|(_, market)| digest(market))
-            .collect();
-        drop((engine, follow));
+        let cut = 300 + Random::new(seed).below(200) as usize;
+        let digests = run_and_crash(&disk, &disks, &entries, cut);
         for disk in disks.iter().chain([&disk]) {
             disk.restart(Crash::PowerCut);
         }
-        let last = *snapshots(&disk)
-            .expect("they are listed")
-            .first()
-            .expect("one was taken");
+        let taken = snapshots(&disk).expect("they are listed");
+        assert_eq!(taken, [cut as u64]);
         let mut missing = Vec::new();
-        let engine = reopen(
-            &disk,
-            options,
-            Verification::SinceSnapshot,
-            last,
-            &mut |_, out| {
-                missing.push(out);
-            },
-        )
-        .expect("it is sound");
-        let mut follow = followers(engine.machine(), &disks);
-        for outcome in &missing {
-            for follower in &mut follow {
-                follower.take(outcome).expect("nothing is missing");
-            }
-        }
+        let mut sink = |_, outcome| missing.push(outcome);
+        let since = Verification::SinceSnapshot;
+        let engine = reopen(&disk, group(16, 200), since, cut as u64, &mut sink);
+        let mut follow = followers(engine.expect("it is sound").machine(), &disks);
+        hand(&mut follow, &missing);
         for follower in &mut follow {
             follower.sync().expect("it is durable");
         }

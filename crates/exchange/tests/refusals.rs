@@ -167,10 +167,15 @@ fn of_orders(world: &mut World) {
         limit(1, Side::Sell, 30_001, 100),
         Refusal::InsufficientFunds,
     );
+    of_limits(world);
     let too_late = Action::Cancel {
         target: target(1, "nothing"),
     };
     world.refused(too_late, Refusal::UnknownOrder);
+}
+
+fn of_limits(world: &mut World) {
+    let good = limit(1, Side::Buy, 10, 100);
     let limits = |limits| Action::SetLimits {
         account: AccountId(1),
         market: MARKET,
@@ -271,6 +276,10 @@ fn of_operators(world: &mut World) {
         fees,
     };
     world.refused(market_fees, Refusal::FeeRange);
+    of_lists(world);
+}
+
+fn of_lists(world: &mut World) {
     world.refused(
         Action::OpenAccount {
             account: AccountId(99),
@@ -415,6 +424,12 @@ fn of_markets(world: &mut World) {
             market(RejectReason::TimeInForce),
         );
     }
+    of_lives(world);
+}
+
+fn of_lives(world: &mut World) {
+    let good = limit(1, Side::Buy, 10, 100);
+    let market = |reason: RejectReason| Refusal::Market(reason);
     let expired = TimeInForce::GoodTillDate {
         expiry: Timestamp(3),
     };

@@ -13,10 +13,6 @@ impl Raw {
         let account = AccountId(self.account);
         let market = MarketId(self.market);
         let quantity = Quantity(self.quantity);
-        let fees = Fees {
-            maker: self.maker,
-            taker: self.taker,
-        };
         Ok(match self.action {
             NEW => Action::New(self.new_order()?),
             CANCEL => Action::Cancel {
@@ -39,6 +35,35 @@ impl Raw {
             },
             SWEEP => Action::Sweep,
             OPEN_ACCOUNT => Action::OpenAccount { account },
+            KILL_ACCOUNT => Action::KillAccount { account },
+            REVIVE_ACCOUNT => Action::ReviveAccount { account },
+            KILL_ALL => Action::KillAll,
+            REVIVE_ALL => Action::ReviveAll,
+            ADD_ASSET => Action::AddAsset {
+                asset: AssetId(self.asset),
+                symbol: self.symbol()?,
+                decimals: self.decimals,
+            },
+            LIST_MARKET => Action::ListMarket(self.listing()?),
+            OPEN => Action::Open { market },
+            OPEN_AUCTION => Action::OpenAuction { market },
+            UNCROSS => Action::Uncross { market },
+            HALT => Action::Halt { market },
+            RESUME => Action::Resume { market },
+            CLOSE => Action::Close { market },
+            _ => return self.terms_action(),
+        })
+    }
+
+    /// What changes balances or terms.
+    fn terms_action(&self) -> Result<Action, DecodeError> {
+        let account = AccountId(self.account);
+        let market = MarketId(self.market);
+        let fees = Fees {
+            maker: self.maker,
+            taker: self.taker,
+        };
+        Ok(match self.action {
             DEPOSIT => Action::Deposit(self.transfer()),
             WITHDRAW => Action::Withdraw(self.transfer()),
             SET_CREDIT => Action::SetCredit(self.transfer()),
@@ -59,22 +84,6 @@ impl Raw {
                     found: 0,
                 })?,
             },
-            KILL_ACCOUNT => Action::KillAccount { account },
-            REVIVE_ACCOUNT => Action::ReviveAccount { account },
-            KILL_ALL => Action::KillAll,
-            REVIVE_ALL => Action::ReviveAll,
-            ADD_ASSET => Action::AddAsset {
-                asset: AssetId(self.asset),
-                symbol: self.symbol()?,
-                decimals: self.decimals,
-            },
-            LIST_MARKET => Action::ListMarket(self.listing()?),
-            OPEN => Action::Open { market },
-            OPEN_AUCTION => Action::OpenAuction { market },
-            UNCROSS => Action::Uncross { market },
-            HALT => Action::Halt { market },
-            RESUME => Action::Resume { market },
-            CLOSE => Action::Close { market },
             found => {
                 return Err(DecodeError::UnknownTag {
                     what: "action",

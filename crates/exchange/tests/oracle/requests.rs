@@ -57,7 +57,6 @@ impl Oracle {
 
     fn operator(&self, action: &Action) -> Checked<Vec<(usize, MarketAction)>> {
         let trader = |account: &AccountId| self.trader(account.0).ok_or(Refusal::UnknownAccount);
-        let none = Vec::new();
         match action {
             Action::MassCancel {
                 account, market, ..
@@ -83,51 +82,6 @@ impl Oracle {
                 })
                 .collect()),
             Action::Sweep => Ok(self.due_markets()),
-            Action::OpenAccount { account } => {
-                let next = self.accounts.len() as u64;
-                if account.0 != next || next > self.accounts_max as u64 {
-                    return Err(Refusal::WrongNumber);
-                }
-                Ok(none)
-            }
-            Action::Deposit(transfer) => self.deposit(transfer).map(|()| none),
-            Action::Withdraw(transfer) => self.withdraw(transfer).map(|()| none),
-            Action::SetCredit(transfer) => self.credit(transfer).map(|()| none),
-            Action::SetAccountFees { account, fees } => {
-                trader(account)?;
-                fee_range(fees.unwrap_or_default()).map(|()| none)
-            }
-            Action::SetMarketFees { market, fees } => {
-                self.market(*market).ok_or(Refusal::UnknownMarket)?;
-                fee_range(*fees).map(|()| none)
-            }
-            Action::SetLimits {
-                account, market, ..
-            } => {
-                self.market(*market).ok_or(Refusal::UnknownMarket)?;
-                if account.0 >= self.accounts.len() as u64 {
-                    return Err(Refusal::UnknownAccount);
-                }
-                Ok(none)
-            }
-            Action::SetSelfTrade { account, .. } | Action::ReviveAccount { account } => {
-                trader(account).map(|_| none)
-            }
-            Action::ReviveAll => Ok(none),
-            Action::AddAsset {
-                asset, decimals, ..
-            } => {
-                if asset.0 as usize != self.assets.len() + 1 {
-                    return Err(Refusal::WrongNumber);
-                }
-                // The flow takes its first three assets from the list, and offers a used symbol after that.
-                if self.assets.len() >= 3 {
-                    return Err(Refusal::WrongSymbol);
-                }
-                assert!(*decimals <= 18);
-                Ok(none)
-            }
-            Action::ListMarket(listing) => self.listing(listing).map(|()| none),
             Action::Open { market }
             | Action::OpenAuction { market }
             | Action::Uncross { market }
@@ -142,10 +96,60 @@ impl Oracle {
                     .into_iter()
                     .collect())
             }
-            Action::New(_)
-            | Action::Cancel { .. }
-            | Action::Reduce { .. }
-            | Action::Replace { .. } => unreachable!("these are requests about an order"),
+            other => self.terms(other).map(|()| Vec::new()),
+        }
+    }
+
+    /// What is checked of balances and terms.
+    fn terms(&self, action: &Action) -> Checked<()> {
+        let trader = |account: &AccountId| self.trader(account.0).ok_or(Refusal::UnknownAccount);
+        match action {
+            Action::OpenAccount { account } => {
+                let next = self.accounts.len() as u64;
+                if account.0 != next || next > self.accounts_max as u64 {
+                    return Err(Refusal::WrongNumber);
+                }
+                Ok(())
+            }
+            Action::Deposit(transfer) => self.deposit(transfer),
+            Action::Withdraw(transfer) => self.withdraw(transfer),
+            Action::SetCredit(transfer) => self.credit(transfer),
+            Action::SetAccountFees { account, fees } => {
+                trader(account)?;
+                fee_range(fees.unwrap_or_default())
+            }
+            Action::SetMarketFees { market, fees } => {
+                self.market(*market).ok_or(Refusal::UnknownMarket)?;
+                fee_range(*fees)
+            }
+            Action::SetLimits {
+                account, market, ..
+            } => {
+                self.market(*market).ok_or(Refusal::UnknownMarket)?;
+                if account.0 >= self.accounts.len() as u64 {
+                    return Err(Refusal::UnknownAccount);
+                }
+                Ok(())
+            }
+            Action::SetSelfTrade { account, .. } | Action::ReviveAccount { account } => {
+                trader(account).map(|_| ())
+            }
+            Action::ReviveAll => Ok(()),
+            Action::AddAsset {
+                asset, decimals, ..
+            } => {
+                if asset.0 as usize != self.assets.len() + 1 {
+                    return Err(Refusal::WrongNumber);
+                }
+                // The flow takes its first three assets from the list, and offers a used symbol after that.
+                if self.assets.len() >= 3 {
+                    return Err(Refusal::WrongSymbol);
+                }
+                assert!(*decimals <= 18);
+                Ok(())
+            }
+            Action::ListMarket(listing) => self.listing(listing),
+            _ => unreachable!("these are no terms"),
         }
     }
 
