@@ -1,16 +1,12 @@
 //! Requests about orders that exist: cancel, reduce, replace, mass cancel. Section 7 of `docs/EXCHANGE.md`.
 
 use proofbook_book::Book;
-use proofbook_types::{
-    AccountId, Action as MarketAction, OrderId, Price, Quantity, Side, TimeInForce,
-};
+use proofbook_types::{AccountId, Action as MarketAction, OrderId, Price, Quantity};
 
 use crate::core::Exchange;
-use crate::effects::{answer_of, report_of, Request};
-use crate::entry::{Fees, MarketId, OrderKind, Target};
-use crate::hold::Charges;
+use crate::effects::{answer_of, Request};
+use crate::entry::{Fees, OrderKind, Target};
 use crate::ledger::{signed, Ledger};
-use crate::orders::OrderRecord;
 use crate::outcome::{Execution, OrderStatus, Outcome};
 use crate::trading::{check_collar, check_ranges, check_size, tightest};
 use crate::Refusal;
@@ -63,11 +59,7 @@ impl<B: Book + Default> Exchange<B> {
                 let record = self.ledger.orders.get(slot);
                 let market = record.market.0 as usize - 1;
                 let order_id = record.order_id;
-                let request = Request::Change {
-                    order_id,
-                    session: target.session,
-                    client_id: target.client_id,
-                };
+                let request = Request::Change { order_id, target };
                 self.run(market, action(OrderId(order_id)), request, sink);
             }
             Err(refusal) => {
@@ -95,8 +87,7 @@ impl<B: Book + Default> Exchange<B> {
                 };
                 let request = Request::Replace {
                     order_id,
-                    session: target.session,
-                    client_id: target.client_id,
+                    target,
                     stop_price: terms.stop_price,
                     fees,
                 };
@@ -193,19 +184,9 @@ impl<B: Book + Default> Exchange<B> {
         execution: Execution,
         sink: &mut impl FnMut(Outcome),
     ) {
-        let report = match self.target(target) {
-            Ok(slot) => {
-                let record = self.ledger.orders.get(slot);
-                answer_of(record, target.session, target.client_id, execution)
-            }
-            Err(_) => {
-                let mut report = report_of(&OrderRecord::none(target), execution);
-                report.account = target.account;
-                report.original_id = target.original_id;
-                report
-            }
-        };
-        sink(Outcome::Report(report));
+        let slot = self.target(target).ok();
+        let record = slot.map(|slot| self.ledger.orders.get(slot));
+        sink(Outcome::Report(answer_of(record, target, execution)));
     }
 
     /// Cancels all orders of an account in the markets from `first` to `last`; how many there were.
@@ -225,31 +206,5 @@ impl<B: Book + Default> Exchange<B> {
             }
         }
         cancelled
-    }
-}
-
-impl OrderRecord {
-    /// An order that never was one.
-    fn none(target: &Target) -> Self {
-        OrderRecord {
-            order_id: target.order_id.0,
-            account: 0,
-            market: MarketId(0),
-            session: target.session,
-            client_id: target.client_id,
-            name_slot: 0,
-            side: Side::Buy,
-            status: OrderStatus::Rejected,
-            kind: OrderKind::Market { bound: None },
-            time_in_force: TimeInForce::ImmediateOrCancel,
-            worst: Price(0),
-            quantity: 0,
-            open: 0,
-            filled: 0,
-            notional: 0,
-            charges: Charges::default(),
-            fees: Fees::default(),
-            hold: 0,
-        }
     }
 }

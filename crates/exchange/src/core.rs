@@ -90,7 +90,7 @@ impl<B: Book + Default> Exchange<B> {
         &mut self,
         index: usize,
         action: MarketAction,
-        request: Request,
+        request: Request<'_>,
         sink: &mut impl FnMut(Outcome),
     ) -> CommandResult {
         let command = Command {

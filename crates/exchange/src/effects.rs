@@ -4,7 +4,7 @@
 
 use proofbook_types::{CancelReason, Event, OrderId, Price, Quantity, ReduceReason};
 
-use crate::entry::{MarketId, OrderKind};
+use crate::entry::{Fees, MarketId, OrderKind, Target};
 use crate::instrument::Instrument;
 use crate::ledger::Ledger;
 use crate::orders::OrderRecord;
@@ -13,22 +13,17 @@ use crate::{ClientId, Refusal};
 
 /// What the command that the market handles came of.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Request {
+pub(crate) enum Request<'a> {
     /// A new order; its draft.
     New { slot: u32 },
     /// A cancel or a reduction of an order.
-    Change {
-        order_id: u64,
-        session: u64,
-        client_id: ClientId,
-    },
+    Change { order_id: u64, target: &'a Target },
     /// A replace of an order.
     Replace {
         order_id: u64,
-        session: u64,
-        client_id: ClientId,
+        target: &'a Target,
         stop_price: Option<Price>,
-        fees: crate::entry::Fees,
+        fees: Fees,
     },
     /// Anything else.
     Other,
@@ -48,7 +43,7 @@ pub(crate) struct Effects<'a, F> {
     pub ledger: &'a mut Ledger,
     pub instrument: &'a Instrument,
     pub market: MarketId,
-    pub request: Request,
+    pub request: Request<'a>,
     pub result: Result,
     pub sink: &'a mut F,
 }
@@ -200,8 +195,7 @@ impl<F: FnMut(Outcome)> Effects<'_, F> {
 
     fn replaced(&mut self, order_id: OrderId, price: Option<Price>, open: Quantity) {
         let Request::Replace {
-            session,
-            client_id,
+            target,
             stop_price,
             fees,
             ..
@@ -212,13 +206,13 @@ impl<F: FnMut(Outcome)> Effects<'_, F> {
         let slot = self.slot(order_id);
         let record = self.ledger.orders.get_mut(slot);
         let original_id = record.client_id;
-        record.session = session;
+        record.session = target.session;
         record.quantity = record.filled + open.0;
         record.open = open.0;
         record.fees = fees;
         record.kind = with_prices(record.kind, price, stop_price);
         record.worst = price.unwrap_or(record.worst);
-        self.ledger.orders.rename(slot, client_id);
+        self.ledger.orders.rename(slot, target.client_id);
         self.ledger.rehold(slot, self.instrument);
         let record = self.ledger.orders.get(slot);
         let mut report = report_of(record, Execution::Replaced);
@@ -237,38 +231,21 @@ impl<F: FnMut(Outcome)> Effects<'_, F> {
                 report.leaves = Quantity::ZERO;
                 (self.sink)(Outcome::Report(report));
             }
-            Request::Change {
-                order_id,
-                session,
-                client_id,
-            } => self.refused(
-                order_id,
-                session,
-                client_id,
-                Execution::CancelRejected { refusal },
-            ),
+            Request::Change { order_id, target } => {
+                self.refused(order_id, target, Execution::CancelRejected { refusal });
+            }
             Request::Replace {
-                order_id,
-                session,
-                client_id,
-                ..
-            } => self.refused(
-                order_id,
-                session,
-                client_id,
-                Execution::ReplaceRejected { refusal },
-            ),
+                order_id, target, ..
+            } => self.refused(order_id, target, Execution::ReplaceRejected { refusal }),
             Request::Other => {}
         }
     }
 
-    fn refused(&mut self, order_id: u64, session: u64, client_id: ClientId, execution: Execution) {
+    fn refused(&mut self, order_id: u64, target: &Target, execution: Execution) {
+        let orders = &self.ledger.orders;
         // An order whose time was over when the request came may be forgotten already, if many were.
-        if let Some(slot) = self.ledger.orders.find(order_id) {
-            let record = self.ledger.orders.get(slot);
-            let report = answer_of(record, session, client_id, execution);
-            (self.sink)(Outcome::Report(report));
-        }
+        let record = orders.find(order_id).map(|slot| orders.get(slot));
+        (self.sink)(Outcome::Report(answer_of(record, target, execution)));
     }
 
     /// Tells an order's owner.
@@ -277,11 +254,7 @@ impl<F: FnMut(Outcome)> Effects<'_, F> {
         let record = self.ledger.orders.get(slot);
         let report = match (self.request, execution) {
             (
-                Request::Change {
-                    order_id,
-                    session,
-                    client_id,
-                },
+                Request::Change { order_id, target },
                 Execution::Cancelled {
                     reason: CancelReason::Requested,
                 }
@@ -289,7 +262,7 @@ impl<F: FnMut(Outcome)> Effects<'_, F> {
                     reason: ReduceReason::Requested,
                     ..
                 },
-            ) if order_id == record.order_id => answer_of(record, session, client_id, execution),
+            ) if order_id == record.order_id => answer_of(Some(record), target, execution),
             _ => report_of(record, execution),
         };
         (self.sink)(Outcome::Report(report));
@@ -320,18 +293,25 @@ pub(crate) fn report_of(record: &OrderRecord, execution: Execution) -> Report {
     }
 }
 
-/// A report that answers a request about an order: under the request's client id, if it has one.
+/// A report that answers a request about an order, or about one that is not there: under the request's client id, if it
+/// has one.
 pub(crate) fn answer_of(
-    record: &OrderRecord,
-    session: u64,
-    client_id: ClientId,
+    record: Option<&OrderRecord>,
+    target: &Target,
     execution: Execution,
 ) -> Report {
-    let mut report = report_of(record, execution);
-    report.session = session;
-    if client_id.is_some() {
+    let mut report = match record {
+        Some(record) => report_of(record, execution),
+        None => Report {
+            account: target.account,
+            client_id: target.original_id,
+            ..report_of(&OrderRecord::none(target.order_id), execution)
+        },
+    };
+    report.session = target.session;
+    if target.client_id.is_some() {
         report.original_id = report.client_id;
-        report.client_id = client_id;
+        report.client_id = target.client_id;
     }
     report
 }

@@ -22,6 +22,7 @@ mod engine;
 mod entry;
 mod follow;
 mod hold;
+mod ids;
 mod instrument;
 mod ledger;
 mod names;

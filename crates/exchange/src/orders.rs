@@ -13,10 +13,11 @@ use std::collections::VecDeque;
 use std::hash::BuildHasher;
 
 use proofbook_books::SlotIndex;
-use proofbook_types::{Price, Quantity, Side, TimeInForce};
+use proofbook_types::{OrderId, Price, Quantity, Side, TimeInForce};
 
 use crate::entry::{Fees, MarketId, OrderKind};
 use crate::hold::{hold, Charges, Scale};
+use crate::ids::Ids;
 use crate::outcome::OrderStatus;
 use crate::{ClientId, ExchangeTerms};
 
@@ -57,6 +58,30 @@ impl OrderRecord {
             &self.charges,
             self.fees,
         )
+    }
+
+    /// An order that is not there.
+    pub(crate) fn none(order_id: OrderId) -> Self {
+        OrderRecord {
+            order_id: order_id.0,
+            account: 0,
+            market: MarketId(0),
+            session: 0,
+            client_id: ClientId::NONE,
+            name_slot: 0,
+            side: Side::Buy,
+            status: OrderStatus::Rejected,
+            kind: OrderKind::Market { bound: None },
+            time_in_force: TimeInForce::ImmediateOrCancel,
+            worst: Price(0),
+            quantity: 0,
+            open: 0,
+            filled: 0,
+            notional: 0,
+            charges: Charges::default(),
+            fees: Fees::default(),
+            hold: 0,
+        }
     }
 
     pub(crate) fn name(&self) -> Name {
@@ -102,7 +127,7 @@ pub(crate) struct Retired {
 pub(crate) struct Orders {
     slab: Vec<OrderRecord>,
     free: Vec<u32>,
-    ids: SlotIndex,
+    ids: Ids,
     name_slab: Vec<NameRecord>,
     name_free: Vec<u32>,
     names: SlotIndex,
@@ -122,7 +147,7 @@ impl Orders {
         Orders {
             slab: Vec::with_capacity(most),
             free: Vec::with_capacity(most),
-            ids: SlotIndex::with_capacity(most, folding.seed),
+            ids: Ids::with_capacity(most, folding.seed),
             name_slab: Vec::with_capacity(most),
             name_free: Vec::with_capacity(most),
             names: SlotIndex::with_capacity(most, folding.seed),

@@ -230,6 +230,7 @@ impl<B: Book + Default> Exchange<B> {
         if !is_owned
             || record.order_id >= self.next_order
             || (record.status == OrderStatus::Live) != is_live
+            || record.status == OrderStatus::Rejected
             || !record.client_id.is_some()
         {
             return inconsistent("an order's account, number, status or client id is not one");

@@ -9,10 +9,10 @@ use proofbook_types::{
 use crate::core::{Exchange, Market};
 use crate::effects::{report_of, Request};
 use crate::entry::{Fees, Limits, NewOrder, OrderKind};
-use crate::hold::{Charges, PRICE_MAX, QUANTITY_MAX};
+use crate::hold::{PRICE_MAX, QUANTITY_MAX};
 use crate::ledger::{signed, Ledger};
 use crate::orders::OrderRecord;
-use crate::outcome::{Execution, OrderStatus, Outcome};
+use crate::outcome::{Execution, Outcome};
 use crate::Refusal;
 
 /// What a market is asked to take for an order.
@@ -139,25 +139,19 @@ impl<B: Book + Default> Exchange<B> {
 /// An order as the exchange keeps it, before a market has taken it.
 fn record_of(order: &NewOrder, order_id: u64, worst: Price, fees: Fees) -> OrderRecord {
     OrderRecord {
-        order_id,
         // An account that exists has a number that fits; of others nothing but a refusal is said, with the number as it came.
         account: order.account.0 as u32,
         market: order.market,
         session: order.session,
         client_id: order.client_id,
-        name_slot: 0,
         side: order.side,
-        status: OrderStatus::Rejected,
         kind: order.kind,
         time_in_force: order.time_in_force,
         worst,
         quantity: order.quantity.0,
         open: order.quantity.0,
-        filled: 0,
-        notional: 0,
-        charges: Charges::default(),
         fees,
-        hold: 0,
+        ..OrderRecord::none(OrderId(order_id))
     }
 }
 
