@@ -54,6 +54,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "workload": frozenset({"types"}),
     "journal": frozenset({"types"}),
     "engine": frozenset({"types", "book", "matching", "journal"}),
+    "exchange": MARKET | {"journal", "engine"},
     "replay": MARKET | {"engine", "workload"},
     "testkit": frozenset({"types", "book", "matching", "workload"}),
     "run": frozenset({"types", "book", "matching", "fixed", "replay", "workload"}),

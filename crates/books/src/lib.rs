@@ -6,7 +6,7 @@
 //!
 //! What the books have in common stands once: `orders` keeps live orders in a slab and finds them by id, account and expiry; `directory` is a
 //! search tree for levels, for books that have one; [`linked`] makes a book of it and of any structure for price levels, behind the trait
-//! [`linked::Levels`].
+//! [`linked::Levels`]. [`SlotIndex`] finds slots by key for whoever else keeps things in slabs.
 #![deny(unsafe_code)]
 
 pub mod cache;
@@ -27,6 +27,7 @@ mod structure;
 pub use cache::{cache_layout, CacheOptimizedOrderBook};
 pub use ladder::{ladder_layout, Ladder, PagedLevels};
 pub use lockfree::{lockfree_layout, OptimizedLockFreeLevels};
+pub use orders::Index as SlotIndex;
 pub use radix::{radix_layout, RadixLevels, RadixOrderBook, RadixTier};
 pub use simd::{simd_layout, SimdOrderBook};
 pub use skiplist::{skiplist_layout, LockFreeSkipList, SkipListOrderBook};

@@ -1,27 +1,27 @@
-//! The digest of a market's state: section 13 of the rules.
+//! The digest of a state; for a market, section 13 of the rules.
 
-use proofbook_book::Book;
-use proofbook_matching::MatchingEngine;
+use crate::Machine;
 
 /// The BLAKE3 hash of the state's canonical bytes. Equal digests mean equal states, whatever the book is made of.
-pub fn digest<B: Book>(engine: &MatchingEngine<B>) -> [u8; 32] {
+pub fn digest<M: Machine>(machine: &M) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
-    engine.write_state(&mut |bytes: &[u8]| {
+    machine.write_state(&mut |bytes: &[u8]| {
         hasher.update(bytes);
     });
     *hasher.finalize().as_bytes()
 }
 
 /// The state's canonical bytes in one piece.
-pub fn state_bytes<B: Book>(engine: &MatchingEngine<B>) -> Vec<u8> {
+pub fn state_bytes<M: Machine>(machine: &M) -> Vec<u8> {
     let mut state = Vec::new();
-    engine.write_state(&mut |bytes: &[u8]| state.extend_from_slice(bytes));
+    machine.write_state(&mut |bytes: &[u8]| state.extend_from_slice(bytes));
     state
 }
 
 #[cfg(test)]
 mod tests {
     use proofbook_book::Reference;
+    use proofbook_matching::MatchingEngine;
     use proofbook_types::{Action, Command, Event, MarketConfig, Timestamp};
 
     use super::*;

@@ -1,5 +1,7 @@
 //! Sequencer, journal and matching put together: a market that survives a crash.
 //!
+//! [`Sequenced`] does it for any [`Machine`]: the market is one, and [`Engine`] its name then; an exchange is another.
+//!
 //! [`Engine`] gives each command its number, writes it to the journal, applies it, and shows what came of it once the
 //! journal acknowledges it. [`recover`] rebuilds the exact state after a crash. [`digest`] tells whether two states
 //! are equal.
@@ -8,13 +10,15 @@
 mod digest;
 mod engine;
 mod error;
+mod machine;
 mod recover;
 
 pub use proofbook_journal as journal;
 
 pub use digest::{digest, state_bytes};
-pub use engine::{Engine, HELD_EVENTS_MAX};
+pub use engine::{Engine, Sequenced};
 pub use error::EngineError;
+pub use machine::{Machine, Maker, HELD_EVENTS_MAX};
 pub use recover::{
     inspect, inspect_directory, recover, recover_directory, RecoveryReport, Verification,
 };

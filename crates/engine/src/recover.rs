@@ -1,8 +1,8 @@
 //! Recovery: the exact state from the newest good snapshot and the log behind it, or from the log alone.
 //!
 //! Invariants:
-//! - the state is that of the log's commands from the first to the last verified one, whatever snapshots there are;
-//! - a snapshot is used only if its link is the log's link at its command; one that is damaged or belongs to another
+//! - the state is that of the log's entries from the first to the last verified one, whatever snapshots there are;
+//! - a snapshot is used only if its link is the log's link at its entry; one that is damaged or belongs to another
 //!   log is passed over with a warning;
 //! - nothing is changed on the disk before the whole log has been read and found good.
 
@@ -12,13 +12,14 @@ use std::path::Path;
 
 use proofbook_book::Book;
 use proofbook_journal::{
-    market, scan, snapshot_name, snapshots, Chain, Directory, JournalError, Scan, Snapshot,
-    Storage, Tail, WriterLock,
+    log_terms, market, read_log, snapshot_name, snapshots, Chain, Directory, JournalError, Scan,
+    Snapshot, Storage, Tail, Terms, WriterLock,
 };
 use proofbook_matching::MatchingEngine;
-use proofbook_types::{Command, Event, MarketConfig};
+use proofbook_types::MarketConfig;
 
 use crate::digest::digest;
+use crate::machine::{Machine, Maker, OverBooks};
 use crate::EngineError;
 
 /// How much of the log recovery reads.
@@ -32,9 +33,9 @@ pub enum Verification {
 
 /// What a recovery found and did.
 #[derive(Clone, Debug)]
-pub struct RecoveryReport {
-    /// The market's terms.
-    pub config: MarketConfig,
+pub struct RecoveryReport<T = MarketConfig> {
+    /// The log's terms.
+    pub config: T,
     /// The last command.
     pub last_sequence: u64,
     /// The digest of the state after it.
@@ -55,7 +56,7 @@ pub struct RecoveryReport {
     pub warnings: Vec<String>,
 }
 
-impl fmt::Display for RecoveryReport {
+impl<T> fmt::Display for RecoveryReport<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for warning in &self.warnings {
             writeln!(f, "warning: {warning}")?;
@@ -94,64 +95,65 @@ impl fmt::Display for RecoveryReport {
     }
 }
 
-/// A market rebuilt from its journal.
-pub(crate) struct Rebuilt<B> {
-    pub matching: MatchingEngine<B>,
-    pub scan: Scan,
-    pub report: RecoveryReport,
+/// A machine rebuilt from its journal.
+pub(crate) struct Rebuilt<M: Machine> {
+    pub machine: M,
+    pub scan: Scan<M::Terms>,
+    pub report: RecoveryReport<M::Terms>,
 }
 
 /// A snapshot that is good in itself.
-struct Base<B> {
-    matching: MatchingEngine<B>,
+struct Base<M> {
+    machine: M,
     chain: Chain,
 }
 
-impl<B: Book> Base<B> {
+impl<M: Machine> Base<M> {
     fn read<S: Storage>(
         storage: &S,
         sequence: u64,
-        config: &MarketConfig,
-        book: B,
+        terms: &M::Terms,
+        maker: &impl Maker<M>,
     ) -> Result<Self, String> {
         let snapshot = Snapshot::read(storage, sequence).map_err(|error| error.to_string())?;
         let name = snapshot_name(sequence);
-        let matching = MatchingEngine::restore(&snapshot.state, book)
+        let machine = maker
+            .restore(&snapshot.state)
             .map_err(|error| format!("{name} holds no state: {error}"))?;
-        if matching.sequence() != sequence || matching.config() != config {
+        if machine.sequence() != sequence || machine.terms() != terms {
             return Err(format!(
                 "{name} holds the state of another market or command"
             ));
         }
         Ok(Base {
-            matching,
+            machine,
             chain: snapshot.chain,
         })
     }
 }
 
-/// Rebuilds the market and hands each event of each command numbered above `events_after` to `sink`.
-pub(crate) fn rebuild<B: Book, S: Storage>(
+/// Rebuilds the machine and hands each output of each entry numbered above `outputs_after` to `sink`.
+pub(crate) fn rebuild<M: Machine, S: Storage>(
     storage: &S,
     verification: Verification,
-    book: &impl Fn() -> B,
-    events_after: u64,
-    sink: &mut impl FnMut(u64, Event),
-) -> Result<Rebuilt<B>, EngineError> {
-    let config = market(storage)?;
+    maker: &impl Maker<M>,
+    outputs_after: u64,
+    sink: &mut impl FnMut(u64, M::Output),
+) -> Result<Rebuilt<M>, EngineError> {
+    let terms = log_terms(storage)?;
     let mut warnings = Vec::new();
     let sequences = snapshots(storage)?;
     for (index, &sequence) in sequences.iter().enumerate() {
-        if sequence == 0 || sequence > events_after {
+        if sequence == 0 || sequence > outputs_after {
             continue;
         }
-        match Base::read(storage, sequence, &config, book()) {
+        match Base::read(storage, sequence, &terms, maker) {
             Ok(base) => {
                 let after = match verification {
                     Verification::WholeLog => 0,
                     Verification::SinceSnapshot => sequence - 1,
                 };
-                let replay = Replay::new(base.matching, Some(base.chain), events_after);
+                let replay = Replay::new(base.machine, Some(base.chain), outputs_after);
                 match replay.run(storage, after, sink)? {
                     Some(replay) => {
                         if verification == Verification::WholeLog {
@@ -168,7 +170,7 @@ pub(crate) fn rebuild<B: Book, S: Storage>(
             Err(warning) => warnings.push(format!("{warning}; the snapshot is passed over")),
         }
     }
-    let replay = Replay::new(MatchingEngine::new(config, book())?, None, events_after);
+    let replay = Replay::new(maker.start(terms)?, None, outputs_after);
     let replay = replay
         .run(storage, 0, sink)?
         .expect("without a snapshot there is no link that could differ");
@@ -184,25 +186,28 @@ fn warn_of_damage<S: Storage>(storage: &S, sequences: &[u64], warnings: &mut Vec
     }
 }
 
+/// A log that was applied, and how it was read.
+type Replayed<M> = (Replay<M>, Scan<<M as Machine>::Terms>);
+
 /// Applying a log to a state.
-struct Replay<B> {
-    matching: MatchingEngine<B>,
+struct Replay<M> {
+    machine: M,
     start: u64,
     /// The link that the log must have at the start.
     link: Option<Chain>,
     link_matches: bool,
-    events_after: u64,
+    outputs_after: u64,
     diverged: Option<EngineError>,
 }
 
-impl<B: Book> Replay<B> {
-    fn new(matching: MatchingEngine<B>, link: Option<Chain>, events_after: u64) -> Self {
+impl<M: Machine> Replay<M> {
+    fn new(machine: M, link: Option<Chain>, outputs_after: u64) -> Self {
         Replay {
-            start: matching.sequence(),
-            matching,
+            start: machine.sequence(),
+            machine,
             link_matches: link.is_none(),
             link,
-            events_after,
+            outputs_after,
             diverged: None,
         }
     }
@@ -212,10 +217,10 @@ impl<B: Book> Replay<B> {
         mut self,
         storage: &S,
         after: u64,
-        sink: &mut impl FnMut(u64, Event),
-    ) -> Result<Option<(Self, Scan)>, EngineError> {
-        let scan = scan(storage, after, &mut |sequence, command, chain| {
-            self.visit(sequence, command, chain, sink);
+        sink: &mut impl FnMut(u64, M::Output),
+    ) -> Result<Option<Replayed<M>>, EngineError> {
+        let scan = read_log(storage, after, &mut |sequence, entry, chain| {
+            self.visit(sequence, entry, chain, sink);
         })?;
         if self.start > scan.end.sequence {
             // Snapshots are taken of durable commands only.
@@ -237,9 +242,9 @@ impl<B: Book> Replay<B> {
     fn visit(
         &mut self,
         sequence: u64,
-        command: &Command,
+        entry: &<M::Terms as Terms>::Entry,
         chain: &Chain,
-        sink: &mut impl FnMut(u64, Event),
+        sink: &mut impl FnMut(u64, M::Output),
     ) {
         if sequence == self.start {
             self.link_matches = self.link.is_none_or(|link| link == *chain);
@@ -247,31 +252,31 @@ impl<B: Book> Replay<B> {
         if sequence <= self.start || !self.link_matches || self.diverged.is_some() {
             return;
         }
-        let is_wanted = sequence > self.events_after;
-        self.matching.apply(command, &mut |event: Event| {
+        let is_wanted = sequence > self.outputs_after;
+        self.machine.apply(entry, &mut |output| {
             if is_wanted {
-                sink(sequence, event);
+                sink(sequence, output);
             }
         });
-        if self.matching.sequence() != sequence {
+        if self.machine.sequence() != sequence {
             self.diverged = Some(EngineError::Diverged {
                 expected: sequence,
-                received: self.matching.sequence(),
+                received: self.machine.sequence(),
             });
         }
     }
 }
 
-fn finish<B: Book>(
-    (replay, scan): (Replay<B>, Scan),
+fn finish<M: Machine>(
+    (replay, scan): Replayed<M>,
     mut warnings: Vec<String>,
     snapshot: Option<u64>,
-) -> Rebuilt<B> {
+) -> Rebuilt<M> {
     warnings.extend(scan.warnings.iter().cloned());
     let report = RecoveryReport {
-        config: scan.config,
+        config: scan.config.clone(),
         last_sequence: scan.end.sequence,
-        digest: digest(&replay.matching),
+        digest: digest(&replay.machine),
         segments: scan.segments,
         records: scan.records,
         replayed: scan.end.sequence - replay.start,
@@ -281,7 +286,7 @@ fn finish<B: Book>(
         warnings,
     };
     Rebuilt {
-        matching: replay.matching,
+        machine: replay.machine,
         scan,
         report,
     }
@@ -302,13 +307,13 @@ pub fn recover<B: Book, S: Storage>(
     let mut rebuilt = rebuild(
         lock.storage(),
         Verification::WholeLog,
-        &book,
+        &OverBooks(&book),
         u64::MAX,
         &mut |_, _| {},
     )?;
     lock.repair(&rebuilt.scan)?;
     rebuilt.report.is_repaired = true;
-    Ok((rebuilt.matching, rebuilt.report))
+    Ok((rebuilt.machine, rebuilt.report))
 }
 
 /// Rebuilds the market of the journal in `storage` as [`recover`] does, but changes nothing and takes no lock. Beside
@@ -323,11 +328,11 @@ pub fn inspect<B: Book, S: Storage>(
     let rebuilt = rebuild(
         storage,
         Verification::WholeLog,
-        &book,
+        &OverBooks(&book),
         u64::MAX,
         &mut |_, _| {},
     )?;
-    Ok((rebuilt.matching, rebuilt.report))
+    Ok((rebuilt.machine, rebuilt.report))
 }
 
 /// [`recover`] in a directory of the file system.

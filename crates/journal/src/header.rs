@@ -1,20 +1,17 @@
-//! The first sector of a segment: which market, which commands, linked to which before them; and the names of files.
+//! The first sector of a segment: which log, which entries, linked to which before them; and the names of files.
 
-use proofbook_types::{MarketConfig, CONFIG_BYTES};
-
-use crate::record::{word, Chain, RECORD_BYTES};
+use crate::kind::{Terms, TERMS_BYTES_MAX};
+use crate::record::{word, Chain};
 use crate::JournalError;
 
 /// Length of a segment's header: a sector of its own, so that no later write touches it.
 pub const HEADER_BYTES: usize = 512;
 
-const MAGIC: [u8; 8] = *b"PROOFJNL";
-const VERSION: u32 = 1;
 const FIRST_AT: usize = 16;
 const CHAIN_AT: usize = 24;
-const CONFIG_AT: usize = 56;
-const UNUSED_AT: usize = CONFIG_AT + CONFIG_BYTES;
+const TERMS_AT: usize = 56;
 const CHECKSUM_AT: usize = HEADER_BYTES - 32;
+const _: () = assert!(TERMS_AT + TERMS_BYTES_MAX == CHECKSUM_AT);
 
 const SEGMENT_PREFIX: &str = "commands-";
 const SEGMENT_SUFFIX: &str = ".log";
@@ -23,14 +20,14 @@ const SEGMENT_SUFFIX: &str = ".log";
 pub(crate) const UNFINISHED_SUFFIX: &str = ".unfinished";
 
 /// What a segment's header says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SegmentHeader {
-    /// The number of its first command.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SegmentHeader<T> {
+    /// The number of its first entry.
     pub first_sequence: u64,
     /// The link before that.
     pub chain: Chain,
-    /// The market's terms.
-    pub config: MarketConfig,
+    /// The log's terms.
+    pub config: T,
 }
 
 /// The name of the segment that starts with this command.
@@ -47,7 +44,7 @@ pub(crate) fn segment_first_sequence(name: &str) -> Option<u64> {
     (segment_name(first_sequence) == name).then_some(first_sequence)
 }
 
-impl SegmentHeader {
+impl<T: Terms> SegmentHeader<T> {
     /// The segment's name.
     pub(crate) fn name(&self) -> String {
         segment_name(self.first_sequence)
@@ -55,12 +52,13 @@ impl SegmentHeader {
 
     pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
-        bytes[..8].copy_from_slice(&MAGIC);
-        bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
-        bytes[12..16].copy_from_slice(&(RECORD_BYTES as u32).to_le_bytes());
+        bytes[..8].copy_from_slice(&T::MAGIC);
+        bytes[8..12].copy_from_slice(&T::VERSION.to_le_bytes());
+        bytes[12..16].copy_from_slice(&(T::RECORD_BYTES as u32).to_le_bytes());
         bytes[FIRST_AT..CHAIN_AT].copy_from_slice(&self.first_sequence.to_le_bytes());
-        bytes[CHAIN_AT..CONFIG_AT].copy_from_slice(&self.chain.0);
-        bytes[CONFIG_AT..UNUSED_AT].copy_from_slice(&self.config.encode());
+        bytes[CHAIN_AT..TERMS_AT].copy_from_slice(&self.chain.0);
+        self.config
+            .encode_terms(&mut bytes[TERMS_AT..TERMS_AT + T::TERMS_BYTES]);
         let checksum = blake3::hash(&bytes[..CHECKSUM_AT]);
         bytes[CHECKSUM_AT..].copy_from_slice(checksum.as_bytes());
         bytes
@@ -71,36 +69,33 @@ impl SegmentHeader {
     pub(crate) fn decode(bytes: &[u8; HEADER_BYTES], name: &str) -> Result<Self, JournalError> {
         let damaged =
             |offset: usize, what: String| JournalError::damaged(name, offset as u64, what);
-        if bytes[..8] != MAGIC {
-            let found = &bytes[..8];
+        if bytes[..8] != T::MAGIC {
+            let (found, expected) = (&bytes[..8], T::MAGIC);
             return Err(damaged(
                 0,
-                format!("it starts with {found:02x?}, not with {MAGIC:02x?}"),
+                format!("it starts with {found:02x?}, not with {expected:02x?}"),
             ));
         }
         if blake3::hash(&bytes[..CHECKSUM_AT]).as_bytes() != &bytes[CHECKSUM_AT..] {
             return Err(damaged(0, "the header's checksum is wrong".to_owned()));
         }
         let layout = word(bytes, 8);
-        let expected = u64::from(VERSION) | (RECORD_BYTES as u64) << 32;
+        let expected = u64::from(T::VERSION) | (T::RECORD_BYTES as u64) << 32;
         if layout != expected {
             return Err(damaged(
                 8,
                 format!("expected layout {expected:#x}, found {layout:#x}"),
             ));
         }
-        let config = bytes[CONFIG_AT..UNUSED_AT]
-            .try_into()
-            .expect("the range has the length of a configuration");
         let header = SegmentHeader {
             first_sequence: word(bytes, FIRST_AT),
             chain: Chain(
-                bytes[CHAIN_AT..CONFIG_AT]
+                bytes[CHAIN_AT..TERMS_AT]
                     .try_into()
                     .expect("the range has the length of a link"),
             ),
-            config: MarketConfig::decode(config)
-                .map_err(|error| damaged(CONFIG_AT, error.to_string()))?,
+            config: T::decode_terms(&bytes[TERMS_AT..TERMS_AT + T::TERMS_BYTES])
+                .map_err(|error| damaged(TERMS_AT, error.to_string()))?,
         };
         let named = segment_first_sequence(name);
         if named != Some(header.first_sequence) {
@@ -116,6 +111,8 @@ impl SegmentHeader {
 
 #[cfg(test)]
 mod tests {
+    use proofbook_types::MarketConfig;
+
     use super::*;
 
     #[test]
@@ -132,10 +129,10 @@ mod tests {
             SegmentHeader::decode(&bytes, &name).expect("it was just written"),
             header
         );
-        assert!(SegmentHeader::decode(&bytes, &segment_name(78)).is_err());
+        assert!(SegmentHeader::<MarketConfig>::decode(&bytes, &segment_name(78)).is_err());
         for bit in 0..HEADER_BYTES * 8 {
             bytes[bit / 8] ^= 1 << (bit % 8);
-            let result = SegmentHeader::decode(&bytes, &name);
+            let result = SegmentHeader::<MarketConfig>::decode(&bytes, &name);
             assert!(
                 matches!(result, Err(JournalError::Damaged { .. })),
                 "bit {bit}: {result:?}"

@@ -9,10 +9,11 @@
 //!   without it), so only opening the journal anew, which reads back what there is and writes its end again, makes it
 //!   usable.
 
-use proofbook_types::{Command, MarketConfig};
+use proofbook_types::MarketConfig;
 
 use crate::header::{SegmentHeader, HEADER_BYTES};
-use crate::record::{encode, Chain, RECORD_BYTES};
+use crate::kind::Terms;
+use crate::record::{encode, Chain};
 use crate::scan::{Names, Scan};
 use crate::storage::{write_full, Storage, StoredFile};
 use crate::watermark::{Found, Watermark, WATERMARK_NAME};
@@ -25,12 +26,12 @@ const SEQUENCE_MAX: u64 = 1 << 63;
 /// Records are handed to the storage in pieces of at most this many bytes.
 const BUFFER_BYTES_MAX: usize = 1 << 20;
 
-/// The log of one market's commands, open for writing.
-pub struct Journal<S: Storage, C: Clock> {
+/// A log, open for writing: of one market's commands, or of what other terms say.
+pub struct Journal<S: Storage, C: Clock, T: Terms = MarketConfig> {
     lock: WriterLock<S>,
     clock: C,
     options: Options,
-    config: MarketConfig,
+    config: T,
     segment: S::File,
     segment_name: String,
     /// Where the next record goes in the segment.
@@ -51,8 +52,8 @@ pub struct Journal<S: Storage, C: Clock> {
 }
 
 /// The parts of a journal that differ between a new and an old one.
-struct Start<F> {
-    config: MarketConfig,
+struct Start<F, T> {
+    config: T,
     segment: F,
     segment_name: String,
     offset: u64,
@@ -61,15 +62,15 @@ struct Start<F> {
     chain: Chain,
 }
 
-impl<S: Storage, C: Clock> Journal<S, C> {
-    /// Starts the log of a market.
+impl<S: Storage, C: Clock, T: Terms> Journal<S, C, T> {
+    /// Starts a log.
     ///
     /// # Errors
     /// There is a log already, or it cannot be written.
     pub fn create(
         lock: WriterLock<S>,
         clock: C,
-        config: MarketConfig,
+        config: T,
         options: Options,
     ) -> Result<Self, JournalError> {
         options.validate()?;
@@ -81,7 +82,7 @@ impl<S: Storage, C: Clock> Journal<S, C> {
         }
         let header = SegmentHeader {
             first_sequence: 1,
-            chain: Chain::genesis(&config.encode()),
+            chain: config.genesis(),
             config,
         };
         if let Found::Valid(Watermark { sequence: 1.., .. }) = Watermark::read(lock.storage())? {
@@ -92,13 +93,13 @@ impl<S: Storage, C: Clock> Journal<S, C> {
         // The watermark comes first, so that it is never missing where there is a log.
         let watermark = lock.create_watermark(0, &header.chain)?;
         let start = Start {
-            config,
             segment: create_segment(lock.storage(), &header)?,
             segment_name: header.name(),
             offset: HEADER_BYTES as u64,
             watermark,
             sequence: 0,
             chain: header.chain,
+            config: header.config,
         };
         Ok(Self::assemble(lock, clock, options, start))
     }
@@ -111,12 +112,12 @@ impl<S: Storage, C: Clock> Journal<S, C> {
         lock: WriterLock<S>,
         clock: C,
         options: Options,
-        scan: &Scan,
+        scan: &Scan<T>,
     ) -> Result<Self, JournalError> {
         options.validate()?;
         let repaired = lock.repair_files(scan)?;
         let start = Start {
-            config: scan.config,
+            config: scan.config.clone(),
             segment: repaired.segment,
             segment_name: scan.last_segment.clone(),
             offset: scan.end.offset,
@@ -127,7 +128,7 @@ impl<S: Storage, C: Clock> Journal<S, C> {
         Ok(Self::assemble(lock, clock, options, start))
     }
 
-    fn assemble(lock: WriterLock<S>, clock: C, options: Options, start: Start<S::File>) -> Self {
+    fn assemble(lock: WriterLock<S>, clock: C, options: Options, start: Start<S::File, T>) -> Self {
         Journal {
             lock,
             clock,
@@ -149,8 +150,8 @@ impl<S: Storage, C: Clock> Journal<S, C> {
         }
     }
 
-    /// The market's terms.
-    pub fn config(&self) -> &MarketConfig {
+    /// The log's terms.
+    pub fn config(&self) -> &T {
         &self.config
     }
 
@@ -193,7 +194,7 @@ impl<S: Storage, C: Clock> Journal<S, C> {
     ///
     /// # Errors
     /// The storage failed, now or earlier; or there are no numbers left.
-    pub fn append(&mut self, command: &Command) -> Result<Ticket, JournalError> {
+    pub fn append(&mut self, command: &T::Entry) -> Result<Ticket, JournalError> {
         let ticket = self.push(command)?;
         self.poll()?;
         Ok(ticket)
@@ -203,7 +204,7 @@ impl<S: Storage, C: Clock> Journal<S, C> {
     /// clock is looked at once.
     ///
     /// # Errors As [`Journal::append`]. Commands before the failure may have been taken and acknowledged.
-    pub fn append_batch(&mut self, commands: &[Command]) -> Result<Ticket, JournalError> {
+    pub fn append_batch(&mut self, commands: &[T::Entry]) -> Result<Ticket, JournalError> {
         for command in commands {
             let _ticket = self.push(command)?;
         }
@@ -211,7 +212,7 @@ impl<S: Storage, C: Clock> Journal<S, C> {
         Ok(Ticket::new(self.sequence))
     }
 
-    fn push(&mut self, command: &Command) -> Result<Ticket, JournalError> {
+    fn push(&mut self, command: &T::Entry) -> Result<Ticket, JournalError> {
         self.check_poison()?;
         if self.sequence >= SEQUENCE_MAX {
             return Err(JournalError::Exhausted);
@@ -221,11 +222,12 @@ impl<S: Storage, C: Clock> Journal<S, C> {
                 self.group_start_ns = self.clock.now_ns();
             }
         }
-        let mut record = [0; RECORD_BYTES];
         let sequence = self.sequence + 1;
-        self.chain = encode(&mut record, sequence, command, &self.chain, self.durable);
+        let start = self.buffer.len();
+        self.buffer.resize(start + T::RECORD_BYTES, 0);
+        let record = &mut self.buffer[start..];
+        self.chain = encode::<T>(record, sequence, command, &self.chain, self.durable);
         self.sequence = sequence;
-        self.buffer.extend_from_slice(&record);
         match self.options.policy {
             SyncPolicy::EveryCommand => self.commit()?,
             SyncPolicy::Group { commands_max, .. }
@@ -338,7 +340,7 @@ impl<S: Storage, C: Clock> Journal<S, C> {
         let header = SegmentHeader {
             first_sequence: self.written + 1,
             chain: self.written_chain,
-            config: self.config,
+            config: self.config.clone(),
         };
         match create_segment(self.lock.storage(), &header) {
             Ok(segment) => {

@@ -1,5 +1,5 @@
-//! The journal of a market: an append-only log of its commands, snapshots of its state, and what recovery reads them
-//! with.
+//! The journal of a market or an exchange: an append-only log of its commands, snapshots of its state, and what recovery
+//! reads them with.
 //!
 //! The log is the market: matching is deterministic, so the commands alone give the state, every event and every
 //! digest. `docs/JOURNAL.md` gives the format to the byte and says what is proven about it. In short:
@@ -9,6 +9,7 @@
 //! - [`scan`] reads a log and verifies every record. It tells the torn end that a crash leaves, which was never
 //!   acknowledged, from damage, which stops it with the file and the offset.
 //! - [`WriterLock`] keeps a second writer out and repairs the end of a log.
+//! - [`Terms`] say what a log holds: a market's commands, or an exchange's entries.
 //! - [`Snapshot`] spares recovery the start of a long log. It is never needed.
 //!
 //! Disk and clock are injected ([`Storage`], [`Clock`]); [`simulated`] has a hostile disk for tests.
@@ -18,6 +19,7 @@ mod clock;
 mod error;
 mod header;
 mod journal;
+mod kind;
 mod policy;
 mod record;
 mod scan;
@@ -32,9 +34,10 @@ pub use clock::{Clock, SystemClock};
 pub use error::JournalError;
 pub use header::HEADER_BYTES;
 pub use journal::Journal;
+pub use kind::{Terms, TERMS_BYTES_MAX};
 pub use policy::{Options, SyncPolicy, Ticket};
 pub use record::{Chain, RECORD_BYTES};
-pub use scan::{market, scan, Scan};
+pub use scan::{log_terms, market, read_log, scan, Scan};
 pub use segment::{scan_segment, Position, Tail};
 pub use snapshot::{snapshot_name, snapshots, Snapshot, SNAPSHOTS_KEPT, SNAPSHOT_HEADER_BYTES};
 pub use storage::{Directory, Storage, StoredFile, SECTOR_BYTES};

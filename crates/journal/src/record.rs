@@ -1,33 +1,38 @@
-//! One record: a command with its place in the sequence, linked to everything before it.
+//! One record: an entry with its place in the sequence, linked to everything before it.
 //!
-//! A record takes [`RECORD_BYTES`], which divides the sector, so a record never lies in two sectors. That is what tells
+//! A record's length divides the sector, so a record never lies in two sectors. That is what tells
 //! a torn write from damage: a sector that was not written still holds zeros, so a record slot that holds anything but
 //! zeros or a correct record was correct once and has been damaged since.
 
-use proofbook_types::{Command, COMMAND_BYTES, CONFIG_BYTES};
+use proofbook_types::{MarketConfig, CONFIG_BYTES};
 
-/// Length of a record.
-pub const RECORD_BYTES: usize = 128;
+use crate::kind::Terms;
 
-const COMMAND_AT: usize = 8;
-const PREVIOUS_AT: usize = COMMAND_AT + COMMAND_BYTES;
-const DURABLE_AT: usize = PREVIOUS_AT + 32;
-const CHECKSUM_AT: usize = DURABLE_AT + 8;
-const _: () = assert!(CHECKSUM_AT + 8 == RECORD_BYTES);
+/// Length of a record of a market's log.
+pub const RECORD_BYTES: usize = MarketConfig::RECORD_BYTES;
+
+const ENTRY_AT: usize = 8;
+const LINK_BYTES: usize = 32;
+const WORD_BYTES: usize = 8;
 
 /// Odd, so that multiplying by it maps different watermarks to different numbers (2^64 divided by the golden ratio).
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// A link of the chain: it depends on the market's terms and on every command so far, and on nothing else.
+/// A link of the chain: it depends on the log's terms and on every entry so far, and on nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chain(pub [u8; 32]);
 
 impl Chain {
     /// The link before the first command of a market.
     pub fn genesis(config: &[u8; CONFIG_BYTES]) -> Chain {
+        Chain::start(MarketConfig::GENESIS, config)
+    }
+
+    /// The link before the first entry of a log with these terms.
+    pub(crate) fn start(text: &[u8], terms: &[u8]) -> Chain {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(b"proofbook journal 1");
-        hasher.update(config);
+        hasher.update(text);
+        hasher.update(terms);
         Chain(*hasher.finalize().as_bytes())
     }
 }
@@ -35,13 +40,13 @@ impl Chain {
 /// A correct record, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Record<'a> {
-    /// Its number; the first command has 1.
+    /// Its number; the first entry has 1.
     pub sequence: u64,
-    /// The command's encoding.
-    pub command: &'a [u8; COMMAND_BYTES],
+    /// The entry's encoding.
+    pub entry: &'a [u8],
     /// The link before it.
     pub previous: Chain,
-    /// Every command up to this one was durable before this record was made.
+    /// Every entry up to this one was durable before this record was made.
     pub durable: u64,
     /// The link it makes.
     pub chain: Chain,
@@ -57,37 +62,45 @@ pub(crate) fn word(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(word)
 }
 
-/// Writes the record of `command` and gives the link it makes.
-pub(crate) fn encode(
-    bytes: &mut [u8; RECORD_BYTES],
+/// Writes the record of `entry` over zeros and gives the link it makes.
+#[inline]
+pub(crate) fn encode<T: Terms>(
+    bytes: &mut [u8],
     sequence: u64,
-    command: &Command,
+    entry: &T::Entry,
     previous: &Chain,
     durable: u64,
 ) -> Chain {
-    bytes[..COMMAND_AT].copy_from_slice(&sequence.to_le_bytes());
-    bytes[COMMAND_AT..PREVIOUS_AT].copy_from_slice(&command.encode());
-    bytes[PREVIOUS_AT..DURABLE_AT].copy_from_slice(&previous.0);
-    let chain = Chain(*blake3::hash(&bytes[..DURABLE_AT]).as_bytes());
-    bytes[DURABLE_AT..CHECKSUM_AT].copy_from_slice(&durable.to_le_bytes());
-    bytes[CHECKSUM_AT..].copy_from_slice(&checksum(&chain, durable).to_le_bytes());
+    let (hashed, guard) = bytes.split_at_mut(durable_at::<T>());
+    hashed[..ENTRY_AT].copy_from_slice(&sequence.to_le_bytes());
+    let (body, link) = hashed[ENTRY_AT..].split_at_mut(T::ENTRY_BYTES);
+    T::encode_entry(entry, body);
+    link.copy_from_slice(&previous.0);
+    let chain = Chain(*blake3::hash(hashed).as_bytes());
+    guard[..WORD_BYTES].copy_from_slice(&durable.to_le_bytes());
+    guard[WORD_BYTES..].copy_from_slice(&checksum(&chain, durable).to_le_bytes());
     chain
 }
 
+/// Where a record says what was durable; everything before that is hashed.
+const fn durable_at<T: Terms>() -> usize {
+    ENTRY_AT + T::ENTRY_BYTES + LINK_BYTES
+}
+
 /// The record in these bytes, or `None` if its checksum says that it is none.
-pub(crate) fn decode(bytes: &[u8; RECORD_BYTES]) -> Option<Record<'_>> {
-    let chain = Chain(*blake3::hash(&bytes[..DURABLE_AT]).as_bytes());
-    let durable = word(bytes, DURABLE_AT);
-    if word(bytes, CHECKSUM_AT) != checksum(&chain, durable) {
+pub(crate) fn decode<T: Terms>(bytes: &[u8]) -> Option<Record<'_>> {
+    let (hashed, guard) = bytes.split_at(durable_at::<T>());
+    let chain = Chain(*blake3::hash(hashed).as_bytes());
+    let durable = word(guard, 0);
+    if word(guard, WORD_BYTES) != checksum(&chain, durable) {
         return None;
     }
+    let (entry, link) = hashed[ENTRY_AT..].split_at(T::ENTRY_BYTES);
     let mut previous = Chain([0; 32]);
-    previous.0.copy_from_slice(&bytes[PREVIOUS_AT..DURABLE_AT]);
+    previous.0.copy_from_slice(link);
     Some(Record {
         sequence: word(bytes, 0),
-        command: bytes[COMMAND_AT..PREVIOUS_AT]
-            .try_into()
-            .expect("the range has the length of a command"),
+        entry,
         previous,
         durable,
         chain,
@@ -101,7 +114,7 @@ pub(crate) fn is_blank(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use proofbook_types::{Action, MarketConfig, Timestamp};
+    use proofbook_types::{Action, Command, Timestamp};
 
     use super::*;
 
@@ -113,8 +126,8 @@ mod tests {
             action: Action::Sweep,
         };
         let mut bytes = [0; RECORD_BYTES];
-        let chain = encode(&mut bytes, 9, &command, &genesis, 7);
-        let record = decode(&bytes).expect("it was just written");
+        let chain = encode::<MarketConfig>(&mut bytes, 9, &command, &genesis, 7);
+        let record = decode::<MarketConfig>(&bytes).expect("it was just written");
         assert_eq!(
             (
                 record.sequence,
@@ -124,13 +137,13 @@ mod tests {
             ),
             (9, 7, genesis, chain)
         );
-        assert_eq!(Command::decode(record.command), Ok(command));
+        assert_eq!(MarketConfig::decode_entry(record.entry), Ok(command));
         for bit in 0..RECORD_BYTES * 8 {
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(decode(&bytes), None, "bit {bit}");
+            assert_eq!(decode::<MarketConfig>(&bytes), None, "bit {bit}");
             bytes[bit / 8] ^= 1 << (bit % 8);
         }
-        assert!(decode(&[0; RECORD_BYTES]).is_none());
+        assert!(decode::<MarketConfig>(&[0; RECORD_BYTES]).is_none());
     }
 
     #[test]
@@ -141,9 +154,12 @@ mod tests {
             action: Action::Sweep,
         };
         let mut bytes = [0; RECORD_BYTES];
-        let synced = encode(&mut bytes, 9, &command, &genesis, 8);
-        let unsynced = encode(&mut bytes, 9, &command, &genesis, 0);
+        let synced = encode::<MarketConfig>(&mut bytes, 9, &command, &genesis, 8);
+        let unsynced = encode::<MarketConfig>(&mut bytes, 9, &command, &genesis, 0);
         assert_eq!(synced, unsynced);
-        assert_ne!(synced, encode(&mut bytes, 10, &command, &genesis, 0));
+        assert_ne!(
+            synced,
+            encode::<MarketConfig>(&mut bytes, 10, &command, &genesis, 0)
+        );
     }
 }

@@ -5,17 +5,18 @@ use proofbook_types::{Command, MarketConfig};
 use crate::header::{
     segment_first_sequence, segment_name, SegmentHeader, HEADER_BYTES, UNFINISHED_SUFFIX,
 };
+use crate::kind::Terms;
 use crate::record::Chain;
-use crate::segment::{open_segment, scan_segment, Position, Tail};
+use crate::segment::{open_segment, read_segment, Position, Tail};
 use crate::storage::Storage;
 use crate::watermark::{Found, Watermark, WATERMARK_NAME};
 use crate::JournalError;
 
 /// A journal as it was read.
 #[derive(Clone, Debug)]
-pub struct Scan {
-    /// The market's terms.
-    pub config: MarketConfig,
+pub struct Scan<T = MarketConfig> {
+    /// The log's terms.
+    pub config: T,
     /// Where the log ends, in the last segment.
     pub end: Position,
     /// The last segment.
@@ -63,10 +64,8 @@ impl Names {
     }
 }
 
-/// Reads a journal and hands each command, with its number and the link it makes, to `visit`.
-///
-/// Reading starts with the segment that holds command `after + 1`; the commands before it in that segment are visited
-/// too. With `after` 0 the whole log is verified from its first command.
+/// Reads a market's journal and hands each command, with its number and the link it makes, to `visit`: see
+/// [`read_log`].
 ///
 /// # Errors The journal is missing, damaged or cannot be read.
 pub fn scan<S: Storage>(
@@ -74,22 +73,36 @@ pub fn scan<S: Storage>(
     after: u64,
     visit: &mut impl FnMut(u64, &Command, &Chain),
 ) -> Result<Scan, JournalError> {
+    read_log(storage, after, visit)
+}
+
+/// Reads a journal of any kind and hands each entry, with its number and the link it makes, to `visit`.
+///
+/// Reading starts with the segment that holds entry `after + 1`; the entries before it in that segment are visited
+/// too. With `after` 0 the whole log is verified from its first entry.
+///
+/// # Errors The journal is missing, damaged or cannot be read.
+pub fn read_log<S: Storage, T: Terms>(
+    storage: &S,
+    after: u64,
+    visit: &mut impl FnMut(u64, &T::Entry, &Chain),
+) -> Result<Scan<T>, JournalError> {
     let names = Names::read(storage)?;
     let watermark = Watermark::read(storage)?;
     let first = start_segment(storage, &names, &watermark, after)?;
     let segments = &names.segments[first..];
-    let mut end: Option<(Position, MarketConfig)> = None;
+    let mut end: Option<(Position, T)> = None;
     let mut tail = None;
     let mut records = 0;
     for (index, &first_sequence) in segments.iter().enumerate() {
         let name = segment_name(first_sequence);
-        let (file, header) = open_segment(storage, &name)?;
-        let start = match end {
-            Some((before, config)) => follow(&before, &config, &header, &name)?,
+        let (file, header) = open_segment::<S, T>(storage, &name)?;
+        let start = match &end {
+            Some((before, config)) => follow(before, config, &header, &name)?,
             None => begin(&header, first, &name)?,
         };
         let is_last = index + 1 == segments.len();
-        let mut check = |sequence: u64, command: &Command, chain: &Chain| {
+        let mut check = |sequence: u64, entry: &T::Entry, chain: &Chain| {
             if let Found::Valid(mark) = watermark {
                 if mark.sequence == sequence && mark.chain != *chain {
                     return Err(String::from(
@@ -97,10 +110,11 @@ pub fn scan<S: Storage>(
                     ));
                 }
             }
-            visit(sequence, command, chain);
+            visit(sequence, entry, chain);
             Ok(())
         };
-        let (position, found_tail) = scan_segment(&file, &name, start, is_last, &mut check)?;
+        let (position, found_tail) =
+            read_segment::<S::File, T>(&file, &name, start, is_last, &mut check)?;
         records += position.sequence - start.sequence;
         tail = found_tail;
         end = Some((position, header.config));
@@ -128,6 +142,14 @@ pub fn scan<S: Storage>(
 /// # Errors
 /// There is no log, or it is damaged or cannot be read.
 pub fn market<S: Storage>(storage: &S) -> Result<MarketConfig, JournalError> {
+    log_terms(storage)
+}
+
+/// The terms of a log of any kind.
+///
+/// # Errors
+/// As [`market`].
+pub fn log_terms<S: Storage, T: Terms>(storage: &S) -> Result<T, JournalError> {
     let names = Names::read(storage)?;
     let watermark = Watermark::read(storage)?;
     let index = start_segment(storage, &names, &watermark, u64::MAX - 1)?;
@@ -170,19 +192,20 @@ fn start_segment<S: Storage>(
 }
 
 /// The position before the first record that is read.
-fn begin(header: &SegmentHeader, index: usize, name: &str) -> Result<Position, JournalError> {
+fn begin<T: Terms>(
+    header: &SegmentHeader<T>,
+    index: usize,
+    name: &str,
+) -> Result<Position, JournalError> {
     if header.first_sequence == 0 {
         return Err(JournalError::damaged(name, 16, "there is no command 0"));
     }
-    // Where the log's first segment is read, it must start at the market's own first link.
-    if index == 0
-        && header.first_sequence == 1
-        && header.chain != Chain::genesis(&header.config.encode())
-    {
+    // Where the log's first segment is read, it must start at its own first link.
+    if index == 0 && header.first_sequence == 1 && header.chain != header.config.genesis() {
         return Err(JournalError::damaged(
             name,
             24,
-            "the chain does not start with the market's terms",
+            "the chain does not start with the log's terms",
         ));
     }
     Ok(Position {
@@ -195,10 +218,10 @@ fn begin(header: &SegmentHeader, index: usize, name: &str) -> Result<Position, J
 }
 
 /// The position before the first record of a segment that follows another.
-fn follow(
+fn follow<T: Terms>(
     before: &Position,
-    config: &MarketConfig,
-    header: &SegmentHeader,
+    config: &T,
+    header: &SegmentHeader<T>,
     name: &str,
 ) -> Result<Position, JournalError> {
     if header.first_sequence != before.sequence + 1 {
@@ -224,7 +247,7 @@ fn follow(
     })
 }
 
-impl Scan {
+impl<T> Scan<T> {
     /// Holds the log against the watermark.
     fn compare(&mut self, watermark: &Found) -> Result<(), JournalError> {
         match watermark {

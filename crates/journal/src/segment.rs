@@ -14,10 +14,11 @@
 //! nor correct is always damage, even the very last one: a record lies within a sector, so no torn write leaves half
 //! of one.
 
-use proofbook_types::Command;
+use proofbook_types::{Command, MarketConfig};
 
 use crate::header::{SegmentHeader, HEADER_BYTES};
-use crate::record::{decode, is_blank, Chain, Record, RECORD_BYTES};
+use crate::kind::Terms;
+use crate::record::{decode, is_blank, Chain, Record};
 use crate::storage::{read_full, Storage, StoredFile};
 use crate::JournalError;
 
@@ -50,10 +51,10 @@ pub struct Tail {
     pub records: u64,
 }
 
-pub(crate) fn open_segment<S: Storage>(
+pub(crate) fn open_segment<S: Storage, T: Terms>(
     storage: &S,
     name: &str,
-) -> Result<(S::File, SegmentHeader), JournalError> {
+) -> Result<(S::File, SegmentHeader<T>), JournalError> {
     let fail = |error| JournalError::io("read", name, error);
     let file = storage.open(name, false).map_err(fail)?;
     let mut header = [0; HEADER_BYTES];
@@ -68,7 +69,7 @@ pub(crate) fn open_segment<S: Storage>(
     Ok((file, SegmentHeader::decode(&header, name)?))
 }
 
-/// Reads one segment from a position on and hands each command to `visit`, which may object.
+/// Reads one segment of a market's log from a position on and hands each command to `visit`, which may object.
 ///
 /// # Errors
 /// Damage, or the file cannot be read.
@@ -79,18 +80,28 @@ pub fn scan_segment<F: StoredFile>(
     is_last: bool,
     visit: &mut impl FnMut(u64, &Command, &Chain) -> Result<(), String>,
 ) -> Result<(Position, Option<Tail>), JournalError> {
+    read_segment::<F, MarketConfig>(file, name, from, is_last, visit)
+}
+
+/// Reads one segment of any log from a position on.
+pub(crate) fn read_segment<F: StoredFile, T: Terms>(
+    file: &F,
+    name: &str,
+    from: Position,
+    is_last: bool,
+    visit: &mut impl FnMut(u64, &T::Entry, &Chain) -> Result<(), String>,
+) -> Result<(Position, Option<Tail>), JournalError> {
     let mut position = from;
-    let mut chunk = chunk(file, name, from.offset)?;
+    let mut chunk = chunk::<F, T>(file, name, from.offset)?;
     loop {
         let length = read_full(file, &mut chunk, position.offset)
             .map_err(|error| JournalError::io("read", name, error))?;
-        let mut slots = chunk[..length].chunks_exact(RECORD_BYTES);
+        let mut slots = chunk[..length].chunks_exact(T::RECORD_BYTES);
         for slot in &mut slots {
-            let slot = slot.try_into().expect("chunks have the length of a record");
             let damaged = |what| JournalError::damaged(name, position.offset, what);
-            let Some(record) = decode(slot) else {
+            let Some(record) = decode::<T>(slot) else {
                 if is_blank(slot) {
-                    let tail = Tail::read(file, name, &position, is_last)?;
+                    let tail = Tail::read::<F, T>(file, name, &position, is_last)?;
                     return Ok((position, Some(tail)));
                 }
                 return Err(damaged(format!(
@@ -98,17 +109,17 @@ pub fn scan_segment<F: StoredFile>(
                     position.sequence + 1
                 )));
             };
-            let command = position.accept(&record).map_err(damaged)?;
-            visit(record.sequence, &command, &record.chain).map_err(damaged)?;
+            let entry = position.accept::<T>(&record).map_err(damaged)?;
+            visit(record.sequence, &entry, &record.chain).map_err(damaged)?;
             position = Position {
-                offset: position.offset + RECORD_BYTES as u64,
+                offset: position.offset + T::RECORD_BYTES as u64,
                 sequence: record.sequence,
                 chain: record.chain,
                 durable: record.durable,
             };
         }
         if !slots.remainder().is_empty() {
-            let tail = Tail::read(file, name, &position, is_last)?;
+            let tail = Tail::read::<F, T>(file, name, &position, is_last)?;
             return Ok((position, Some(tail)));
         }
         if length < chunk.len() {
@@ -119,17 +130,24 @@ pub fn scan_segment<F: StoredFile>(
 
 /// Space for the records behind `offset`, for [`CHUNK_RECORDS`] at most. It holds a record more than there are, so
 /// that the last read is not full.
-fn chunk<F: StoredFile>(file: &F, name: &str, offset: u64) -> Result<Vec<u8>, JournalError> {
+fn chunk<F: StoredFile, T: Terms>(
+    file: &F,
+    name: &str,
+    offset: u64,
+) -> Result<Vec<u8>, JournalError> {
     let length = file
         .length()
         .map_err(|error| JournalError::io("read", name, error))?;
-    let records = length.saturating_sub(offset) / RECORD_BYTES as u64 + 1;
-    Ok(vec![0; records.min(CHUNK_RECORDS) as usize * RECORD_BYTES])
+    let records = length.saturating_sub(offset) / T::RECORD_BYTES as u64 + 1;
+    Ok(vec![
+        0;
+        records.min(CHUNK_RECORDS) as usize * T::RECORD_BYTES
+    ])
 }
 
 impl Position {
-    /// The command of the record that comes next.
-    fn accept(&self, record: &Record<'_>) -> Result<Command, String> {
+    /// The entry of the record that comes next.
+    fn accept<T: Terms>(&self, record: &Record<'_>) -> Result<T::Entry, String> {
         if record.sequence != self.sequence + 1 {
             return Err(format!(
                 "expected command {}, found {}",
@@ -149,14 +167,14 @@ impl Position {
                 record.sequence, record.durable, self.durable
             ));
         }
-        Command::decode(record.command)
+        T::decode_entry(record.entry)
             .map_err(|error| format!("command {}: {error}", record.sequence))
     }
 }
 
 impl Tail {
     /// What follows `end`, if it is what a crash may have left there.
-    fn read<F: StoredFile>(
+    fn read<F: StoredFile, T: Terms>(
         file: &F,
         name: &str,
         end: &Position,
@@ -176,19 +194,18 @@ impl Tail {
             bytes: 0,
             records: 0,
         };
-        let mut chunk = chunk(file, name, end.offset)?;
+        let mut chunk = chunk::<F, T>(file, name, end.offset)?;
         loop {
             let offset = end.offset + tail.bytes;
             let length = read_full(file, &mut chunk, offset)
                 .map_err(|error| JournalError::io("read", name, error))?;
-            for (index, slot) in chunk[..length].chunks_exact(RECORD_BYTES).enumerate() {
+            for (index, slot) in chunk[..length].chunks_exact(T::RECORD_BYTES).enumerate() {
                 if is_blank(slot) {
                     continue;
                 }
-                let at = offset + (index * RECORD_BYTES) as u64;
-                let expected = missing + (at - end.offset) / RECORD_BYTES as u64;
-                let slot = slot.try_into().expect("chunks have the length of a record");
-                match decode(slot) {
+                let at = offset + (index * T::RECORD_BYTES) as u64;
+                let expected = missing + (at - end.offset) / T::RECORD_BYTES as u64;
+                match decode::<T>(slot) {
                     Some(record) if record.sequence == expected && record.durable < missing => {
                         tail.records += 1;
                     }

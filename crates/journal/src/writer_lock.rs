@@ -3,7 +3,8 @@
 use std::io;
 
 use crate::header::{SegmentHeader, UNFINISHED_SUFFIX};
-use crate::record::{Chain, RECORD_BYTES};
+use crate::kind::Terms;
+use crate::record::Chain;
 use crate::scan::Scan;
 use crate::storage::{read_full, write_full, Storage, StoredFile};
 use crate::watermark::{Watermark, WATERMARK_NAME};
@@ -55,11 +56,15 @@ impl<S: Storage> WriterLock<S> {
     /// longer means to write, and only new writes make it. They change no byte, so a crash among them loses nothing.
     ///
     /// # Errors The storage failed; nothing acknowledged is lost, and the repair can be tried again.
-    pub fn repair(&self, scan: &Scan) -> Result<(), JournalError> {
+    pub fn repair<T: Terms>(&self, scan: &Scan<T>) -> Result<(), JournalError> {
         self.repair_files(scan).map(|_| ())
     }
 
-    pub(crate) fn repair_files(&self, scan: &Scan) -> Result<Repaired<S::File>, JournalError> {
+    pub(crate) fn repair_files<T: Terms>(
+        &self,
+        scan: &Scan<T>,
+    ) -> Result<Repaired<S::File>, JournalError> {
+        let record_bytes = T::RECORD_BYTES as u64;
         self.remove_unfinished(&scan.unfinished)?;
         let name = &scan.last_segment;
         let fail = |error| JournalError::io("repair", name, error);
@@ -68,9 +73,9 @@ impl<S: Storage> WriterLock<S> {
             segment.truncate(scan.end.offset).map_err(fail)?;
         }
         let unproven = scan.end.sequence - scan.proven_durable.min(scan.end.sequence);
-        let in_segment = (scan.end.offset - crate::HEADER_BYTES as u64) / RECORD_BYTES as u64;
-        let mut offset = scan.end.offset - unproven.min(in_segment) * RECORD_BYTES as u64;
-        let mut chunk = vec![0; CHUNK_RECORDS * RECORD_BYTES];
+        let in_segment = (scan.end.offset - crate::HEADER_BYTES as u64) / record_bytes;
+        let mut offset = scan.end.offset - unproven.min(in_segment) * record_bytes;
+        let mut chunk = vec![0; CHUNK_RECORDS * T::RECORD_BYTES];
         while offset < scan.end.offset {
             let length = read_full(&segment, &mut chunk, offset).map_err(fail)?;
             if length == 0 {
@@ -108,9 +113,9 @@ impl<S: Storage> WriterLock<S> {
 }
 
 /// Creates the file of a segment.
-pub(crate) fn create_segment<S: Storage>(
+pub(crate) fn create_segment<S: Storage, T: Terms>(
     storage: &S,
-    header: &SegmentHeader,
+    header: &SegmentHeader<T>,
 ) -> Result<S::File, JournalError> {
     create_durably(storage, &header.name(), &[&header.encode()])
 }

@@ -28,9 +28,10 @@ const COUNT_MAX: u64 = 255;
 /// 2^64 divided by the golden ratio (Knuth, TAOCP 6.4).
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A map from keys to slots. The caller says which key a slot has.
+/// A map from keys to slots. The caller says which key a slot has; where hashes of longer keys are the keys here, two slots
+/// may have the same one, as long as the caller tells them apart.
 #[derive(Clone, Debug)]
-pub(crate) struct Index {
+pub struct Index {
     /// Marks and count of each group.
     groups: Vec<u64>,
     slots: Vec<u32>,
@@ -47,7 +48,7 @@ struct Hash {
 
 impl Index {
     /// Room for `capacity` keys before it has to grow.
-    pub(crate) fn with_capacity(capacity: usize, seed: u64) -> Self {
+    pub fn with_capacity(capacity: usize, seed: u64) -> Self {
         let groups = capacity.div_ceil(ENTRIES_MAX).next_power_of_two();
         Index {
             groups: vec![0; groups],
@@ -57,7 +58,13 @@ impl Index {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many keys are in it.
+    pub fn len(&self) -> usize {
         self.len
     }
 
@@ -78,7 +85,7 @@ impl Index {
 
     /// The slot of `key`, where `key_of` tells the key of a slot.
     #[inline(always)]
-    pub(crate) fn find(&self, key: u64, key_of: impl Fn(u32) -> u64) -> Option<u32> {
+    pub fn find(&self, key: u64, key_of: impl Fn(u32) -> u64) -> Option<u32> {
         self.position(key, |slot| key_of(slot) == key)
             .map(|position| self.slots[position])
     }
@@ -109,7 +116,7 @@ impl Index {
 
     /// Adds a key that is not in here.
     #[inline(always)]
-    pub(crate) fn insert(&mut self, key: u64, slot: u32, key_of: impl Fn(u32) -> u64) {
+    pub fn insert(&mut self, key: u64, slot: u32, key_of: impl Fn(u32) -> u64) {
         if self.len >= self.groups.len() * ENTRIES_MAX {
             self.grow(key_of);
         }
@@ -159,7 +166,7 @@ impl Index {
 
     /// Removes a key that is in here with `slot`.
     #[inline(always)]
-    pub(crate) fn remove(&mut self, key: u64, slot: u32) {
+    pub fn remove(&mut self, key: u64, slot: u32) {
         let position = self.position(key, |found| found == slot);
         let position = position.expect("the key is in the index");
         let group = position / STRIDE;

@@ -19,7 +19,7 @@ mod verify;
 use proofbook_types::{AccountId, Order, OrderId, Quantity, Timestamp};
 
 use expiry::{Entry, ExpiryHeap};
-use index::Index;
+pub use index::Index;
 pub(crate) use slot::{order_layout, Hot};
 use slot::{Cold, Life, Terms, COLD, ICEBERG, NO_COLD, NO_ORDER};
 pub(crate) use verify::Seen;
