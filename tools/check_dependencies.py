@@ -46,6 +46,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "verifier-wasm": frozenset({"types", "verifier"}),
     "fixed": frozenset(),
     "fix": frozenset(),
+    "session": frozenset({"fix"}),
     "merkle": frozenset({"commitment", "poseidon2-simd"}),
     "light": frozenset({"types", "commitment", "fixed"}),
     "receipts": frozenset({"types", "commitment", "chain"}),
@@ -75,7 +76,7 @@ DEVELOPMENT_ONLY = frozenset({"testkit"})
 OWNERS: Mapping[str, frozenset[str]] = {
     "pyo3": frozenset({"python"}),
     "pyo3-arrow": frozenset({"python"}),
-    "ed25519-dalek": frozenset({"receipts"}),
+    "ed25519-dalek": frozenset({"receipts", "session"}),
     "sp1-verifier": frozenset({"verifier"}),
     "sp1-recursion-executor": frozenset({"verifier"}),
 }
