@@ -8,7 +8,7 @@ r"""FIX messages (tag=value, 4.2 and 4.4) found in bytes, taken apart and checke
 >>> parser.feed(b"noise" + data[:30])
 []
 >>> parser.feed(data[30:])
-[Message("8=FIX.4.4|9=43|35=0|49=A|56=B|34=2|52=20240229-23:59:59|10=236|")]
+[Message("8=FIX.4.4|9=41|35=0|49=A|56=B|34=2|52=20240229-23:59:59|10=157|")]
 >>> parser.ignored_bytes
 5
 >>> (message,) = parser.feed(data)

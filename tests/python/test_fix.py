@@ -42,7 +42,7 @@ def test_messages_come_out_of_any_pieces(kernel: str | None) -> None:
     assert [one.raw for one in found] == messages
     assert parser.ignored_bytes == len(b"noise")
     assert [one.get(96) for one in found] == [b"\x01" * length for length in range(1, 60)]
-    assert found[0].fields()[:3] == [(8, b"FIX.4.4"), (9, b"67"), (35, b"B")]
+    assert found[0].fields()[:3] == [(8, b"FIX.4.4"), (9, b"57"), (35, b"B")]
     assert found[0].get(58) is None
 
 
