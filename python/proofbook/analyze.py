@@ -34,7 +34,7 @@ HOSTILE_FLOWS = ("one-price", "own-prices", "far-away", "cancel-storm")
 """Flows that are meant to hurt: one queue, one order for each price, prices far from each other, bursts of cancels."""
 
 DATA_FLOW = "data"
-"""The name of the flow that the user's files hold."""
+"""What the names of flows begin with that the user's files hold."""
 
 AXES = ("levels", "orders")
 
@@ -66,7 +66,7 @@ class Plan:
         rounds: Rounds of that.
         stream_bytes: Bytes of the columns that are summed.
         seed: Where the choices of the flows come from.
-        data: Files of order flow of the user's own.
+        data: Files of order flow of the user's own, each a flow.
         is_simulated: Whether the caches are simulated where the machine does not count.
     """
 
@@ -214,7 +214,7 @@ def _groups(plan: Plan) -> list[str]:
 
 def steps(plan: Plan) -> int:
     """How often :func:`measure` says what it is at."""
-    flows = len(SCENARIOS) + len(HOSTILE_FLOWS) + bool(plan.data)
+    flows = len(SCENARIOS) + len(HOSTILE_FLOWS) + len(plan.data)
     # Latencies and growth of each book; counts, readers, and the machine.
     return flows + 2 * len(plan.books) + len(_groups(plan)) + 3
 
@@ -223,13 +223,22 @@ def _flows(plan: Plan, progress: Progress) -> dict[str, Result]:
     """Every flow, its events compared before it is timed."""
     flows = {}
     timing = (plan.runs, plan.flow_limit_ms, *plan.books)
+    # The user's first: a file that cannot be read is told at once.
+    for name, path in zip(data_flows(plan.data), plan.data, strict=True):
+        progress(f"flow {name}: events compared, then timed")
+        flows[name] = native("data", *timing, "--", path)
     for name in (*SCENARIOS, *HOSTILE_FLOWS):
         progress(f"flow {name}: events compared, then timed")
         flows[name] = native("flow", name, plan.seed, plan.new_orders, *timing)
-    if plan.data:
-        progress("flow of your files: events compared, then timed")
-        flows[DATA_FLOW] = native("data", *timing, "--", *plan.data)
     return flows
+
+
+def data_flows(paths: Sequence[Path]) -> list[str]:
+    """What the flows of the user's files are called: ``data:`` and the file's name, numbered where files share it."""
+    names = [f"{DATA_FLOW}:{path.name}" for path in paths]
+    return [
+        f"{name}#{names[:place].count(name) + 1}" if names.count(name) > 1 else name for place, name in enumerate(names)
+    ]
 
 
 def _latencies(plan: Plan, progress: Progress) -> dict[str, Result]:
@@ -344,7 +353,8 @@ def register(app: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
         out: Annotated[Path, typer.Option(help="The folder for the report and its figures.")] = Path("out/analysis"),
         data: Annotated[
-            list[Path] | None, typer.Option("--data", help="A file of real order flow to take along; may come again.")
+            list[Path] | None,
+            typer.Option("--data", help="A file of real order flow, a flow of its own; may come again."),
         ] = None,
         books: Annotated[
             list[str] | None, typer.Option("--book", metavar="NAME", help=f"Only this book: {', '.join(ENGINES)}.")

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from proofbook.analyze import DATA_FLOW
 from proofbook.analyze_figures import (
     agreeing,
     bytes_each,
@@ -45,7 +46,6 @@ KINDS = (
     Kind("an order at each price", ("own-prices",)),
     Kind("prices far from each other", ("far-away",)),
     Kind("bursts of cancels", ("cancel-storm",)),
-    Kind("your own flow", ("data",)),
 )
 
 
@@ -73,7 +73,8 @@ def recommendations(result: Result) -> list[Result]:
     """
     books = agreeing(result)
     found = []
-    for kind in KINDS:
+    own = tuple(flow for flow in result["flows"] if flow.startswith(f"{DATA_FLOW}:"))
+    for kind in (*KINDS, Kind("your own flow", own)):
         flows = [flow for flow in kind.flows if flow in result["flows"]]
         if not flows or not books:
             continue

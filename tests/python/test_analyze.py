@@ -397,12 +397,15 @@ def analyze_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def test_the_whole_of_it_in_small(tmp_path: Path) -> None:
     flow = tmp_path / "flow.pbk"
     subprocess.run([sys.executable, "-m", "proofbook", "generate", flow, "--commands", "2000"], check=True)
-    done = analyze_command("--tiny", "--json", "--data", flow, "--out", tmp_path / "out")
+    again = tmp_path / "again" / "flow.pbk"
+    again.parent.mkdir()
+    again.write_bytes(flow.read_bytes())
+    done = analyze_command("--tiny", "--json", "--data", flow, "--data", again, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     assert list(result["books"]) == list(ENGINES)
     assert result["hash_ok"] is True
-    assert set(result["flows"]) == {*FLOWS, "data"}
+    assert set(result["flows"]) == {*FLOWS, "data:flow.pbk#1", "data:flow.pbk#2"}
     for name, found in result["books"].items():
         for axis, missing in (("levels", {"cancel_head"}), ("orders", {"sweep_10"})):
             points = found["growth"][axis]["points"]
@@ -432,7 +435,7 @@ def test_the_whole_of_it_in_small(tmp_path: Path) -> None:
     assert {"allocation, OrderPool", "allocation, BatchAllocator", "default book"} <= set(names)
     assert "without locks, list insert, 10000 keys: LockFreeSkipList" in names
     lines = done.stderr.splitlines()
-    plan = analyze.Plan(data=(flow,)).tiny()
+    plan = analyze.Plan(data=(flow, again)).tiny()
     assert len(lines) == analyze.steps(plan) and len(set(lines)) == len(lines)
     page = (tmp_path / "out" / "analysis.html").read_text()
     assert all(one["text"] in page for one in findings["recommendations"])
