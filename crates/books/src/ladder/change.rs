@@ -56,17 +56,16 @@ impl Trie {
     }
 
     /// A new level below a node, or at the root, where nothing is: alone, or in a page of its own where orders came lately, since levels come and
-    /// go there. In a queue that is empty just now it is alone: there is nothing to part it from.
+    /// go there.
     fn hang_level(&mut self, levels: &mut RankedSlab, parent: u32, rank: Rank) -> LevelRef {
         if parent == OUTSIDE {
             let level = levels.allocate(rank, OUTSIDE);
             self.root = to_level(level);
             return level;
         }
-        let above = self.nodes.head(parent);
-        if above.height == 0 {
+        if self.nodes.head(parent).height == 0 {
             self.cache.set(rank, parent);
-        } else if above.occupied != 0 && self.cache.note(rank) {
+        } else if self.cache.note(rank) {
             let page = self.nodes.allocate(Head {
                 prefix: prefix(rank, 0),
                 occupied: 0,
