@@ -2,7 +2,7 @@
 //!
 //! The writer is the only one that removes. So it walks without pinning the epoch: nothing that is linked is freed under it, and what it removed itself
 //! it cannot come to. It pins for one thing alone, to take a level's node out and retire it. A pin held for the length of a command would
-//! cost each command a barrier, whether or not a level goes, and one held longer would stop all freeing. Readers pin while they look at a few
+//! cost each command an announcement, whether or not a level goes, and one held longer would stop all freeing. Readers pin while they look at a few
 //! hundred prices, and never wait for the writer. It waits for one of them only where a million levels have gone since that one began to look, so that
 //! one that has stopped in between costs a bounded amount of memory.
 //!
