@@ -70,6 +70,16 @@ impl Stage {
                 participant = self.epochs.register().unwrap();
             }
         }
+        // Readers go on meanwhile. One that was interrupted while it was pinned may have held up all of this.
+        let start = Instant::now();
+        while self.epochs.statistics().epoch <= 3 || self.epochs.statistics().freed == 0 {
+            assert!(
+                start.elapsed() < Duration::from_secs(60),
+                "nothing is freed"
+            );
+            std::thread::yield_now();
+            participant.collect();
+        }
         made
     }
 }
@@ -77,16 +87,17 @@ impl Stage {
 #[test]
 fn what_is_held_stays_and_the_rest_is_freed_once() {
     let rounds = times(10_000, 500_000);
-    let first: Vec<_> = (0..PLACES as u64).map(Canary::new).collect();
+    // Declared first: also where an assertion fails, the canaries go after all that could touch them.
+    let mut made: Vec<_> = (0..PLACES as u64).map(Canary::new).collect();
     let stage = Stage {
         epochs: EpochBasedReclamation::new(4, WIDE).unwrap(),
-        places: first
+        places: made
             .iter()
             .map(|canary| AtomicPtr::new(pointer(canary)))
             .collect(),
         is_over: AtomicBool::new(false),
     };
-    let mut made: Vec<Box<Canary>> = std::thread::scope(|scope| {
+    let others: Vec<Box<Canary>> = std::thread::scope(|scope| {
         let readers: Vec<_> = (0..2).map(|_| scope.spawn(|| stage.read())).collect();
         let stage = &stage;
         let writers: Vec<_> = (1..=2)
@@ -102,7 +113,7 @@ fn what_is_held_stays_and_the_rest_is_freed_once() {
             .for_each(|reader| reader.join().unwrap());
         made
     });
-    made.extend(first);
+    made.extend(others);
     let statistics = stage.epochs.statistics();
     assert_eq!(
         (statistics.retired, statistics.pinned, statistics.refused),

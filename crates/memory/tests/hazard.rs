@@ -76,17 +76,18 @@ impl Stage {
 #[test]
 fn what_is_held_stays_and_the_rest_is_freed_once() {
     let rounds = times(3_000, 300_000);
-    let first: Vec<_> = (0..PLACES as u64).map(Canary::new).collect();
+    // Declared first: also where an assertion fails, the canaries go after all that could touch them.
+    let mut made: Vec<_> = (0..PLACES as u64).map(Canary::new).collect();
     let stage = Stage {
         manager: OptimizedHazardPointerManager::new(4).unwrap(),
-        places: first
+        places: made
             .iter()
             .map(|canary| AtomicPtr::new(pointer(canary)))
             .collect(),
         is_over: AtomicBool::new(false),
         waiting_max: AtomicUsize::new(0),
     };
-    let mut made: Vec<Box<Canary>> = std::thread::scope(|scope| {
+    let others: Vec<Box<Canary>> = std::thread::scope(|scope| {
         let readers: Vec<_> = (0..2).map(|_| scope.spawn(|| stage.read())).collect();
         let stage = &stage;
         let writers: Vec<_> = (1..=2)
@@ -102,7 +103,7 @@ fn what_is_held_stays_and_the_rest_is_freed_once() {
             .for_each(|reader| reader.join().unwrap());
         made
     });
-    made.extend(first);
+    made.extend(others);
     let statistics = stage.manager.statistics();
     assert_eq!(statistics.retired, 2 * rounds);
     assert!(statistics.scans > 0 && statistics.freed > 0);
