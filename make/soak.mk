@@ -27,8 +27,8 @@ soak-proofs: $(VENV)/.stamp-tools ## Every byte of the public values and 10,000 
 soak-merkle: $(VENV)/.stamp-tools ## A million altered Merkle proofs, all refused
 	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-merkle
 
-soak-fix: $(VENV)/.stamp-tools ## A million broken FIX messages, told apart by every kernel alike
-	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-fix
+soak-fix: $(VENV)/.stamp-tools ## A million broken FIX messages, told apart by every kernel alike; two million to a session
+	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-fix -p proofbook-session
 
 soak-concurrency: $(VENV)/.stamp-tools ## Pools, queues, reclamation, packets and books with real threads, in their long form
 	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-memory -p proofbook-net

@@ -91,6 +91,11 @@ impl<S: Store> Core<S> {
         self.store.numbers().incoming
     }
 
+    /// How long the peer may be silent: 1.2 intervals, as the specification's "reasonable transmission time" is usually taken.
+    pub(crate) fn patience_ns(&self) -> u64 {
+        self.heartbeat_ns / 5 * 6
+    }
+
     /// Ends the connection; the first reason stays.
     pub(crate) fn end(&mut self, reason: DisconnectReason) {
         self.disconnect.get_or_insert(reason);

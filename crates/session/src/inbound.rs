@@ -138,15 +138,19 @@ impl<S: Store> Session<S> {
             self.reject_and_log_out(message, number, wrong, now_ns, output)?;
             return Ok(false);
         }
-        let is_within = match &mut self.administrative_throttle {
-            Some(throttle) if is_administrative(message) => throttle.take(now_ns),
-            _ => true,
-        };
+        let is_within = self.is_within_administrative_limit(message, now_ns);
         if !is_within {
             let text = Some("Throttle limit exceeded");
             self.core.logout(output, now_ns, text)?;
         }
         Ok(is_within)
+    }
+
+    fn is_within_administrative_limit(&mut self, message: &ParsedMessage<'_>, now_ns: u64) -> bool {
+        match &mut self.administrative_throttle {
+            Some(throttle) if is_administrative(message) => throttle.take(now_ns),
+            _ => true,
+        }
     }
 
     fn reject_and_log_out(
@@ -178,7 +182,7 @@ impl<S: Store> Session<S> {
         if message.message_type() == b"5" {
             self.core.consume(number, now_ns)?;
             self.core.end(DisconnectReason::LoggedOut);
-        } else {
+        } else if self.is_within_administrative_limit(message, now_ns) {
             self.answer_out_of_turn(message);
         }
         Ok(())

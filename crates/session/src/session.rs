@@ -16,7 +16,7 @@ use crate::core::{Core, State};
 use crate::header::HeaderField;
 use crate::output::{Application, Output};
 use crate::queue::GapQueue;
-use crate::settings::{Settings, SECOND_NS};
+use crate::settings::Settings;
 use crate::store::{Numbers, Store, StoreError};
 use crate::throttle::Throttle;
 
@@ -208,7 +208,9 @@ impl<S: Store> Session<S> {
                 Err(_) => self.garbled(),
             }
             self.drain(parser, now_ns, output, application)?;
-            self.core.pump(parser, output, now_ns)?;
+            if self.core.disconnect.is_none() {
+                self.core.pump(parser, output, now_ns)?;
+            }
         }
         Ok(Received {
             consumed,
@@ -280,14 +282,14 @@ impl<S: Store> Session<S> {
         Ok(self.core.disconnect)
     }
 
-    /// A TestRequest after 1.2 intervals without a message, the end after 2.4, as the specification's "reasonable transmission time" is usually taken.
+    /// A TestRequest after some time without a message, the end after as long again.
     fn beat(&mut self, now_ns: u64, output: &mut impl Output) -> Result<(), StoreError> {
         let core = &mut self.core;
         if core.gap.is_some_and(|gap| now_ns >= gap.until_ns) {
             return core.logout(output, now_ns, Some("Gap not filled in time"));
         }
         let silent_ns = now_ns.saturating_sub(core.last_received_ns);
-        let patience_ns = core.heartbeat_ns / 5 * 6;
+        let patience_ns = core.patience_ns();
         if silent_ns >= 2 * patience_ns {
             core.end(DisconnectReason::Silent);
         } else if silent_ns >= patience_ns && !core.is_test_request_open {
@@ -303,9 +305,8 @@ impl<S: Store> Session<S> {
         Ok(())
     }
 
-    /// The latest time at which [`Session::tick`] must be called; a second from now where a limit of other kind is near.
-    pub fn next_tick_ns(&self, now_ns: u64) -> Option<u64> {
-        let soon_ns = now_ns.saturating_add(SECOND_NS);
+    /// The time at which [`Session::tick`] must be called next; `None` without a connection. A resend that waits for room needs a call once there is some.
+    pub fn next_tick_ns(&self) -> Option<u64> {
         let core = &self.core;
         match core.state {
             State::Disconnected => None,
@@ -314,8 +315,14 @@ impl<S: Store> Session<S> {
             }
             State::LoggingOut { until_ns } => Some(until_ns),
             State::Active => {
-                let beat_ns = core.last_sent_ns.saturating_add(core.heartbeat_ns);
-                Some(beat_ns.max(now_ns).min(soon_ns))
+                let patience_ns = core.patience_ns();
+                let beat_ns = if core.is_test_request_open {
+                    core.last_received_ns.saturating_add(2 * patience_ns)
+                } else {
+                    let sent_ns = core.last_sent_ns.saturating_add(core.heartbeat_ns);
+                    sent_ns.min(core.last_received_ns.saturating_add(patience_ns))
+                };
+                Some(core.gap.map_or(beat_ns, |gap| gap.until_ns.min(beat_ns)))
             }
         }
     }

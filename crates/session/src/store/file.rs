@@ -63,8 +63,8 @@ pub struct FileStore {
     numbers: Numbers,
     scratch: Vec<u8>,
     has_failed: bool,
-    /// Holds the folder's lock until it is dropped.
-    _lock: File,
+    /// Holds the folder's lock.
+    lock: File,
 }
 
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
@@ -98,7 +98,7 @@ impl FileStore {
             numbers: Numbers::FIRST,
             scratch: Vec::new(),
             has_failed: false,
-            _lock: lock(folder)?,
+            lock: lock(folder)?,
         };
         let indices = segment_indices(folder)?;
         for (position, index) in indices.iter().enumerate() {
@@ -274,6 +274,13 @@ impl FileStore {
     fn sync_last(&mut self) -> Result<(), StoreError> {
         let last = self.last();
         last.file.sync_data().map_err(failed("sync", &last.path))
+    }
+}
+
+impl Drop for FileStore {
+    fn drop(&mut self) {
+        // Closing would do, but for a process that another thread is just starting, which has the file open until it runs its program.
+        let _ = self.lock.unlock();
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod acceptor;
 pub mod echo;
+pub mod peer;
 pub mod temporary;
 
 /// `|` for the separator; BodyLength and CheckSum are added where they are not stated.
