@@ -348,6 +348,9 @@ fn a_resend_waits_for_room_and_an_answer_does_not() {
     }
     let request = peer.message("2", ORDERS + 2, "7=2|16=0|");
     peer.push(&request);
+    // What is asked for meanwhile does not shorten what was asked for before.
+    let within = peer.message("2", ORDERS + 3, "7=4000|16=4001|");
+    peer.push(&within);
     let mut numbers = Vec::new();
     let mut rounds = 0;
     loop {
@@ -410,6 +413,13 @@ fn requests_for_what_there_is_not_are_rejected() {
     );
     let reject = peer.message("3", 7, "45=1|999=x|");
     assert!(peer.send(&reject).is_empty(), "a Reject is not rejected");
+    let nothing = peer.message("4", 8, "36=8|123=Y|");
+    let answer = peer.send(&nothing);
+    assert_eq!(
+        (field(&answer[0], "35"), field(&answer[0], "373")),
+        ("3".into(), "5".into())
+    );
+    assert_eq!(peer.session.numbers().incoming, 9);
     let missing = common::message(&format!(
         "8=FIX.4.4|35=0|49=CLIENT|52={}|56=VENUE|",
         peer.time()
