@@ -118,6 +118,25 @@ fn a_report_whose_write_is_torn_comes_again_and_no_other() {
     bob.has_nothing();
 }
 
+/// Numbers that start again forget the messages, and not which reports there were.
+#[test]
+fn a_reset_of_numbers_brings_no_report_again() {
+    let folder = Temporary::new();
+    let mut server = Server::start(folder.path(), &[]);
+    let mut alice = Client::on(&server, "ALICE", Version::Fix44);
+    for id in ["a1", "a2"] {
+        alice.ask("D", &format!("11={id} {SELL} 38=1 40=2 44=100 59=1"));
+        alice.next().has("150=0");
+        alice.log_out();
+        alice.log_on_anew(server.address);
+        alice.has_nothing();
+        server.kill();
+        server = Server::start(folder.path(), &[]);
+        alice.log_on(server.address);
+        alice.has_nothing();
+    }
+}
+
 #[test]
 fn every_order_of_a_stream_is_reported_once_through_kills_at_any_time() {
     for sync in [&[][..], &["none"]] {

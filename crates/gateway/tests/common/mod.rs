@@ -178,6 +178,16 @@ impl Client {
         panic!("{} cannot log on", self.name);
     }
 
+    /// Logs on with numbers that start again.
+    pub fn log_on_anew(&mut self, address: SocketAddr) {
+        (self.outgoing, self.expected) = (1, 1);
+        self.sent.clear();
+        self.connect(address);
+        self.send("A", "98=0 108=30 141=Y");
+        let reply = self.any().expect("a Logon");
+        reply.has("35=A 141=Y 34=1");
+    }
+
     pub fn connect(&mut self, address: SocketAddr) {
         let stream = TcpStream::connect(address).expect("the server listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
