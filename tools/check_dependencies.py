@@ -56,6 +56,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "journal": frozenset({"types"}),
     "engine": frozenset({"types", "book", "matching", "journal"}),
     "exchange": MARKET | {"journal", "engine"},
+    "gateway": frozenset({"types", "books", "journal", "engine", "exchange", "fix", "session", "net"}),
     "replay": MARKET | {"engine", "workload"},
     "testkit": frozenset({"types", "book", "matching", "workload"}),
     "run": frozenset({"types", "book", "matching", "fixed", "replay", "workload"}),
@@ -77,6 +78,7 @@ OWNERS: Mapping[str, frozenset[str]] = {
     "pyo3": frozenset({"python"}),
     "pyo3-arrow": frozenset({"python"}),
     "ed25519-dalek": frozenset({"receipts", "session"}),
+    "mio": frozenset({"gateway"}),
     "sp1-verifier": frozenset({"verifier"}),
     "sp1-recursion-executor": frozenset({"verifier"}),
 }

@@ -1,0 +1,90 @@
+//! Why a gateway cannot start, or stopped. What a client does wrong is never here: it is answered, or its connection ends.
+
+use std::fmt;
+use std::io;
+
+use proofbook_engine::EngineError;
+use proofbook_net::NetError;
+use proofbook_session::{SendError, StoreError};
+
+/// Why a gateway cannot start, or stopped.
+#[derive(Debug)]
+pub enum GatewayError {
+    /// The exchange or its log.
+    Engine(EngineError),
+    /// A session's store: its numbers are not known any more.
+    Store(StoreError),
+    /// A message to a client cannot be kept or not be written.
+    Send(SendError),
+    /// Memory for a connection.
+    Net(NetError),
+    /// The operating system.
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// Its answer.
+        source: io::Error,
+    },
+    /// Two sessions have the same number or the same names, or a number is 0.
+    Session {
+        /// The number of the second of them.
+        id: u64,
+    },
+    /// One of the first entries was refused.
+    Setup {
+        /// Its place.
+        index: usize,
+        /// Why.
+        refusal: proofbook_exchange::Refusal,
+    },
+}
+
+impl fmt::Display for GatewayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GatewayError::Engine(error) => error.fmt(f),
+            GatewayError::Store(error) => error.fmt(f),
+            GatewayError::Send(error) => error.fmt(f),
+            GatewayError::Net(error) => error.fmt(f),
+            GatewayError::Io { operation, source } => write!(f, "cannot {operation}: {source}"),
+            GatewayError::Session { id } => write!(
+                f,
+                "expected sessions with numbers from 1 and names of their own, received session {id}"
+            ),
+            GatewayError::Setup { index, refusal } => write!(
+                f,
+                "expected first entries that the exchange takes, received one at {index} that it refused: {refusal}"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for GatewayError {}
+
+impl From<EngineError> for GatewayError {
+    fn from(error: EngineError) -> Self {
+        GatewayError::Engine(error)
+    }
+}
+
+impl From<StoreError> for GatewayError {
+    fn from(error: StoreError) -> Self {
+        GatewayError::Store(error)
+    }
+}
+
+impl From<SendError> for GatewayError {
+    fn from(error: SendError) -> Self {
+        GatewayError::Send(error)
+    }
+}
+
+impl From<NetError> for GatewayError {
+    fn from(error: NetError) -> Self {
+        GatewayError::Net(error)
+    }
+}
+
+pub(crate) fn failed(operation: &'static str) -> impl FnOnce(io::Error) -> GatewayError {
+    move |source| GatewayError::Io { operation, source }
+}

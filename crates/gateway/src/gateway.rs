@@ -1,0 +1,253 @@
+//! The gateway's state, and how it comes back from its files.
+//!
+//! Opening: each session's store says up to where in the log its peer was told. The log is replayed, and what came of entries behind the earliest of these
+//! places is delivered again; each session takes only what is behind its own. A session without a store is new, and starts behind the log's end.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use proofbook_books::Ladder;
+use proofbook_engine::Verification;
+use proofbook_exchange::{create, open, Action, ClientId, Exchange, ExchangeTerms, Outcome};
+use proofbook_fix::{Kernel, SIMDMessageParser};
+use proofbook_journal::{read_log, Directory, SystemClock};
+use proofbook_session::{Identity, Session};
+
+use crate::application::{Desk, Engine};
+use crate::config::{GatewayConfig, SessionConfig};
+use crate::connection::Connection;
+use crate::error::{failed, GatewayError};
+use crate::outbox::{Outbox, Position};
+use crate::report::MassCancel;
+use crate::turn::Numbering;
+
+/// A session with its connection, if it has one.
+pub(crate) struct Slot {
+    pub(crate) config: SessionConfig,
+    pub(crate) session: Session<Outbox>,
+    pub(crate) connection: Option<usize>,
+    /// Something was received or sent in this turn.
+    pub(crate) is_changed: bool,
+    /// The peer of the connection has logged on.
+    pub(crate) was_logged_on: bool,
+}
+
+/// An exchange with its sessions.
+pub struct Gateway {
+    pub(crate) config: GatewayConfig,
+    pub(crate) desk: Desk,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) by_id: BTreeMap<u64, usize>,
+    pub(crate) by_identity: BTreeMap<Identity, usize>,
+    pub(crate) connections: Vec<Option<Connection>>,
+    pub(crate) parser: SIMDMessageParser,
+    pub(crate) numbering: Numbering,
+    /// Outcomes that are being delivered.
+    pub(crate) released: Vec<(u64, Outcome)>,
+    /// All stores have noted a position of at least this entry.
+    pub(crate) noted: u64,
+}
+
+/// Nanoseconds since 1970.
+pub(crate) fn now_ns() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.expect("the clock is after 1970");
+    u64::try_from(now.as_nanos()).expect("the clock is before 2554")
+}
+
+fn slot(config: &GatewayConfig, session: &SessionConfig) -> Result<Slot, GatewayError> {
+    let folder = config.folder.join(format!("sessions/{:08}", session.id));
+    let outbox = Outbox::open(&folder, config.store)?;
+    Ok(Slot {
+        session: Session::new(
+            session.settings.clone(),
+            outbox,
+            session.authenticator.clone(),
+            Kernel::detect(),
+        ),
+        config: session.clone(),
+        connection: None,
+        is_changed: false,
+        was_logged_on: false,
+    })
+}
+
+/// Whether clients are told of an outcome; commands say its time.
+pub(crate) fn concerns_clients(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Report(_) | Outcome::Command { .. } => true,
+        Outcome::Answer { session, .. } => *session != 0,
+        Outcome::Event { .. } | Outcome::Balance { .. } => false,
+    }
+}
+
+struct Opened {
+    engine: Engine,
+    missed: Vec<(u64, Outcome)>,
+    mass_cancels: BTreeMap<u64, MassCancel>,
+}
+
+/// Whether a folder has no log: it is not there, or nothing was written into it.
+fn is_new(folder: &Path) -> Result<bool, GatewayError> {
+    if !folder.is_dir() {
+        return Ok(true);
+    }
+    let entries = std::fs::read_dir(folder).map_err(failed("list the log's folder"))?;
+    let mut names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+    Ok(!names.any(|name| name.to_string_lossy().ends_with(".log")))
+}
+
+/// Opens the log, or starts it, with what came of entries behind `told`.
+fn open_log(config: &GatewayConfig, told: u64) -> Result<Opened, GatewayError> {
+    let folder = config.folder.join("log");
+    let (is_new, mut missed) = (is_new(&folder)?, Vec::new());
+    let directory = Directory::create(&folder).map_err(failed("make the log's folder"))?;
+    let (clock, options) = (SystemClock::new(), config.journal);
+    let verification = Verification::SinceSnapshot;
+    let mut keep = |entry, outcome| {
+        if concerns_clients(&outcome) {
+            missed.push((entry, outcome));
+        }
+    };
+    let engine = if is_new {
+        create(directory, clock, config.terms, options)?
+    } else {
+        open::<Ladder, _, _>(directory, clock, options, verification, told, &mut keep)?.0
+    };
+    let mut opened = Opened {
+        engine,
+        missed,
+        mass_cancels: BTreeMap::new(),
+    };
+    let log = Directory::open(&folder).map_err(failed("open the log's folder"))?;
+    opened.find_mass_cancels(&log, told)?;
+    Ok(opened)
+}
+
+impl Opened {
+    /// What mass cancels asked for is in their entries, and not in what came of them.
+    fn find_mass_cancels(&mut self, log: &Directory, told: u64) -> Result<(), GatewayError> {
+        if self.missed.is_empty() {
+            return Ok(());
+        }
+        let found = &mut self.mass_cancels;
+        read_log::<_, ExchangeTerms>(log, told, &mut |number, entry, _| {
+            if let Action::MassCancel { market, .. } = entry.action {
+                let asked = MassCancel {
+                    client_id: ClientId::NONE,
+                    is_one_market: market.is_some(),
+                };
+                if number > told {
+                    found.insert(number, asked);
+                }
+            }
+        })
+        .map_err(proofbook_engine::EngineError::Journal)?;
+        Ok(())
+    }
+}
+
+impl Gateway {
+    /// Opens the folder of an exchange, or starts one. `first` are the log's first entries (assets, markets, accounts, deposits): as many of them as it
+    /// lacks are taken now.
+    ///
+    /// # Errors
+    /// Files that cannot be opened, are damaged or in use; sessions that are not distinct; a first entry that is refused.
+    pub fn open(config: GatewayConfig, first: &[Action]) -> Result<Self, GatewayError> {
+        let (mut by_id, mut by_identity) = (BTreeMap::new(), BTreeMap::new());
+        let mut slots = Vec::new();
+        for session in &config.sessions {
+            let names = &session.settings.identity;
+            let identity = Identity::new(names.version(), names.theirs(), names.ours());
+            let identity = identity.expect("they are the names of an identity");
+            let place = slots.len();
+            if session.id == 0
+                || by_id.insert(session.id, place).is_some()
+                || by_identity.insert(identity, place).is_some()
+            {
+                return Err(GatewayError::Session { id: session.id });
+            }
+            slots.push(slot(&config, session)?);
+        }
+        let positions = slots
+            .iter_mut()
+            .filter_map(|slot: &mut Slot| slot.session.store().position());
+        // Of the entry at a position some messages may be missing.
+        let told = positions.map(|position| position.entry).min();
+        let told = told.map_or(u64::MAX, |entry| entry.saturating_sub(1));
+        let opened = open_log(&config, told)?;
+        let mut gateway = Gateway {
+            config,
+            desk: Desk::new(opened.engine),
+            slots,
+            by_id,
+            by_identity,
+            connections: Vec::new(),
+            parser: SIMDMessageParser::new(Kernel::detect()),
+            numbering: Numbering::default(),
+            released: Vec::new(),
+            noted: 0,
+        };
+        gateway.desk.mass_cancels = opened.mass_cancels;
+        gateway.set_up(first)?;
+        gateway.start_sessions(&opened.missed)?;
+        Ok(gateway)
+    }
+
+    /// The exchange as it is.
+    pub fn exchange(&self) -> &Exchange {
+        self.desk.engine.machine()
+    }
+
+    fn set_up(&mut self, first: &[Action]) -> Result<(), GatewayError> {
+        let taken = usize::try_from(self.exchange().sequence()).unwrap_or(usize::MAX);
+        for (index, action) in first.iter().enumerate().skip(taken) {
+            self.desk.submit(*action, now_ns())?;
+            self.desk.engine.commit()?;
+            let mut refused = None;
+            self.desk.engine.release(&mut |_, outcome| match outcome {
+                Outcome::Answer {
+                    refusal: Some(refusal),
+                    ..
+                } => refused = Some(refusal),
+                _ => {}
+            });
+            if let Some(refusal) = refused {
+                return Err(GatewayError::Setup { index, refusal });
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells sessions what they missed, and cancels what does not outlive a connection.
+    fn start_sessions(&mut self, missed: &[(u64, Outcome)]) -> Result<(), GatewayError> {
+        let now_ns = now_ns();
+        let end = Position::after(self.exchange().sequence());
+        for slot in &mut self.slots {
+            if slot.session.store().position().is_none() {
+                slot.session.store().advance(end);
+            }
+        }
+        for (entry, outcome) in missed {
+            self.deliver(*entry, outcome, now_ns)?;
+        }
+        for place in 0..self.slots.len() {
+            self.cancel_orders_of(place, now_ns)?;
+        }
+        self.settle(now_ns)?;
+        self.note_positions()
+    }
+
+    /// Notes for each session that it was told everything, so that the next start has little to replay.
+    pub(crate) fn note_positions(&mut self) -> Result<(), GatewayError> {
+        let acknowledged = self.desk.engine.acknowledged();
+        for slot in &mut self.slots {
+            slot.session.store().settle(self.config.is_durable())?;
+            slot.session.store().advance(Position::after(acknowledged));
+            slot.session.store().note()?;
+        }
+        self.noted = acknowledged;
+        Ok(())
+    }
+}

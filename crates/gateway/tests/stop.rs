@@ -1,0 +1,117 @@
+//! The gateway as a library: it is stopped in order, and goes on from what it left; what it cannot start from is an error.
+
+mod common;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use common::{Client, Temporary};
+use proofbook_exchange::{Action, Refusal};
+use proofbook_fix::Version;
+use proofbook_gateway::{Gateway, GatewayConfig, GatewayError, SessionConfig};
+use proofbook_session::{Identity, Unauthenticated};
+use proofbook_types::AccountId;
+
+fn session(id: u64, name: &[u8]) -> SessionConfig {
+    let identity = Identity::new(Version::Fix44, name, b"EXCHANGE").expect("names");
+    SessionConfig::new(id, AccountId(1), identity, Arc::new(Unauthenticated))
+}
+
+fn config(folder: &Path, sessions: Vec<SessionConfig>) -> GatewayConfig {
+    GatewayConfig::new(folder.to_owned(), sessions)
+}
+
+const FIRST: [Action; 1] = [Action::OpenAccount {
+    account: AccountId(1),
+}];
+
+#[test]
+fn a_stop_logs_everyone_out_and_the_next_start_goes_on() {
+    let folder = Temporary::new();
+    let mut alice = Client::new("ALICE", Version::Fix44);
+    for round in 0..3 {
+        let config = config(folder.path(), vec![session(1, b"ALICE")]);
+        let gateway = Gateway::open(config, &FIRST).expect("it opens");
+        // The account, and a mass cancel in each round before.
+        assert_eq!(gateway.exchange().sequence(), 1 + round);
+        let reactor = gateway.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let reactor = reactor.expect("it listens");
+        let (address, stop) = (reactor.address().expect("it is bound"), reactor.stop());
+        let thread = std::thread::spawn(move || reactor.run());
+        alice.log_on(address);
+        alice.ask("q", "11=m 530=7");
+        alice.next().has("35=r 530=7 531=7 533=0 11=m");
+        alice.has_nothing();
+        stop.stop().expect("it is woken");
+        alice.next().has("35=5");
+        assert!(alice.try_next().is_none(), "the connection ends");
+        let ended = thread.join().expect("it does not panic");
+        ended.expect("everything was written");
+    }
+}
+
+#[test]
+fn what_makes_no_gateway_is_an_error() {
+    let folder = Temporary::new();
+    let twice = |second: SessionConfig| {
+        let sessions = vec![session(1, b"ALICE"), second];
+        match Gateway::open(config(folder.path(), sessions), &FIRST) {
+            Err(GatewayError::Session { id }) => id,
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("it opens"),
+        }
+    };
+    assert_eq!(twice(session(0, b"BOB")), 0);
+    assert_eq!(twice(session(1, b"BOB")), 1);
+    assert_eq!(twice(session(2, b"ALICE")), 2);
+    let wrong = [FIRST[0], FIRST[0]];
+    let refused = Gateway::open(config(folder.path(), Vec::new()), &wrong);
+    assert!(matches!(
+        refused,
+        Err(GatewayError::Setup {
+            index: 1,
+            refusal: Refusal::WrongNumber
+        })
+    ));
+    let place = folder.path().join("sessions/00000001/position");
+    drop(Gateway::open(
+        config(folder.path(), vec![session(1, b"ALICE")]),
+        &FIRST,
+    ));
+    std::fs::write(place, "7").expect("it is written");
+    let damaged = Gateway::open(config(folder.path(), vec![session(1, b"ALICE")]), &FIRST);
+    assert!(matches!(damaged, Err(GatewayError::Store(_))));
+}
+
+/// More connections than may be are closed at once, and those that are there go on.
+#[test]
+fn connections_are_bounded() {
+    let folder = Temporary::new();
+    let config = GatewayConfig {
+        connections_max: 2,
+        ..config(
+            folder.path(),
+            vec![session(1, b"ALICE"), session(2, b"BOB")],
+        )
+    };
+    let gateway = Gateway::open(config, &FIRST).expect("it opens");
+    let reactor = gateway.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let reactor = reactor.expect("it listens");
+    let (address, stop) = (reactor.address().expect("it is bound"), reactor.stop());
+    let thread = std::thread::spawn(move || reactor.run());
+    let mut alice = Client::new("ALICE", Version::Fix44);
+    alice.log_on(address);
+    let mut idle = Client::new("IDLE", Version::Fix44);
+    idle.connect(address);
+    let mut bob = Client::new("BOB", Version::Fix44);
+    bob.connect(address);
+    assert!(bob.try_next().is_none(), "there are two");
+    alice.has_nothing();
+    idle.drop_connection();
+    bob.log_on(address);
+    bob.has_nothing();
+    stop.stop().expect("it is woken");
+    let ended = thread.join().expect("it does not panic");
+    ended.expect("everything was written");
+}
