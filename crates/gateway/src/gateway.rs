@@ -206,12 +206,10 @@ impl Gateway {
             self.desk.submit(*action, now_ns())?;
             self.desk.engine.commit()?;
             let mut refused = None;
-            self.desk.engine.release(&mut |_, outcome| match outcome {
-                Outcome::Answer {
-                    refusal: Some(refusal),
-                    ..
-                } => refused = Some(refusal),
-                _ => {}
+            self.desk.engine.release(&mut |_, outcome| {
+                if let Outcome::Answer { refusal, .. } = outcome {
+                    refused = refused.or(refusal);
+                }
             });
             if let Some(refusal) = refused {
                 return Err(GatewayError::Setup { index, refusal });

@@ -1,0 +1,100 @@
+"""The gateway, spoken to by a client that shares no code with it: simplefix, over TCP.
+
+The server is ``serve``, a program of the crate ``proofbook-gateway`` that ``cargo test`` builds.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+simplefix: Any = pytest.importorskip("simplefix", reason="simplefix, the independent client, is not installed")
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 30
+TIME = "%Y%m%d-%H:%M:%S"
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[tuple[str, int]]:
+    """Where a server listens that has just begun."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    program = [str(target / "debug" / "serve")]
+    if not Path(program[0]).is_file():
+        if shutil.which("cargo") is None or not (ROOT / "crates" / "gateway").is_dir():
+            pytest.skip("the server is neither built nor can it be: there is no cargo or no source here")
+        program = ["cargo", "run", "--quiet", "-p", "proofbook-gateway", "--bin", "serve", "--"]
+    with subprocess.Popen([*program, str(tmp_path), "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        host, port = server.stdout.readline().strip().split(":")
+        yield host, int(port)
+        server.kill()
+
+
+class Client:
+    """A session of FIX 4.4 that has logged on."""
+
+    def __init__(self, address: tuple[str, int], name: str) -> None:
+        self.name = name
+        self.number = 0
+        self.socket = socket.create_connection(address, timeout=PATIENCE_S)
+        self.parser = simplefix.FixParser()
+        self.send("A", {98: 0, 108: 30})
+        assert self.receive().get(35) == b"A"
+
+    def send(self, kind: str, fields: dict[int, object]) -> None:
+        """Send a message; one of the application has the time that it needs."""
+        self.number += 1
+        now = datetime.now(UTC).strftime(TIME)
+        message = simplefix.FixMessage()
+        head = {8: "FIX.4.4", 35: kind, 34: self.number, 49: self.name, 52: now, 56: "EXCHANGE"}
+        body = fields if kind == "A" else {**fields, 60: now}
+        for tag, value in (head | body).items():
+            message.append_pair(tag, value)
+        self.socket.sendall(message.encode())
+
+    def receive(self) -> Any:
+        """Give the next message."""
+        while (message := self.parser.get_message()) is None:
+            received = self.socket.recv(65_536)
+            assert received, "the server goes on"
+            self.parser.append_buffer(received)
+        return message
+
+    def expect(self, **fields: str) -> Any:
+        """Give the next message, which has these fields: ``t35="8"``."""
+        message = self.receive()
+        expected = {int(tag[1:]): value.encode() for tag, value in fields.items()}
+        assert {tag: message.get(tag) for tag in expected} == expected
+        return message
+
+
+def order(identity: str, side: int, quantity: str, price: str) -> dict[int, object]:
+    """A limit order, good till cancelled."""
+    return {11: identity, 55: "BTC-USD", 54: side, 38: quantity, 40: 2, 44: price, 59: 1}
+
+
+def test_two_clients_trade(address: tuple[str, int]) -> None:
+    """A trade is told to both; a cancel, a second one that is refused, and a message that is no request."""
+    alice, bob = Client(address, "ALICE"), Client(address, "BOB")
+    alice.send("D", order("a1", 2, "2", "100.5"))
+    alice.expect(t35="8", t150="0", t39="0", t11="a1", t151="2.000")
+    bob.send("D", order("b1", 1, "0.5", "101"))
+    bob.expect(t35="8", t150="0", t11="b1")
+    trade = bob.expect(t150="F", t39="2", t31="100.50", t32="0.500", t6="100.500000")
+    told = alice.expect(t150="F", t39="1", t11="a1", t31="100.50", t14="0.500", t151="1.500")
+    assert trade.get(17) != told.get(17)
+    alice.send("F", {41: "a1", 11: "c1", 55: "BTC-USD", 54: 2})
+    alice.expect(t35="8", t150="4", t39="4", t41="a1", t11="c1")
+    alice.send("F", {41: "a1", 11: "c2", 55: "BTC-USD", 54: 2})
+    alice.expect(t35="9", t434="1", t102="1", t11="c2")
+    bob.send("D", order("b2", 1, "1", "1.001"))
+    bob.expect(t35="j", t372="D", t379="b2")
