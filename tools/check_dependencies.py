@@ -66,8 +66,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "harness": MARKET,
     "prover": frozenset({"types", "book", "matching", "commitment", "chain", "ledger", "workload"}),
     "python": RING
-    | {"analysis", "bench", "books", "engine", "fix", "fixed", "journal", "ledger", "light", "memory", "merkle"}
-    | {"net", "poseidon2-simd", "receipts", "replay", "run", "serving", "verifier", "workload"},
+    | {"analysis", "bench", "books", "engine", "exchange", "fix", "fixed", "gateway", "journal", "ledger", "light"}
+    | {"memory", "merkle", "net", "poseidon2-simd", "receipts", "replay", "run", "serving", "session", "verifier"}
+    | {"workload"},
 }
 """Which crates of the workspace each may import."""
 

@@ -240,3 +240,69 @@ impl Store for Outbox {
         self.settle(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let name = format!("proofbook-outbox-{name}-{}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            fs::create_dir_all(&path).expect("a folder for the test");
+            Folder(path)
+        }
+
+        fn open(&self) -> Outbox {
+            Outbox::open(&self.0, FileBounds::default()).expect("it is sound")
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn an_incoming_number_is_stored_when_it_is_settled_and_not_before() {
+        let folder = Folder::new("incoming");
+        let mut outbox = folder.open();
+        outbox.set_incoming(5).expect("it is taken");
+        assert_eq!(outbox.numbers().incoming, 5);
+        drop(outbox);
+        let mut outbox = folder.open();
+        assert_eq!(outbox.numbers().incoming, 1);
+        outbox.set_incoming(5).expect("it is taken");
+        outbox.settle(false).expect("it is written");
+        drop(outbox);
+        assert_eq!(folder.open().numbers().incoming, 5);
+    }
+
+    #[test]
+    fn the_last_message_says_the_position_and_is_read_without_it() {
+        let folder = Folder::new("position");
+        let mut outbox = folder.open();
+        assert_eq!(outbox.position(), None);
+        let position = Position { entry: 7, index: 2 };
+        outbox.advance(position);
+        outbox.append(Some(b"report")).expect("it is kept");
+        outbox.append(None).expect("it is counted");
+        outbox.append(Some(b"reject")).expect("it is kept");
+        outbox.append(None).expect("it is counted");
+        drop(outbox);
+        let mut outbox = folder.open();
+        assert_eq!(outbox.position(), Some(position));
+        assert_eq!(outbox.numbers().outgoing, 5);
+        let mut bytes = Vec::new();
+        assert!(outbox.read(1, &mut bytes).expect("it is read"));
+        assert_eq!(bytes, b"report");
+        outbox.reset().expect("it is written");
+        drop(outbox);
+        let outbox = folder.open();
+        assert_eq!(outbox.position(), Some(position));
+        assert_eq!(outbox.numbers().outgoing, 1);
+    }
+}
