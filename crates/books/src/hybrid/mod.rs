@@ -4,13 +4,14 @@
 //! to its level outlives every move. A search asks the tiers from the hottest on. The best level of each queue is kept at hand, since it may lie in any of
 //! them; when it is spent, the first level of each tier is compared.
 //!
-//! Levels move up when a command uses them and the [`PromotionPolicy`] says so, or when the [`CachePredictor`] expects them to be used; when a tier is
-//! full, the [`EvictionPolicy`] says which level moves down for it. All of that follows from the commands alone, in integers: the same commands give the
-//! same moves and the same counts, on any machine.
+//! Levels move up when a command uses them and the [`PromotionPolicy`] says so, not too soon after the last one did, or when the [`CachePredictor`] expects
+//! them to be used; when a tier is full, the [`EvictionPolicy`] says which level moves down for it. All of that follows from the commands alone, in integers:
+//! the same commands give the same moves and the same counts, on any machine.
 //!
 //! Invariants, checked by `verify`: each level lies in one tier, at its rank, and in that tier's list; no tier holds more than it may; the best levels and
 //! the sums of what queues show are right; each prediction is right, wrong or waiting.
 
+mod filter;
 mod manager;
 mod monitor;
 mod policy;
@@ -31,7 +32,8 @@ pub use manager::CacheManager;
 pub use monitor::{HybridReport, Lookups, PerformanceMonitor};
 pub use policy::{
     AdaptiveParams, EvictionPolicy, HybridConfig, HybridConfigError, PromotionPolicy, VolumeShare,
-    HOT_LEVELS_MAX, HOT_LEVELS_MIN, PREFETCH_LEVELS_MAX, WARM_LEVELS_MAX, WARM_LEVELS_MIN,
+    HOT_LEVELS_MAX, HOT_LEVELS_MIN, PREFETCH_LEVELS_MAX, PROMOTION_GAP_ACCESSES, PROMOTION_MARGIN,
+    WARM_LEVELS_MAX, WARM_LEVELS_MIN,
 };
 pub use predictor::{CachePredictor, PredictionCounts};
 pub use tracker::{AccessPatternTracker, AGING_ACCESSES};
@@ -177,8 +179,10 @@ impl<H: Tier, W: Tier, C: Tier> HybridLevels<H, W, C> {
         if let Some(level) = self.hot.find(queue, rank) {
             return Some((TierName::Hot, level));
         }
-        if let Some(level) = self.warm.find(queue, rank) {
-            return Some((TierName::Warm, level));
+        if self.residences.may_be_warm(queue, rank) {
+            if let Some(level) = self.warm.find(queue, rank) {
+                return Some((TierName::Warm, level));
+            }
         }
         let level = self.cold.find(queue, rank)?;
         Some((TierName::Cold, level))
@@ -209,12 +213,38 @@ impl<H: Tier, W: Tier, C: Tier> HybridLevels<H, W, C> {
         if !self.residences.is_full(queue, tier) {
             return;
         }
+        let victim = self.victim(queue, tier);
+        self.evict(queue, victim, tier);
+    }
+
+    /// Which level of a full tier moves down.
+    fn victim(&self, queue: Queue, tier: TierName) -> LevelRef {
         let residents = self.residences.of(queue, tier);
-        let victim = self
-            .manager
-            .victim(queue, residents, |level| self.residences.rank(level));
-        self.monitor.eviction(tier);
-        self.relocate(queue, victim, tier.colder());
+        self.manager
+            .victim(queue, residents, |level| self.residences.rank(level))
+    }
+
+    /// Moves a level down by one tier.
+    fn evict(&mut self, queue: Queue, level: LevelRef, from: TierName) {
+        self.monitor.eviction(from);
+        self.relocate(queue, level, from.colder());
+    }
+
+    /// Moves a level up by one tier, if there is room or it outweighs the one that has to go for it.
+    fn promote(&mut self, queue: Queue, level: LevelRef, from: TierName) {
+        let to = from.hotter();
+        let is_full = self.residences.is_full(queue, to);
+        let victim = is_full.then(|| self.victim(queue, to));
+        if victim.is_some_and(|victim| !self.manager.outweighs(level, victim)) {
+            return;
+        }
+        self.monitor.promotion(from);
+        // It goes first: the other one finds its room in the tier below.
+        let rank = self.take_out(queue, level);
+        if let Some(victim) = victim {
+            self.evict(queue, victim, to);
+        }
+        self.insert(queue, to, Place { rank, level });
     }
 
     /// Moves a level to another tier.
@@ -286,17 +316,46 @@ impl<H: Tier, W: Tier, C: Tier> HybridLevels<H, W, C> {
         }
     }
 
-    /// Brings the levels that follow a rank into the hot tier.
-    fn prefetch(&mut self, queue: Queue, mut rank: Rank) {
-        for _ in 0..self.config.prefetch_levels {
-            let Some(place) = self.after(queue, rank) else {
-                return;
-            };
-            rank = place.rank;
-            self.manager.predictor_mut().expect(queue, rank);
+    /// Brings the levels that follow the best one into the hot tier: those which the last predictions did not bring.
+    fn prefetch(&mut self, queue: Queue, best: Rank) {
+        let ahead = self.manager.predictor().ahead(queue);
+        let missing = self.config.prefetch_levels.saturating_sub(ahead.len());
+        if missing == 0 {
+            return;
+        }
+        let from = ahead.last().copied().unwrap_or(best);
+        // All are found before the first one moves: a level that has to go for it would otherwise lie where nobody looks any more.
+        let mut places = [None; PREFETCH_LEVELS_MAX];
+        self.following(queue, from, &mut places[..missing]);
+        for place in places.into_iter().flatten() {
+            self.manager.predictor_mut().brought(queue, place.rank);
             if self.residences.tier(place.level) != TierName::Hot {
                 self.monitor.prefetch();
                 self.relocate(queue, place.level, TierName::Hot);
+            }
+        }
+    }
+
+    /// The levels that follow a rank, as many as there are places for. Each tier is asked once, and once more for each level that it gave.
+    fn following(&self, queue: Queue, rank: Rank, places: &mut [Option<Place>]) {
+        let after = |tier: TierName, rank: Rank| match tier {
+            TierName::Hot => self.hot.after(queue, rank),
+            TierName::Warm => self.warm.after(queue, rank),
+            TierName::Cold => self.cold.after(queue, rank),
+        };
+        let mut next = TierName::ALL.map(|tier| after(tier, rank));
+        let last = places.len() - 1;
+        for (number, place) in places.iter_mut().enumerate() {
+            let found = TierName::ALL.into_iter().filter_map(|tier| {
+                let place = next[tier as usize]?;
+                Some((tier, place))
+            });
+            let Some((tier, found)) = found.min_by_key(|(_, place)| place.rank) else {
+                return;
+            };
+            *place = Some(found);
+            if number < last {
+                next[tier as usize] = after(tier, found.rank);
             }
         }
     }
@@ -316,8 +375,7 @@ impl<H: Tier, W: Tier, C: Tier> HybridLevels<H, W, C> {
             queue_displayed: self.displayed[queue as usize],
         });
         if should_rise {
-            self.monitor.promotion(tier);
-            self.relocate(queue, level, tier.hotter());
+            self.promote(queue, level, tier);
         }
     }
 }
@@ -355,7 +413,7 @@ impl<H: Tier, W: Tier, C: Tier> Levels for HybridLevels<H, W, C> {
         self.displayed[queue as usize] -= displayed;
         self.monitor.access(self.residences.tier(level));
         let rank = self.take_out(queue, level);
-        self.manager.predictor_mut().accessed(queue, rank);
+        self.manager.predictor_mut().gone(queue, rank);
         self.levels.free(level);
         let spent = Place { rank, level };
         if self.best[queue as usize] == Some(spent) {
