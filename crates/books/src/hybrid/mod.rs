@@ -23,7 +23,7 @@ mod verify;
 use proofbook_types::{Queue, Timestamp};
 
 use crate::layout::LayoutField;
-use crate::linked::{LevelData, LevelRef, LevelSlab, Levels, Place, Rank, Tier};
+use crate::linked::{is_before, LevelData, LevelRef, LevelSlab, Levels, Place, Rank, Tier};
 use manager::Use;
 use predictor::Prediction;
 use residence::Residences;
@@ -73,6 +73,20 @@ impl TierName {
             TierName::Warm | TierName::Cold => TierName::Cold,
         }
     }
+}
+
+/// The first place of those that the tiers gave, and the tier that gave it. Compared one by one: a chain over pairs went through memory each time.
+#[inline(always)]
+fn earliest(places: [Option<Place>; 3]) -> Option<(TierName, Place)> {
+    let [mut first, warm, cold] = places;
+    let mut tier = TierName::Hot;
+    if is_before(warm, first) {
+        (tier, first) = (TierName::Warm, warm);
+    }
+    if is_before(cold, first) {
+        (tier, first) = (TierName::Cold, cold);
+    }
+    first.map(|place| (tier, place))
 }
 
 /// Price levels in three tiers.
@@ -283,15 +297,11 @@ impl<H: Tier, W: Tier, C: Tier> HybridLevels<H, W, C> {
 
     /// The best level was spent: finds the next one.
     fn replace_best(&mut self, queue: Queue, spent: Place) {
-        let firsts = [
-            (TierName::Hot, self.hot.first(queue)),
-            (TierName::Warm, self.warm.first(queue)),
-            (TierName::Cold, self.cold.first(queue)),
-        ];
-        let found = firsts
-            .into_iter()
-            .filter_map(|(tier, first)| Some((tier, first?)))
-            .min_by_key(|(_, first)| first.rank);
+        let found = earliest([
+            self.hot.first(queue),
+            self.warm.first(queue),
+            self.cold.first(queue),
+        ]);
         self.best[queue as usize] = found.map(|(_, best)| best);
         if let Some((tier, best)) = found {
             self.monitor.next_best(tier);
@@ -338,26 +348,31 @@ impl<H: Tier, W: Tier, C: Tier> HybridLevels<H, W, C> {
 
     /// The levels that follow a rank, as many as there are places for. Each tier is asked once, and once more for each level that it gave.
     fn following(&self, queue: Queue, rank: Rank, places: &mut [Option<Place>]) {
-        let after = |tier: TierName, rank: Rank| match tier {
-            TierName::Hot => self.hot.after(queue, rank),
-            TierName::Warm => self.warm.after(queue, rank),
-            TierName::Cold => self.cold.after(queue, rank),
-        };
-        let mut next = TierName::ALL.map(|tier| after(tier, rank));
+        let mut next = self.after_in_each(queue, rank);
         let last = places.len() - 1;
         for (number, place) in places.iter_mut().enumerate() {
-            let found = TierName::ALL.into_iter().filter_map(|tier| {
-                let place = next[tier as usize]?;
-                Some((tier, place))
-            });
-            let Some((tier, found)) = found.min_by_key(|(_, place)| place.rank) else {
+            let Some((tier, found)) = earliest(next) else {
                 return;
             };
             *place = Some(found);
             if number < last {
-                next[tier as usize] = after(tier, found.rank);
+                next[tier as usize] = match tier {
+                    TierName::Hot => self.hot.after(queue, found.rank),
+                    TierName::Warm => self.warm.after(queue, found.rank),
+                    TierName::Cold => self.cold.after(queue, found.rank),
+                };
             }
         }
+    }
+
+    /// The level of each tier that follows a rank.
+    #[inline]
+    fn after_in_each(&self, queue: Queue, rank: Rank) -> [Option<Place>; 3] {
+        [
+            self.hot.after(queue, rank),
+            self.warm.after(queue, rank),
+            self.cold.after(queue, rank),
+        ]
     }
 
     /// A command used a level, which shows so much now.
@@ -391,12 +406,7 @@ impl<H: Tier, W: Tier, C: Tier> Levels for HybridLevels<H, W, C> {
     }
 
     fn after(&self, queue: Queue, rank: Rank) -> Option<Place> {
-        let places = [
-            self.hot.after(queue, rank),
-            self.warm.after(queue, rank),
-            self.cold.after(queue, rank),
-        ];
-        places.into_iter().flatten().min_by_key(|place| place.rank)
+        earliest(self.after_in_each(queue, rank)).map(|(_, place)| place)
     }
 
     fn occupy(&mut self, queue: Queue, rank: Rank) -> LevelRef {
