@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use proofbook_books::hybrid::{
     AdaptiveParams, EvictionPolicy, HybridConfig, HybridConfigError, HybridLevels, HybridReport,
-    PromotionPolicy, TierName, VolumeShare, HOT_LEVELS_MIN, WARM_LEVELS_MIN,
+    PromotionPolicy, TierName, VolumeShare, HOT_LEVELS_MIN, PROMOTION_GAP_ACCESSES,
+    PROMOTION_MARGIN, WARM_LEVELS_MIN,
 };
 use proofbook_books::linked::{LevelRef, Levels, LinkedBook, OverLevels, Place, Rank, Tier};
 use proofbook_books::simd::SimdTier;
@@ -73,6 +74,7 @@ const PROMOTIONS: [PromotionPolicy; 4] = [
         threshold_max: 9,
         step: 2,
         window_accesses: 128,
+        margin: 1,
     }),
 ];
 
@@ -80,6 +82,8 @@ fn config(promotion: PromotionPolicy, eviction: EvictionPolicy) -> HybridConfig 
     HybridConfig {
         hot_levels: HOT_LEVELS_MIN,
         warm_levels: WARM_LEVELS_MIN,
+        // The flows here are short.
+        promotion_gap_accesses: 8,
         promotion,
         eviction,
         ..HybridConfig::default()
@@ -289,6 +293,7 @@ fn enter(levels: &mut Tested, rank: Rank) -> LevelRef {
 fn levels_go_where_the_rules_of_the_tiers_say() {
     let mut levels = maps(HybridConfig {
         prefetch_levels: 2,
+        promotion_gap_accesses: 0,
         ..config(
             PromotionPolicy::AccessFrequency(2),
             EvictionPolicy::FarthestFromTouch,
@@ -325,6 +330,49 @@ fn levels_go_where_the_rules_of_the_tiers_say() {
     assert!((1008..1011).all(|rank| tier(&levels, rank) == TierName::Hot));
     assert_eq!(tier(&levels, 1011), TierName::Warm);
     levels.verify().expect("everything is in its place");
+}
+
+/// Moves up while a thousand levels are used one after another, again and again.
+fn moves_of_levels_used_alike(config: HybridConfig) -> u64 {
+    const LEVELS: u64 = 1000;
+    let mut levels = maps(config);
+    for number in 0..20 * LEVELS {
+        // The stride and their number have no common factor: each of them comes in each round.
+        enter(&mut levels, 10_000 + 371 * number % LEVELS);
+    }
+    levels.verify().expect("everything is in its place");
+    let report = levels.report();
+    assert_eq!(report.accesses.iter().sum::<u64>(), 20 * LEVELS);
+    report.promotions.iter().sum()
+}
+
+#[test]
+fn levels_used_alike_do_not_change_places() {
+    let moves = |margin, promotion_gap_accesses| {
+        moves_of_levels_used_alike(HybridConfig {
+            promotion: PromotionPolicy::Adaptive(AdaptiveParams {
+                margin,
+                ..AdaptiveParams::default()
+            }),
+            promotion_gap_accesses,
+            ..HybridConfig::default()
+        })
+    };
+    // Neither the gap nor the threshold prevents it, the margin does.
+    assert!(moves(0, 0) > 2_000);
+    assert_eq!(moves(PROMOTION_MARGIN, 0), 0);
+    // The gap holds back every policy.
+    let gap = PROMOTION_GAP_ACCESSES;
+    assert!((1..=20_000 / u64::from(gap)).contains(&moves(0, gap)));
+    let always = HybridConfig {
+        promotion: PromotionPolicy::AccessFrequency(1),
+        ..HybridConfig::default()
+    };
+    let moves = moves_of_levels_used_alike(always);
+    assert!(
+        (100..=1 + 20_000 / u64::from(gap)).contains(&moves),
+        "{moves}"
+    );
 }
 
 fn assert_refused(config: HybridConfig, expected: HybridConfigError) {
@@ -378,6 +426,7 @@ fn policies_out_of_their_bounds_are_refused() {
             threshold_max,
             step,
             window_accesses,
+            margin: 0,
         })
     };
     let (any, most) = (u64::MAX, u32::MAX.into());

@@ -76,6 +76,9 @@ pub struct CacheManager {
     access_tracker: AccessPatternTracker,
     predictor: CachePredictor,
     adaptation: Adaptation,
+    promotion_gap_accesses: u64,
+    /// The first use that may move its level up.
+    promotion_from: u64,
 }
 
 /// A use of a level, as a policy sees it.
@@ -106,6 +109,8 @@ impl CacheManager {
             access_tracker: AccessPatternTracker::default(),
             predictor: CachePredictor::default(),
             adaptation: Adaptation::new(threshold),
+            promotion_gap_accesses: config.promotion_gap_accesses.into(),
+            promotion_from: 0,
         }
     }
 
@@ -138,7 +143,7 @@ impl CacheManager {
         self.access_tracker.begin(level);
     }
 
-    /// A command uses a level. Whether it should move up by one tier.
+    /// A command uses a level. Whether it should move up by one tier, if it [outweighs](Self::outweighs) the one that has to go for it.
     #[inline]
     pub(super) fn accessed(&mut self, used: &Use) -> bool {
         let access = self.access_tracker.access(used.level, used.now_ns);
@@ -146,7 +151,24 @@ impl CacheManager {
         if let PromotionPolicy::Adaptive(params) = &self.promotion_policy {
             self.adaptation.access(used.is_hot, params);
         }
-        !used.is_hot && self.deserves(used, access)
+        let number = self.access_tracker.accesses();
+        if used.is_hot || number < self.promotion_from || !self.deserves(used, access) {
+            return false;
+        }
+        self.promotion_from = number + self.promotion_gap_accesses;
+        true
+    }
+
+    /// Whether a level is used so much more than another that it may take its place. Without a margin, levels used alike would change places for ever.
+    pub(super) fn outweighs(&self, level: LevelRef, other: LevelRef) -> bool {
+        let PromotionPolicy::Adaptive(params) = &self.promotion_policy else {
+            return true;
+        };
+        let needed = self
+            .access_tracker
+            .count(other)
+            .saturating_add(params.margin);
+        self.access_tracker.count(level) >= needed
     }
 
     fn deserves(&self, used: &Use, access: Access) -> bool {
@@ -172,19 +194,18 @@ impl CacheManager {
         rank_of: impl Fn(LevelRef) -> Rank,
     ) -> LevelRef {
         let tracker = &self.access_tracker;
-        // The lowest key moves down; no two levels of a queue have the same.
-        let key = |&level: &LevelRef| {
-            let rank = rank_of(level);
-            let last = tracker.last_access(level);
-            let key = match self.eviction_policy {
-                EvictionPolicy::LeastRecentlyUsed => (last, 0),
-                EvictionPolicy::LeastFrequentlyUsed => (tracker.count(level).into(), last),
-                EvictionPolicy::FarthestFromTouch => (0, 0),
-            };
-            (self.predictor.is_expected(queue, rank), key, !rank)
-        };
-        let victim = residents.iter().copied().min_by_key(key);
-        victim.expect("a full tier holds levels")
+        let is_expected = |level| self.predictor.is_expected(queue, rank_of(level));
+        match self.eviction_policy {
+            EvictionPolicy::LeastRecentlyUsed => {
+                lowest(residents, is_expected, |level| tracker.last_access(level))
+            }
+            EvictionPolicy::LeastFrequentlyUsed => lowest(residents, is_expected, |level| {
+                (tracker.count(level), tracker.last_access(level))
+            }),
+            EvictionPolicy::FarthestFromTouch => {
+                lowest(residents, is_expected, |level| !rank_of(level))
+            }
+        }
     }
 
     /// Uses before a level moves up, where the policy counts uses.
@@ -202,6 +223,23 @@ impl CacheManager {
     }
 }
 
+/// The level of lowest key among those not expected, or among all where all are. Keys differ: no two levels have the same last use or rank.
+fn lowest<K: Ord>(
+    residents: &[LevelRef],
+    is_expected: impl Fn(LevelRef) -> bool,
+    key: impl Fn(LevelRef) -> K,
+) -> LevelRef {
+    let levels = residents.iter().copied();
+    let lowest = levels.clone().min_by_key(|&level| key(level));
+    let lowest = lowest.expect("a full tier holds levels");
+    // Few are expected, so that the lowest of all is mostly the answer.
+    if !is_expected(lowest) {
+        return lowest;
+    }
+    let others = levels.filter(|&level| !is_expected(level));
+    others.min_by_key(|&level| key(level)).unwrap_or(lowest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,6 +249,7 @@ mod tests {
         threshold_max: 7,
         step: 2,
         window_accesses: 10,
+        margin: 3,
     };
 
     /// The threshold after each of the windows with these hits.
@@ -237,6 +276,7 @@ mod tests {
         CacheManager::new(&HybridConfig {
             eviction,
             promotion: PromotionPolicy::AccessFrequency(3),
+            promotion_gap_accesses: 0,
             ..HybridConfig::default()
         })
     }
@@ -305,5 +345,26 @@ mod tests {
             },
         );
         assert_eq!(promoted, [false, true, true, false]);
+    }
+
+    #[test]
+    fn moves_up_are_apart_and_need_a_margin() {
+        let mut manager = CacheManager::new(&HybridConfig {
+            promotion: PromotionPolicy::Adaptive(PARAMS),
+            promotion_gap_accesses: 4,
+            ..HybridConfig::default()
+        });
+        (0..2).for_each(|level| manager.begin(level));
+        let promoted = [0; 8].map(|level| manager.accessed(&used(level)));
+        let expected = [false, true, false, false, false, true, false, false];
+        assert_eq!(promoted, expected);
+        for uses in 1..=12 {
+            manager.accessed(&used(1));
+            assert_eq!(manager.outweighs(1, 0), uses >= 8 + PARAMS.margin);
+            assert_eq!(manager.outweighs(0, 1), uses + PARAMS.margin <= 8);
+        }
+        // Where the policy is another one, its measure alone decides.
+        manager.promotion_policy = PromotionPolicy::AccessFrequency(3);
+        assert!(manager.outweighs(0, 1));
     }
 }

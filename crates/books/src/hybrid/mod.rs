@@ -4,13 +4,14 @@
 //! to its level outlives every move. A search asks the tiers from the hottest on. The best level of each queue is kept at hand, since it may lie in any of
 //! them; when it is spent, the first level of each tier is compared.
 //!
-//! Levels move up when a command uses them and the [`PromotionPolicy`] says so, or when the [`CachePredictor`] expects them to be used; when a tier is
-//! full, the [`EvictionPolicy`] says which level moves down for it. All of that follows from the commands alone, in integers: the same commands give the
-//! same moves and the same counts, on any machine.
+//! Levels move up when a command uses them and the [`PromotionPolicy`] says so, not too soon after the last one did, or when the [`CachePredictor`] expects
+//! them to be used; when a tier is full, the [`EvictionPolicy`] says which level moves down for it. All of that follows from the commands alone, in integers:
+//! the same commands give the same moves and the same counts, on any machine.
 //!
 //! Invariants, checked by `verify`: each level lies in one tier, at its rank, and in that tier's list; no tier holds more than it may; the best levels and
 //! the sums of what queues show are right; each prediction is right, wrong or waiting.
 
+mod filter;
 mod manager;
 mod monitor;
 mod policy;
@@ -22,7 +23,7 @@ mod verify;
 use proofbook_types::{Queue, Timestamp};
 
 use crate::layout::LayoutField;
-use crate::linked::{LevelData, LevelRef, LevelSlab, Levels, Place, Rank, Tier};
+use crate::linked::{is_before, LevelData, LevelRef, LevelSlab, Levels, Place, Rank, Tier};
 use manager::Use;
 use predictor::Prediction;
 use residence::Residences;
@@ -31,7 +32,8 @@ pub use manager::CacheManager;
 pub use monitor::{HybridReport, Lookups, PerformanceMonitor};
 pub use policy::{
     AdaptiveParams, EvictionPolicy, HybridConfig, HybridConfigError, PromotionPolicy, VolumeShare,
-    HOT_LEVELS_MAX, HOT_LEVELS_MIN, PREFETCH_LEVELS_MAX, WARM_LEVELS_MAX, WARM_LEVELS_MIN,
+    HOT_LEVELS_MAX, HOT_LEVELS_MIN, PREFETCH_LEVELS_MAX, PROMOTION_GAP_ACCESSES, PROMOTION_MARGIN,
+    WARM_LEVELS_MAX, WARM_LEVELS_MIN,
 };
 pub use predictor::{CachePredictor, PredictionCounts};
 pub use tracker::{AccessPatternTracker, AGING_ACCESSES};
@@ -71,6 +73,20 @@ impl TierName {
             TierName::Warm | TierName::Cold => TierName::Cold,
         }
     }
+}
+
+/// The first place of those that the tiers gave, and the tier that gave it. Compared one by one: a chain over pairs went through memory each time.
+#[inline(always)]
+fn earliest(places: [Option<Place>; 3]) -> Option<(TierName, Place)> {
+    let [mut first, warm, cold] = places;
+    let mut tier = TierName::Hot;
+    if is_before(warm, first) {
+        (tier, first) = (TierName::Warm, warm);
+    }
+    if is_before(cold, first) {
+        (tier, first) = (TierName::Cold, cold);
+    }
+    first.map(|place| (tier, place))
 }
 
 /// Price levels in three tiers.
@@ -177,8 +193,10 @@ impl<H: Tier, W: Tier, C: Tier> HybridLevels<H, W, C> {
         if let Some(level) = self.hot.find(queue, rank) {
             return Some((TierName::Hot, level));
         }
-        if let Some(level) = self.warm.find(queue, rank) {
-            return Some((TierName::Warm, level));
+        if self.residences.may_be_warm(queue, rank) {
+            if let Some(level) = self.warm.find(queue, rank) {
+                return Some((TierName::Warm, level));
+            }
         }
         let level = self.cold.find(queue, rank)?;
         Some((TierName::Cold, level))
@@ -209,12 +227,38 @@ impl<H: Tier, W: Tier, C: Tier> HybridLevels<H, W, C> {
         if !self.residences.is_full(queue, tier) {
             return;
         }
+        let victim = self.victim(queue, tier);
+        self.evict(queue, victim, tier);
+    }
+
+    /// Which level of a full tier moves down.
+    fn victim(&self, queue: Queue, tier: TierName) -> LevelRef {
         let residents = self.residences.of(queue, tier);
-        let victim = self
-            .manager
-            .victim(queue, residents, |level| self.residences.rank(level));
-        self.monitor.eviction(tier);
-        self.relocate(queue, victim, tier.colder());
+        self.manager
+            .victim(queue, residents, |level| self.residences.rank(level))
+    }
+
+    /// Moves a level down by one tier.
+    fn evict(&mut self, queue: Queue, level: LevelRef, from: TierName) {
+        self.monitor.eviction(from);
+        self.relocate(queue, level, from.colder());
+    }
+
+    /// Moves a level up by one tier, if there is room or it outweighs the one that has to go for it.
+    fn promote(&mut self, queue: Queue, level: LevelRef, from: TierName) {
+        let to = from.hotter();
+        let is_full = self.residences.is_full(queue, to);
+        let victim = is_full.then(|| self.victim(queue, to));
+        if victim.is_some_and(|victim| !self.manager.outweighs(level, victim)) {
+            return;
+        }
+        self.monitor.promotion(from);
+        // It goes first: the other one finds its room in the tier below.
+        let rank = self.take_out(queue, level);
+        if let Some(victim) = victim {
+            self.evict(queue, victim, to);
+        }
+        self.insert(queue, to, Place { rank, level });
     }
 
     /// Moves a level to another tier.
@@ -253,15 +297,11 @@ impl<H: Tier, W: Tier, C: Tier> HybridLevels<H, W, C> {
 
     /// The best level was spent: finds the next one.
     fn replace_best(&mut self, queue: Queue, spent: Place) {
-        let firsts = [
-            (TierName::Hot, self.hot.first(queue)),
-            (TierName::Warm, self.warm.first(queue)),
-            (TierName::Cold, self.cold.first(queue)),
-        ];
-        let found = firsts
-            .into_iter()
-            .filter_map(|(tier, first)| Some((tier, first?)))
-            .min_by_key(|(_, first)| first.rank);
+        let found = earliest([
+            self.hot.first(queue),
+            self.warm.first(queue),
+            self.cold.first(queue),
+        ]);
         self.best[queue as usize] = found.map(|(_, best)| best);
         if let Some((tier, best)) = found {
             self.monitor.next_best(tier);
@@ -286,19 +326,53 @@ impl<H: Tier, W: Tier, C: Tier> HybridLevels<H, W, C> {
         }
     }
 
-    /// Brings the levels that follow a rank into the hot tier.
-    fn prefetch(&mut self, queue: Queue, mut rank: Rank) {
-        for _ in 0..self.config.prefetch_levels {
-            let Some(place) = self.after(queue, rank) else {
-                return;
-            };
-            rank = place.rank;
-            self.manager.predictor_mut().expect(queue, rank);
+    /// Brings the levels that follow the best one into the hot tier: those which the last predictions did not bring.
+    fn prefetch(&mut self, queue: Queue, best: Rank) {
+        let ahead = self.manager.predictor().ahead(queue);
+        let missing = self.config.prefetch_levels.saturating_sub(ahead.len());
+        if missing == 0 {
+            return;
+        }
+        let from = ahead.last().copied().unwrap_or(best);
+        // All are found before the first one moves: a level that has to go for it would otherwise lie where nobody looks any more.
+        let mut places = [None; PREFETCH_LEVELS_MAX];
+        self.following(queue, from, &mut places[..missing]);
+        for place in places.into_iter().flatten() {
+            self.manager.predictor_mut().brought(queue, place.rank);
             if self.residences.tier(place.level) != TierName::Hot {
                 self.monitor.prefetch();
                 self.relocate(queue, place.level, TierName::Hot);
             }
         }
+    }
+
+    /// The levels that follow a rank, as many as there are places for. Each tier is asked once, and once more for each level that it gave.
+    fn following(&self, queue: Queue, rank: Rank, places: &mut [Option<Place>]) {
+        let mut next = self.after_in_each(queue, rank);
+        let last = places.len() - 1;
+        for (number, place) in places.iter_mut().enumerate() {
+            let Some((tier, found)) = earliest(next) else {
+                return;
+            };
+            *place = Some(found);
+            if number < last {
+                next[tier as usize] = match tier {
+                    TierName::Hot => self.hot.after(queue, found.rank),
+                    TierName::Warm => self.warm.after(queue, found.rank),
+                    TierName::Cold => self.cold.after(queue, found.rank),
+                };
+            }
+        }
+    }
+
+    /// The level of each tier that follows a rank.
+    #[inline]
+    fn after_in_each(&self, queue: Queue, rank: Rank) -> [Option<Place>; 3] {
+        [
+            self.hot.after(queue, rank),
+            self.warm.after(queue, rank),
+            self.cold.after(queue, rank),
+        ]
     }
 
     /// A command used a level, which shows so much now.
@@ -316,8 +390,7 @@ impl<H: Tier, W: Tier, C: Tier> HybridLevels<H, W, C> {
             queue_displayed: self.displayed[queue as usize],
         });
         if should_rise {
-            self.monitor.promotion(tier);
-            self.relocate(queue, level, tier.hotter());
+            self.promote(queue, level, tier);
         }
     }
 }
@@ -333,12 +406,7 @@ impl<H: Tier, W: Tier, C: Tier> Levels for HybridLevels<H, W, C> {
     }
 
     fn after(&self, queue: Queue, rank: Rank) -> Option<Place> {
-        let places = [
-            self.hot.after(queue, rank),
-            self.warm.after(queue, rank),
-            self.cold.after(queue, rank),
-        ];
-        places.into_iter().flatten().min_by_key(|place| place.rank)
+        earliest(self.after_in_each(queue, rank)).map(|(_, place)| place)
     }
 
     fn occupy(&mut self, queue: Queue, rank: Rank) -> LevelRef {
@@ -355,7 +423,7 @@ impl<H: Tier, W: Tier, C: Tier> Levels for HybridLevels<H, W, C> {
         self.displayed[queue as usize] -= displayed;
         self.monitor.access(self.residences.tier(level));
         let rank = self.take_out(queue, level);
-        self.manager.predictor_mut().accessed(queue, rank);
+        self.manager.predictor_mut().gone(queue, rank);
         self.levels.free(level);
         let spent = Place { rank, level };
         if self.best[queue as usize] == Some(spent) {

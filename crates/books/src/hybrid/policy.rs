@@ -15,6 +15,12 @@ pub const WARM_LEVELS_MAX: usize = 128;
 /// Levels that one prediction brings into the hot tier, at most: half of the smallest.
 pub const PREFETCH_LEVELS_MAX: usize = 4;
 
+/// Uses of levels from one that may move its level up to the next that may, by default. A move costs as much as several commands: so they stay rare, whatever
+/// the policy wants, and fewer than one command in a hundred pays for one.
+pub const PROMOTION_GAP_ACCESSES: u32 = 128;
+/// How many more uses than the level that would have to move down another one needs, by default. Levels used equally often differ by less at any time.
+pub const PROMOTION_MARGIN: u32 = 4;
+
 /// When a level that is used moves up by one tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PromotionPolicy {
@@ -24,7 +30,8 @@ pub enum PromotionPolicy {
     AccessRecency(u64),
     /// If it shows at least this share of what its queue shows.
     VolumeWeighted(VolumeShare),
-    /// As `AccessFrequency`, with a number that follows the measured rate of hits.
+    /// As `AccessFrequency`, with a number that follows the measured rate of hits; and into a full tier only if it was used clearly more often than the level
+    /// that has to move down for it.
     Adaptive(AdaptiveParams),
 }
 
@@ -57,6 +64,8 @@ pub struct AdaptiveParams {
     pub step: u32,
     /// Uses of levels, of any queue, in one window.
     pub window_accesses: u32,
+    /// Uses by which a level must surpass the one that has to move down for it.
+    pub margin: u32,
 }
 
 impl Default for AdaptiveParams {
@@ -66,6 +75,7 @@ impl Default for AdaptiveParams {
             threshold_max: 16,
             step: 2,
             window_accesses: 1024,
+            margin: PROMOTION_MARGIN,
         }
     }
 }
@@ -100,6 +110,8 @@ pub struct HybridConfig {
     pub warm_levels: usize,
     /// Levels that one prediction brings into the hot tier, 0 for no predictions.
     pub prefetch_levels: usize,
+    /// Uses of levels from one that may move its level up to the next that may; 0 and 1 bind nothing.
+    pub promotion_gap_accesses: u32,
     /// When levels move up.
     pub promotion: PromotionPolicy,
     /// Which levels move down.
@@ -112,6 +124,7 @@ impl Default for HybridConfig {
             hot_levels: HOT_LEVELS_MAX,
             warm_levels: WARM_LEVELS_MAX,
             prefetch_levels: PREFETCH_LEVELS_MAX,
+            promotion_gap_accesses: PROMOTION_GAP_ACCESSES,
             promotion: PromotionPolicy::Adaptive(AdaptiveParams::default()),
             eviction: EvictionPolicy::LeastRecentlyUsed,
         }

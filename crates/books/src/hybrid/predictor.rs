@@ -8,6 +8,7 @@
 
 use proofbook_types::Queue;
 
+use super::policy::PREFETCH_LEVELS_MAX;
 use crate::linked::Rank;
 
 /// Predictions of one queue that wait to come true, at most.
@@ -41,9 +42,45 @@ struct Motion {
     /// Where it goes, once it has moved at all.
     direction: Option<Direction>,
     confidence: u8,
-    outstanding: [Option<Rank>; OUTSTANDING_MAX],
+    outstanding: [Rank; OUTSTANDING_MAX],
+    /// A bit for each of them that waits.
+    waiting: u8,
     /// Where the next prediction goes: the oldest one stands there.
     next: usize,
+    /// The levels behind the best one that were brought, from the best on.
+    ahead: [Rank; PREFETCH_LEVELS_MAX],
+    ahead_count: usize,
+}
+
+impl Motion {
+    /// A bit for each prediction of a rank that waits: one at most.
+    #[inline]
+    fn found(&self, rank: Rank) -> u8 {
+        // Mostly none waits for long.
+        if self.waiting == 0 {
+            return 0;
+        }
+        let ranks = self.outstanding.iter().enumerate();
+        let equal = ranks.map(|(place, &other)| u8::from(other == rank) << place);
+        equal.fold(0, |bits, bit| bits | bit) & self.waiting
+    }
+
+    /// The best one moved: what was brought lies behind another one now.
+    fn follow(&mut self, from: Rank, to: Rank) {
+        if to < from && self.ahead_count > 0 {
+            self.ahead_count = (self.ahead_count + 1).min(PREFETCH_LEVELS_MAX);
+            self.ahead.copy_within(..PREFETCH_LEVELS_MAX - 1, 1);
+            self.ahead[0] = from;
+        }
+        while self.ahead_count > 0 && self.ahead[0] <= to {
+            self.leave_ahead(0);
+        }
+    }
+
+    fn leave_ahead(&mut self, place: usize) {
+        self.ahead.copy_within(place + 1..self.ahead_count, place);
+        self.ahead_count -= 1;
+    }
 }
 
 /// How many predictions were made and how they went. What is missing in the sum waits.
@@ -75,6 +112,7 @@ impl CachePredictor {
     /// The best rank of a queue changed: what comes next?
     pub(super) fn moved(&mut self, queue: Queue, from: Rank, to: Rank) -> Prediction {
         let motion = &mut self.motions[queue as usize];
+        motion.follow(from, to);
         let direction = if to > from {
             Direction::Worse
         } else {
@@ -106,27 +144,50 @@ impl CachePredictor {
         }
         let motion = &mut self.motions[queue as usize];
         self.counts.made += 1;
-        self.counts.wrong += u64::from(motion.outstanding[motion.next].is_some());
-        motion.outstanding[motion.next] = Some(rank);
+        let bit = 1 << motion.next;
+        self.counts.wrong += u64::from(motion.waiting & bit != 0);
+        motion.waiting |= bit;
+        motion.outstanding[motion.next] = rank;
         motion.next = (motion.next + 1) % OUTSTANDING_MAX;
     }
 
     /// A command uses a level: was that predicted?
     #[inline]
     pub(super) fn accessed(&mut self, queue: Queue, rank: Rank) {
-        let outstanding = &mut self.motions[queue as usize].outstanding;
-        if let Some(found) = outstanding.iter_mut().find(|found| **found == Some(rank)) {
-            *found = None;
-            self.counts.right += 1;
+        let motion = &mut self.motions[queue as usize];
+        let found = motion.found(rank);
+        motion.waiting &= !found;
+        self.counts.right += u64::from(found != 0);
+    }
+
+    /// A level of a queue is gone, which was its last use.
+    pub(super) fn gone(&mut self, queue: Queue, rank: Rank) {
+        self.accessed(queue, rank);
+        let motion = &mut self.motions[queue as usize];
+        let mut ahead = motion.ahead[..motion.ahead_count].iter();
+        if let Some(place) = ahead.position(|&other| other == rank) {
+            motion.leave_ahead(place);
         }
+    }
+
+    /// The levels behind the best one that were brought already, from the best on.
+    pub(super) fn ahead(&self, queue: Queue) -> &[Rank] {
+        let motion = &self.motions[queue as usize];
+        &motion.ahead[..motion.ahead_count]
+    }
+
+    /// The level at a rank, behind all that were, is brought. There are fewer than [`PREFETCH_LEVELS_MAX`] of them.
+    pub(super) fn brought(&mut self, queue: Queue, rank: Rank) {
+        let motion = &mut self.motions[queue as usize];
+        motion.ahead[motion.ahead_count] = rank;
+        motion.ahead_count += 1;
+        self.expect(queue, rank);
     }
 
     /// Whether a prediction for a rank waits.
     #[inline]
     pub(super) fn is_expected(&self, queue: Queue, rank: Rank) -> bool {
-        self.motions[queue as usize]
-            .outstanding
-            .contains(&Some(rank))
+        self.motions[queue as usize].found(rank) != 0
     }
 
     /// How many predictions were made and how they went.
@@ -136,13 +197,22 @@ impl CachePredictor {
 
     /// Checks that each prediction is right, wrong or waiting.
     pub(super) fn verify(&self) -> Result<(), String> {
-        let outstanding = self.motions.iter().flat_map(|motion| motion.outstanding);
-        let waiting = outstanding.flatten().count() as u64;
+        let waiting = self
+            .motions
+            .iter()
+            .map(|motion| motion.waiting.count_ones());
+        let waiting = u64::from(waiting.sum::<u32>());
         let PredictionCounts { made, right, wrong } = self.counts;
         if made != right + wrong + waiting {
             return Err(format!(
                 "{made} predictions were made, but {right} are right, {wrong} wrong, {waiting} wait"
             ));
+        }
+        for queue in Queue::ALL {
+            let ahead = self.ahead(queue);
+            if ahead.windows(2).any(|pair| pair[0] >= pair[1]) {
+                return Err(format!("{queue:?}: {ahead:?} were brought, out of order"));
+            }
         }
         Ok(())
     }
@@ -197,5 +267,32 @@ mod tests {
         predictor
             .verify()
             .expect("every prediction is accounted for");
+    }
+
+    #[test]
+    fn what_was_brought_is_known_until_it_is_the_best_or_gone() {
+        let mut predictor = CachePredictor::default();
+        let queue = Queue::Asks;
+        // Nothing is behind that was not brought.
+        predictor.moved(queue, 20, 10);
+        assert!(predictor.ahead(queue).is_empty());
+        for rank in [20, 30, 40, 50] {
+            predictor.brought(queue, rank);
+        }
+        predictor.moved(queue, 10, 20);
+        assert_eq!(predictor.ahead(queue), [30, 40, 50]);
+        predictor.moved(queue, 20, 5);
+        assert_eq!(predictor.ahead(queue), [20, 30, 40, 50]);
+        // The last one makes room for the best that was.
+        predictor.moved(queue, 5, 1);
+        assert_eq!(predictor.ahead(queue), [5, 20, 30, 40]);
+        predictor.gone(queue, 30);
+        predictor.gone(Queue::Bids, 20);
+        assert_eq!(predictor.ahead(queue), [5, 20, 40]);
+        predictor.moved(queue, 1, 39);
+        assert_eq!(predictor.ahead(queue), [40]);
+        predictor.moved(queue, 39, 40);
+        assert!(predictor.ahead(queue).is_empty());
+        predictor.verify().expect("in order, and all accounted for");
     }
 }

@@ -1,7 +1,8 @@
-//! Where each level lies: its rank and tier by its name, and the levels of each small tier by number.
+//! Where each level lies: its rank and tier by its name, the levels of each small tier by number, and which ranks the warm one cannot hold.
 
 use proofbook_types::Queue;
 
+use super::filter::RankFilter;
 use super::TierName;
 use crate::layout::{layout, LayoutField};
 use crate::linked::{LevelRef, Place, Rank};
@@ -34,6 +35,7 @@ pub(super) struct Residences {
     /// How many levels the cold tier holds of each queue.
     cold: [usize; 4],
     capacities: [usize; 2],
+    warm_ranks: RankFilter,
 }
 
 impl Residences {
@@ -45,6 +47,7 @@ impl Residences {
             }),
             cold: [0; 4],
             capacities: [hot, warm],
+            warm_ranks: RankFilter::default(),
         }
     }
 
@@ -52,6 +55,12 @@ impl Residences {
     #[inline]
     pub(super) fn is_full(&self, queue: Queue, tier: TierName) -> bool {
         tier != TierName::Cold && self.of(queue, tier).len() >= self.capacities[tier as usize]
+    }
+
+    /// Whether the warm tier may hold a level at a rank; if not, it holds none there.
+    #[inline]
+    pub(super) fn may_be_warm(&self, queue: Queue, rank: Rank) -> bool {
+        self.warm_ranks.may_hold(queue, rank)
     }
 
     /// The levels of a queue in the hot or the warm tier.
@@ -74,6 +83,9 @@ impl Residences {
 
     /// A level comes to a tier.
     pub(super) fn enter(&mut self, queue: Queue, tier: TierName, place: Place) {
+        if tier == TierName::Warm {
+            self.warm_ranks.add(queue, place.rank);
+        }
         let position = match tier {
             TierName::Cold => {
                 self.cold[queue as usize] += 1;
@@ -105,6 +117,9 @@ impl Residences {
         if residence.tier == TierName::Cold {
             self.cold[queue as usize] -= 1;
             return residence;
+        }
+        if residence.tier == TierName::Warm {
+            self.warm_ranks.subtract(queue, residence.rank);
         }
         let residents = &mut self.residents[queue as usize][residence.tier as usize];
         residents.swap_remove(residence.position as usize);
@@ -150,6 +165,8 @@ impl Residences {
                 }
             }
         }
-        Ok(())
+        let warm = self.of(queue, TierName::Warm).iter();
+        self.warm_ranks
+            .verify(queue, warm.map(|&level| self.rank(level)))
     }
 }

@@ -17,6 +17,7 @@ use crate::orders::{secret_seed, Hot, Orders, CAPACITY, NIL};
 pub(crate) use levels::level_layout;
 pub use levels::{price_of, rank_of, LevelData, LevelRef, Levels, Place, Rank};
 pub(crate) use slab::{LevelSlab, RankedSlab};
+pub(crate) use tier::is_before;
 pub use tier::{OverLevels, Tier};
 
 /// A book over a structure for price levels.

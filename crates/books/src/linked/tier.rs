@@ -33,6 +33,12 @@ pub trait Tier {
     fn verify(&self) -> Result<(), String>;
 }
 
+/// Whether one place comes before another; none comes last.
+#[inline(always)]
+pub(crate) fn is_before(one: Option<Place>, other: Option<Place>) -> bool {
+    one.is_some_and(|one| other.is_none_or(|other| one.rank < other.rank))
+}
+
 /// Any structure for levels as a tier: it believes that each level holds one order, whose slot is the level's name.
 #[derive(Clone, Debug, Default)]
 pub struct OverLevels<L>(L);

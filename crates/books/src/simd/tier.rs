@@ -5,7 +5,7 @@ use proofbook_types::{Price, Queue};
 use super::kernel::{Kernel, LANES};
 use super::price_levels::{lanes_layout, LaneLevel, SimdPriceLevels};
 use crate::layout::LayoutField;
-use crate::linked::{price_of, rank_of, LevelRef, Place, Rank, Tier};
+use crate::linked::{is_before, price_of, rank_of, LevelRef, Place, Rank, Tier};
 
 /// Registers of lanes that each queue has.
 const REGISTERS: usize = 2;
@@ -51,15 +51,18 @@ impl SimdTier {
         queue: Queue,
         lane_of: impl Fn(&SimdPriceLevels) -> Option<usize>,
     ) -> Option<Place> {
-        let lanes = self.queues[queue as usize].iter();
-        let places = lanes.filter_map(|lanes| {
-            let level = lanes.get(lane_of(lanes)?)?;
-            Some(Place {
+        let mut earliest = None;
+        for lanes in &self.queues[queue as usize] {
+            let level = lane_of(lanes).and_then(|lane| lanes.get(lane));
+            let place = level.map(|level| Place {
                 rank: rank_of(queue, Price(level.price)),
                 level: level.level,
-            })
-        });
-        places.min_by_key(|place| place.rank)
+            });
+            if is_before(place, earliest) {
+                earliest = place;
+            }
+        }
+        earliest
     }
 }
 
