@@ -1,10 +1,10 @@
 """Measure proofbook's FIX codec beside QuickFIX C++ and simplefix: one run, the same messages, in turns.
 
-`compare_parsers.py CODEC OUT [ROUNDS]`, where CODEC is the built benchmark `codec` of `crates/fix`. Messages are generated; each
-contender says what it found in them, as one hash over all fields; one that found something else ends the run.
-Then come the figures: medians over the turns, and the ratio to proofbook's best kernel, of the quickest passes over all
-messages, which a busy machine disturbs least. QuickFIX is measured where `bench/fix/quickfix/build` can build it,
-simplefix where it is installed; what is not measured is named. All of it goes to OUT as lines of JSON.
+`compare_parsers.py CODEC OUT [ROUNDS]`, where CODEC is the built benchmark `codec` of `crates/fix`. Messages are
+generated; each contender says what it found in them, as one hash over all fields; one that found something else ends
+the run. Then come the figures: medians over the turns, and the ratio to proofbook's best kernel, of the quickest
+passes over all messages, which a busy machine disturbs least. QuickFIX is measured where `bench/fix/quickfix/build`
+can build it, simplefix where it is installed; what is not measured is named. All of it goes to OUT as lines of JSON.
 """
 
 from __future__ import annotations
