@@ -7,8 +7,8 @@ mod oracle;
 
 use std::collections::BTreeMap;
 
-use common::{apply, core, terms, Flow};
-use oracle::{is_about_an_order, refusals, Oracle};
+use common::{apply, core, refusals, terms, Flow};
+use oracle::{is_about_an_order, Oracle};
 use proofbook_exchange::{AssetId, Execution, Outcome, Refusal};
 use proofbook_types::AccountId;
 

@@ -11,6 +11,7 @@ use proofbook_exchange::{
     Target,
 };
 use proofbook_journal::{Directory, Options, SyncPolicy, SystemClock};
+use proofbook_testkit::files::Temporary;
 use proofbook_types::{AccountId, OrderId, Price, Quantity, Side, TimeInForce};
 
 type Engine = ExchangeEngine<Ladder, Directory, SystemClock>;
@@ -59,7 +60,7 @@ fn round(number: u64, time: u64) -> [Entry; 4] {
 
 #[test]
 fn no_order_allocates_after_warm_up() {
-    let path = std::env::temp_dir().join(format!("exchange-allocation-{}", std::process::id()));
+    let folder = Temporary::new();
     let options = Options {
         policy: SyncPolicy::None,
         ..Options::default()
@@ -69,7 +70,7 @@ fn no_order_allocates_after_warm_up() {
         retired_max: 1_000,
         ..terms()
     };
-    let directory = Directory::create(&path).expect("a directory can be made");
+    let directory = Directory::create(folder.path()).expect("a directory can be made");
     let mut engine: Engine =
         create(directory, SystemClock::new(), terms, options).expect("it is new");
     for action in setup() {
@@ -107,5 +108,4 @@ fn no_order_allocates_after_warm_up() {
     assert!(warming > 0, "the counter counts");
     engine.machine().check().expect("everything holds");
     drop(engine);
-    std::fs::remove_dir_all(&path).expect("it was made here");
 }

@@ -4,11 +4,13 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{apply, client_id, core, entry, listings, setup, symbol, terms, transfer, Core};
+use common::{
+    apply, client_id, core, entry, listings, refusals, setup, symbol, terms, transfer, Core,
+};
 use proofbook_engine::digest;
 use proofbook_exchange::{
-    Action, AssetId, ClientId, Exchange, ExchangeTerms, Execution, Fees, Limits, Listing, MarketId,
-    NewOrder, OrderKind, Outcome, Refusal, Target, AMOUNT_MAX, PRICE_MAX, QUANTITY_MAX,
+    Action, AssetId, ClientId, Exchange, ExchangeTerms, Fees, Limits, Listing, MarketId, NewOrder,
+    OrderKind, Refusal, Target, AMOUNT_MAX, PRICE_MAX, QUANTITY_MAX,
 };
 use proofbook_types::{
     AccountId, OrderId, Phase, Price, Quantity, RejectReason, SelfTradePrevention, Side,
@@ -74,16 +76,7 @@ impl World {
         self.time += 1;
         let outcomes = apply(&mut self.core, &entry(self.time, action));
         self.core.check().expect("everything holds");
-        outcomes.iter().find_map(|outcome| match outcome {
-            Outcome::Answer { refusal, .. } => *refusal,
-            Outcome::Report(report) => match report.execution {
-                Execution::Rejected { refusal }
-                | Execution::CancelRejected { refusal }
-                | Execution::ReplaceRejected { refusal } => Some(refusal),
-                _ => None,
-            },
-            _ => None,
-        })
+        refusals(&outcomes).first().copied()
     }
 
     fn done(&mut self, action: Action) {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{message, with_sum};
+use common::{message, with_sum, PAIRS};
 use proofbook_fix::{
     validate, Frame, Kernel, MessageEncoder, SIMDMessageParser, UserFields, Version,
     MESSAGE_BYTES_MAX, SOH,
@@ -16,26 +16,6 @@ const SEEDS: [&str; 5] = [
     "8=FIX.4.4|35=X|49=A|56=B|34=7|52=20240229-23:59:59.123|262=r|268=2|279=0|269=0|278=a|55=X|270=1|271=2|279=2|269=1|278=b|354=1|355=\x01|",
     "8=FIX.4.2|35=0|49=A|56=B|34=2|52=20240229-23:59:59|",
     "8=FIX.4.4|35=8|49=A|56=B|34=9|52=20240229-23:59:59.123456789|37=o|17=e|150=0|39=0|55=X|54=1|151=1|14=0|6=0|93=2|89=\x01\x01|",
-];
-
-/// Tags that a simple parser knows the length of: data and their lengths.
-const PAIRS: [(i32, i32); 16] = [
-    (95, 96),
-    (90, 91),
-    (93, 89),
-    (212, 213),
-    (348, 349),
-    (350, 351),
-    (352, 353),
-    (354, 355),
-    (356, 357),
-    (358, 359),
-    (360, 361),
-    (362, 363),
-    (364, 365),
-    (445, 446),
-    (618, 619),
-    (621, 622),
 ];
 
 /// The fields of a framed message, one after the other, or nothing.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{framed, message, parse_with_all, whole};
+use common::{framed, message, parse_with_all, whole, PAIRS};
 use proofbook_fix::{
     tag, Expected, FieldError, Kernel, ParseError, SIMDMessageParser, Version, FIELDS_MAX,
 };
@@ -133,26 +133,8 @@ fn a_tag_is_found_wherever_it_crosses_a_block() {
 
 #[test]
 fn every_pair_of_length_and_data_may_hold_separators() {
-    let pairs = [
-        (95, 96),
-        (90, 91),
-        (93, 89),
-        (212, 213),
-        (348, 349),
-        (350, 351),
-        (352, 353),
-        (354, 355),
-        (356, 357),
-        (358, 359),
-        (360, 361),
-        (362, 363),
-        (364, 365),
-        (445, 446),
-        (618, 619),
-        (621, 622),
-    ];
     let data = b"\x0110=000\x018=FIX.4.4\x01".to_vec();
-    for (length_tag, data_tag) in pairs {
+    for (length_tag, data_tag) in PAIRS {
         for version in [Version::Fix42, Version::Fix44] {
             if let Some(field) = version.dictionary().field(data_tag) {
                 assert_eq!(field.partner(), Some(length_tag));

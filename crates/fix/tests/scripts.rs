@@ -4,11 +4,12 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use proofbook_fix::{
     validate, Frame, Invalid, Kernel, SIMDMessageParser, SessionReject, UserFields, Version,
 };
+use proofbook_testkit::files::data;
 
 /// What a script expects of a message that it sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,22 +26,6 @@ struct Sent {
     line: String,
     bytes: Vec<u8>,
     expectation: Expectation,
-}
-
-fn scripts() -> Option<PathBuf> {
-    let folder = std::env::var_os("PROOFBOOK_DATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-        PathBuf::from,
-    );
-    let folder = folder.join("fix");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!(
-        "skipped: {} is not there; set PROOFBOOK_DATA to the folder of acceptance scripts",
-        folder.display()
-    );
-    None
 }
 
 fn field(line: &str, tag: &str) -> Option<String> {
@@ -201,7 +186,7 @@ fn check_stream(parser: &mut SIMDMessageParser, script: &str, sent: &[Sent]) -> 
 
 #[test]
 fn scripts_of_quickfix_get_what_they_expect() {
-    let Some(folder) = scripts() else { return };
+    let Some(folder) = data("fix") else { return };
     for kernel in Kernel::all() {
         let mut parser = SIMDMessageParser::new(kernel);
         let (mut messages, mut rejects) = (0, BTreeMap::new());

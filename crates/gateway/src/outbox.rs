@@ -243,48 +243,33 @@ impl Store for Outbox {
 
 #[cfg(test)]
 mod tests {
+    use proofbook_testkit::files::Temporary;
+
     use super::*;
 
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            let name = format!("proofbook-outbox-{name}-{}", std::process::id());
-            let path = std::env::temp_dir().join(name);
-            fs::create_dir_all(&path).expect("a folder for the test");
-            Folder(path)
-        }
-
-        fn open(&self) -> Outbox {
-            Outbox::open(&self.0, FileBounds::default()).expect("it is sound")
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
+    fn opened(folder: &Temporary) -> Outbox {
+        Outbox::open(folder.path(), FileBounds::default()).expect("it is sound")
     }
 
     #[test]
     fn an_incoming_number_is_stored_when_it_is_settled_and_not_before() {
-        let folder = Folder::new("incoming");
-        let mut outbox = folder.open();
+        let folder = Temporary::new();
+        let mut outbox = opened(&folder);
         outbox.set_incoming(5).expect("it is taken");
         assert_eq!(outbox.numbers().incoming, 5);
         drop(outbox);
-        let mut outbox = folder.open();
+        let mut outbox = opened(&folder);
         assert_eq!(outbox.numbers().incoming, 1);
         outbox.set_incoming(5).expect("it is taken");
         outbox.settle(false).expect("it is written");
         drop(outbox);
-        assert_eq!(folder.open().numbers().incoming, 5);
+        assert_eq!(opened(&folder).numbers().incoming, 5);
     }
 
     #[test]
     fn the_last_message_says_the_position_and_is_read_without_it() {
-        let folder = Folder::new("position");
-        let mut outbox = folder.open();
+        let folder = Temporary::new();
+        let mut outbox = opened(&folder);
         assert_eq!(outbox.position(), None);
         let position = Position { entry: 7, index: 2 };
         outbox.advance(position);
@@ -293,7 +278,7 @@ mod tests {
         outbox.append(Some(b"reject")).expect("it is kept");
         outbox.append(None).expect("it is counted");
         drop(outbox);
-        let mut outbox = folder.open();
+        let mut outbox = opened(&folder);
         assert_eq!(outbox.position(), Some(position));
         assert_eq!(outbox.numbers().outgoing, 5);
         let mut bytes = Vec::new();
@@ -301,7 +286,7 @@ mod tests {
         assert_eq!(bytes, b"report");
         outbox.reset().expect("it is written");
         drop(outbox);
-        let outbox = folder.open();
+        let outbox = opened(&folder);
         assert_eq!(outbox.position(), Some(position));
         assert_eq!(outbox.numbers().outgoing, 1);
     }

@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{assert_accounted, checked, data, failing, scratch};
+use common::{assert_accounted, checked, failing, scratch};
 use proofbook_books::Ladder;
 use proofbook_matching::MatchingEngine;
 use proofbook_replay::{convert, open_commands, replay, ErrorKind, Mode, Options, Report};
+use proofbook_testkit::files::data;
 use proofbook_types::{Command, Event};
 
 /// Runs a file's commands through a market; gives the commands, the trades and the state's digest.

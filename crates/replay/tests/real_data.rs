@@ -4,8 +4,9 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{assert_accounted, checked, data};
+use common::{assert_accounted, checked};
 use proofbook_replay::{replay, InitialBook, Mode, Options, Report};
+use proofbook_testkit::files::data;
 
 const AAPL_50: &str = "lobster/AAPL_2012-06-21_34200000_36000000_message_50.csv";
 const AAPL_10: &str = "lobster/AAPL_2012-06-21_34200000_57600000_message_10.first999.csv";

@@ -18,28 +18,13 @@ use common::acceptor::{Acceptor, Clock};
 use common::readable;
 use proofbook_fix::{Frame, Kernel, SIMDMessageParser, Version};
 use proofbook_session::{Identity, Settings};
+use proofbook_testkit::files::data;
 
 /// How long a message or an end is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Scripts that run at once.
 const WORKERS: usize = 24;
-
-fn scripts() -> Option<PathBuf> {
-    let folder = std::env::var_os("PROOFBOOK_DATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-        PathBuf::from,
-    );
-    let folder = folder.join("fix");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!(
-        "skipped: {} is not there; set PROOFBOOK_DATA to the folder of acceptance scripts",
-        folder.display()
-    );
-    None
-}
 
 /// The patterns of `fields.fmt`: digits (`\d{n}`), a class of one character (`[.]`), other characters; alternatives.
 struct Patterns(BTreeMap<String, Vec<String>>);
@@ -307,7 +292,7 @@ fn tasks(folder: &Path) -> Vec<Task> {
 
 #[test]
 fn all_acceptance_scripts_pass() {
-    let Some(folder) = scripts() else { return };
+    let Some(folder) = data("fix") else { return };
     let patterns = std::fs::read_to_string(folder.join("fields.fmt")).expect("the patterns");
     let patterns = Patterns::read(&patterns);
     let tasks = tasks(&folder);

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use common::echo::Echo;
 use common::peer::{field, outline, settings, Peer, SECOND_NS};
-use common::temporary::Temporary;
 use proofbook_fix::{tag, Kernel, Version, MESSAGE_BYTES_MAX};
 use proofbook_session::{
     AuthenticationError, DisconnectReason, Excess, FileBounds, FileStore, Identity, MemoryStore,
     Output, Passwords, QueueBounds, SendError, Session, Settings, Signatures, Store,
     ThrottleSettings, Unauthenticated, UserError,
 };
+use proofbook_testkit::files::Temporary;
 
 mod signed {
     use super::*;

@@ -7,8 +7,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::temporary::Temporary;
 use proofbook_session::{FileBounds, FileStore, MemoryStore, Numbers, Store, StoreError};
+use proofbook_testkit::files::Temporary;
 
 const BOUNDS: FileBounds = FileBounds {
     segment_bytes: 1 << 20,

@@ -5,6 +5,7 @@
 //! - [`workload`]: the benchmarks' order flow;
 //! - [`conformance`]: drives a book and the reference book side by side and compares everything after every command;
 //!   [`conformance!`] makes the tests for one book;
+//! - [`files`]: real data where it is at hand, and folders for one test;
 //! - [`linearizability`]: decides whether what threads saw of a shared structure is what some order of their operations gives.
 //!
 //! Every failure names the seed that repeats it. `PROOFBOOK_SEED` sets another one, `PROOFBOOK_COMMANDS` the length of the
@@ -13,6 +14,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod files;
 pub mod flow;
 pub mod linearizability;
 

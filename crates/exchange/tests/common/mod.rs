@@ -4,8 +4,8 @@
 
 use proofbook_books::Ladder;
 use proofbook_exchange::{
-    Action, AssetId, ClientId, Entry, Exchange, ExchangeTerms, Fees, Limits, Listing, MarketId,
-    NewOrder, OrderKind, Outcome, Symbol, Target, Transfer,
+    Action, AssetId, ClientId, Entry, Exchange, ExchangeTerms, Execution, Fees, Limits, Listing,
+    MarketId, NewOrder, OrderKind, Outcome, Refusal, Symbol, Target, Transfer,
 };
 use proofbook_journal::simulated::Random;
 use proofbook_types::{
@@ -50,6 +50,23 @@ pub fn apply(core: &mut Core, entry: &Entry) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     core.apply(entry, &mut |outcome| outcomes.push(outcome));
     outcomes
+}
+
+/// Why things were refused.
+pub fn refusals(outcomes: &[Outcome]) -> Vec<Refusal> {
+    outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::Answer { refusal, .. } => *refusal,
+            Outcome::Report(report) => match report.execution {
+                Execution::Rejected { refusal }
+                | Execution::CancelRejected { refusal }
+                | Execution::ReplaceRejected { refusal } => Some(refusal),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect()
 }
 
 pub fn transfer(account: u64, asset: u32, amount: u128) -> Transfer {

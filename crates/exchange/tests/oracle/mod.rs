@@ -12,6 +12,8 @@ use proofbook_exchange::{
 };
 use proofbook_types::{Action as MarketAction, MarketConfig, RejectReason, Side};
 
+use crate::common::refusals;
+
 pub const PRICE_MAX: i128 = (1 << 44) - 1;
 
 pub struct Market {
@@ -285,23 +287,6 @@ impl Oracle {
 
 fn is_command(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Command { .. })
-}
-
-/// Why things were refused.
-pub fn refusals(outcomes: &[Outcome]) -> Vec<Refusal> {
-    outcomes
-        .iter()
-        .filter_map(|outcome| match outcome {
-            Outcome::Answer { refusal, .. } => *refusal,
-            Outcome::Report(report) => match report.execution {
-                Execution::Rejected { refusal }
-                | Execution::CancelRejected { refusal }
-                | Execution::ReplaceRejected { refusal } => Some(refusal),
-                _ => None,
-            },
-            _ => None,
-        })
-        .collect()
 }
 
 /// The market's own reason for a time in force that does not fit.

@@ -3,6 +3,26 @@
 
 use proofbook_fix::{Frame, FramedMessage, Kernel, ParseError, ParsedMessage, SIMDMessageParser};
 
+/// Tags of lengths, each with that of the data behind it: these fields may hold separators.
+pub const PAIRS: [(i32, i32); 16] = [
+    (95, 96),
+    (90, 91),
+    (93, 89),
+    (212, 213),
+    (348, 349),
+    (350, 351),
+    (352, 353),
+    (354, 355),
+    (356, 357),
+    (358, 359),
+    (360, 361),
+    (362, 363),
+    (364, 365),
+    (445, 446),
+    (618, 619),
+    (621, 622),
+];
+
 /// Fields with `|` for the separator, without BodyLength and CheckSum, as a message.
 pub fn message(text: &str) -> Vec<u8> {
     let (begin, body) = text.split_once('|').expect("BeginString and a body");

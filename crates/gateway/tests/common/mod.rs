@@ -4,41 +4,17 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proofbook_fix::{
     validate, Frame, Kernel, MessageEncoder, Precision, SIMDMessageParser, UserFields, Version,
 };
+pub use proofbook_testkit::files::Temporary;
 
 /// How long a message is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A folder that is there for one test.
-pub struct Temporary(PathBuf);
-
-impl Temporary {
-    pub fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let next = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("proofbook-gateway-{}-{next}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).expect("a folder for the test");
-        Temporary(path)
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// The binary `serve`, as a process. It is killed (by signal 9) when this goes.
 pub struct Server {

@@ -1,26 +1,9 @@
-//! Files for tests: real ones where they are at hand, and scratch ones.
+//! Files and replays of tests.
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
 
 use proofbook_replay::{replay, ErrorKind, Mode, Options, ReplayError, Report};
-
-/// Where real order flow lies: `PROOFBOOK_DATA`, else beside the project.
-pub fn data(path: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("PROOFBOOK_DATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-        PathBuf::from,
-    );
-    let file = folder.join(path);
-    if file.is_file() {
-        return Some(file);
-    }
-    println!(
-        "skipped: {} is not there; set PROOFBOOK_DATA to the folder of real order flow",
-        file.display()
-    );
-    None
-}
 
 /// A scratch file with this content.
 pub fn scratch(name: &str, content: &[u8]) -> PathBuf {

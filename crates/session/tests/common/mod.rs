@@ -4,7 +4,6 @@
 pub mod acceptor;
 pub mod echo;
 pub mod peer;
-pub mod temporary;
 
 /// `|` for the separator; BodyLength and CheckSum are added where they are not stated.
 pub fn message(text: &str) -> Vec<u8> {
