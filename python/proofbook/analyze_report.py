@@ -308,7 +308,8 @@ def _method(result: Result) -> str:
         f"two readings of the clock ({clock_ns} ns) are at most a twentieth; a sample is their mean, percentiles are "
         "those of samples, and the clock stays in. Nothing is subtracted. Between samples the book is put back into "
         f"its shape, untimed.</p><p>The same loop a hundred times takes times that differ by {noise:.1%} here (5th to "
-        f"95th percentile). No process is pinned to a core.</p><p class='soft'>Plan: {_escape(plan)}.</p>"
+        "95th percentile). No process is pinned to a core, but for the lock-free book's writer and its reader.</p>"
+        f"<p class='soft'>Plan: {_escape(plan)}.</p>"
     )
 
 
