@@ -55,9 +55,9 @@ impl fmt::Display for SubmitError {
                 f,
                 "expected at most {REQUESTS_MAX} requests that wait, received one more"
             ),
-            SubmitError::Stopped => {
-                f.write_str("expected a request before the exchange has stopped, received one after")
-            }
+            SubmitError::Stopped => f.write_str(
+                "expected a request before the exchange has stopped, received one after",
+            ),
             SubmitError::Quantity { received } => write!(
                 f,
                 "expected a quantity of at most {QUANTITY_MAX} lots, received {received}"
