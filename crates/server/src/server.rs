@@ -162,7 +162,11 @@ impl Server {
 
     /// Says whether messages about an account's orders and balances are wanted.
     pub fn watch(&self, account: u64, is_watched: bool) {
-        let mut watched = self.shared.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watched = self
+            .shared
+            .watched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         match is_watched {
             true => watched.insert(account),
             false => watched.remove(&account),
@@ -180,7 +184,11 @@ impl Server {
     /// # Errors
     /// The log or a store failed.
     pub fn stop(&self) -> Result<(), ServerError> {
-        let relay = self.relay.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let relay = self
+            .relay
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some(relay) = relay else {
             return Ok(());
         };
