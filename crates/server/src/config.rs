@@ -1,6 +1,7 @@
 //! The configuration: what the folder is, who may log on, and the log's first entries.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,7 @@ impl Config {
             "tls",
             "sync",
             "publish_interval_ms",
+            "snapshot_entries",
             "assets",
             "markets",
             "accounts",
@@ -57,6 +59,9 @@ impl Config {
         let group = gateway.journal.policy;
         let policy = fields.word("sync", &[("group", group), ("none", SyncPolicy::None)])?;
         gateway.journal.policy = policy.unwrap_or(group);
+        if let Some(entries) = fields.whole("snapshot_entries")? {
+            gateway.snapshot_entries = NonZeroU64::new(entries);
+        }
         let address = fields.text("fix")?.map(|text| {
             let expected = "an address with a port, such as \"127.0.0.1:0\"";
             let wrong = |_| InputError::new("fix", expected, &Value::from(text));

@@ -194,13 +194,10 @@ fn one_folder_has_one_server() {
     Exchange::on(folder.path());
 }
 
-#[test]
-fn what_is_no_request_says_what_was_expected_and_received() {
-    let folder = Temporary::new();
-    let exchange = Exchange::on(folder.path());
-    let before = exchange.query(json!({"query": "status"}));
+/// Requests that are none, and a part of what is said of each.
+fn no_requests() -> Vec<(Value, &'static str)> {
     let order = limit("a1", "buy", "1", "90");
-    for (request, expected) in [
+    vec![
         (json!(1), "expected an object, received 1"),
         (json!({"action": 1}), "action: expected a text, received 1"),
         (
@@ -261,7 +258,15 @@ fn what_is_no_request_says_what_was_expected_and_received() {
             json!({"action": "set_account_fees", "account": 1, "maker_fee": 1}),
             "taker_fee: expected maker_fee and taker_fee, or none of them, received nothing",
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn what_is_no_request_says_what_was_expected_and_received() {
+    let folder = Temporary::new();
+    let exchange = Exchange::on(folder.path());
+    let before = exchange.query(json!({"query": "status"}));
+    for (request, expected) in no_requests() {
         let error = exchange.submit(&request).expect_err(expected);
         assert!(matches!(error, ServerError::Input(_)), "{error}");
         let text = error.to_string();
