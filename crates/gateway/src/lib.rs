@@ -27,7 +27,7 @@ mod request;
 mod snapshots;
 mod turn;
 
-pub use config::{GatewayConfig, SessionConfig};
+pub use config::{GatewayConfig, SessionConfig, SnapshotPolicy};
 pub use error::GatewayError;
 pub use gateway::Gateway;
 pub use handle::{
