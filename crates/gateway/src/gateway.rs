@@ -18,6 +18,7 @@ use crate::application::{Desk, Engine};
 use crate::config::{GatewayConfig, SessionConfig};
 use crate::connection::Connection;
 use crate::error::{failed, GatewayError};
+use crate::handle::HANDLE_SESSION;
 use crate::outbox::{Outbox, Position};
 use crate::report::MassCancel;
 use crate::turn::Numbering;
@@ -162,7 +163,7 @@ impl Gateway {
             let identity = Identity::new(names.version(), names.theirs(), names.ours());
             let identity = identity.expect("they are the names of an identity");
             let place = slots.len();
-            if session.id == 0
+            if !(1..HANDLE_SESSION).contains(&session.id)
                 || by_id.insert(session.id, place).is_some()
                 || by_identity.insert(identity, place).is_some()
             {

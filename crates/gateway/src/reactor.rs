@@ -17,6 +17,7 @@ use crate::application::Client;
 use crate::connection::{Connection, Outlet};
 use crate::error::{failed, GatewayError};
 use crate::gateway::{now_ns, Gateway};
+use crate::handle::{self, Answers, Handle, Intake};
 use crate::request::Asker;
 
 const LISTENER: Token = Token(0);
@@ -60,8 +61,10 @@ impl Stop {
 pub struct Reactor {
     gateway: Gateway,
     poll: Poll,
-    listener: TcpListener,
+    listener: Option<TcpListener>,
     stop: Stop,
+    /// Requests of other threads, where there is a handle.
+    intake: Option<Intake>,
     /// There may be connections to accept.
     may_accept: bool,
     ticked_ns: u64,
@@ -74,12 +77,22 @@ impl Gateway {
     /// # Errors
     /// Those of the operating system.
     pub fn listen(self, address: SocketAddr) -> Result<Reactor, GatewayError> {
+        self.serve(Some(address))
+    }
+
+    /// Listens on an address, or on none: then there are only requests of handles.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn serve(self, address: Option<SocketAddr>) -> Result<Reactor, GatewayError> {
         let poll = Poll::new().map_err(failed("make a poll"))?;
-        let listener = TcpListener::bind(address);
+        let listener = address.map(TcpListener::bind).transpose();
         let mut listener = listener.map_err(failed("listen"))?;
         let registry = poll.registry();
-        let registered = registry.register(&mut listener, LISTENER, Interest::READABLE);
-        registered.map_err(failed("wait for connections"))?;
+        if let Some(listener) = &mut listener {
+            let registered = registry.register(listener, LISTENER, Interest::READABLE);
+            registered.map_err(failed("wait for connections"))?;
+        }
         let waker = Waker::new(registry, WAKER).map_err(failed("make a waker"))?;
         let stop = Stop {
             is_stopped: Arc::new(AtomicBool::new(false)),
@@ -88,9 +101,10 @@ impl Gateway {
         Ok(Reactor {
             gateway: self,
             poll,
+            may_accept: listener.is_some(),
             listener,
             stop,
-            may_accept: true,
+            intake: None,
             ticked_ns: 0,
             first_read: 0,
         })
@@ -101,9 +115,24 @@ impl Reactor {
     /// Where it listens.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Those of the operating system; or it listens nowhere.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        let listener = self.listener.as_ref();
+        listener.ok_or(io::ErrorKind::AddrNotAvailable)?.local_addr()
+    }
+
+    /// Lets other threads give it requests; what became of them must be read. A second call puts an end to the handle of the first.
+    pub fn attach(&mut self) -> (Handle, Answers) {
+        let waker = Arc::clone(&self.stop.waker);
+        let acknowledged = self.gateway.desk.engine.acknowledged();
+        let (intake, handle, answers) = handle::attach(waker, acknowledged);
+        self.intake = Some(intake);
+        (handle, answers)
+    }
+
+    /// The exchange as it is.
+    pub fn exchange(&self) -> &proofbook_exchange::Exchange {
+        self.gateway.exchange()
     }
 
     /// What stops it.
@@ -126,7 +155,8 @@ impl Reactor {
 
     fn wait(&mut self, events: &mut Events) -> Result<(), GatewayError> {
         let connections = self.gateway.connections.iter().flatten();
-        let has_work = self.gateway.desk.unacknowledged() > 0
+        let has_work = self.intake.as_mut().is_some_and(Intake::has_work)
+            || self.gateway.desk.unacknowledged() > 0
             || connections.into_iter().any(|one| one.is_readable);
         let timeout = if has_work { Duration::ZERO } else { TICK };
         match self.poll.poll(events, Some(timeout)) {
@@ -152,6 +182,9 @@ impl Reactor {
 
     fn turn(&mut self, now_ns: u64) -> Result<(), GatewayError> {
         self.accept(now_ns)?;
+        if let Some(intake) = &mut self.intake {
+            intake.take(&mut self.gateway.desk, now_ns);
+        }
         let count = self.gateway.connections.len();
         for offset in 0..count {
             let index = (self.first_read + offset) % count;
@@ -169,12 +202,20 @@ impl Reactor {
         for index in 0..count {
             self.send(index, now_ns)?;
         }
+        self.publish();
         Ok(())
     }
 
+    /// Tells other threads how far the log is.
+    fn publish(&mut self) {
+        if let Some(intake) = &mut self.intake {
+            intake.publish(self.gateway.desk.engine.acknowledged());
+        }
+    }
+
     fn accept(&mut self, now_ns: u64) -> Result<(), GatewayError> {
-        while self.may_accept {
-            match self.listener.accept() {
+        while let Some(listener) = self.listener.as_ref().filter(|_| self.may_accept) {
+            match listener.accept() {
                 Ok((stream, _)) => self.connect(stream, now_ns)?,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.may_accept = false,
                 // The peer has gone, or files are short: the next turn tries again.
@@ -226,8 +267,9 @@ impl Reactor {
 
     /// Logs everyone out, notes positions, takes a snapshot.
     fn end(mut self, now_ns: u64) -> Result<(), GatewayError> {
+        self.gateway.settle(now_ns)?;
+        self.publish();
         let gateway = &mut self.gateway;
-        gateway.settle(now_ns)?;
         for slot in &mut gateway.slots {
             let Some(index) = slot.connection else {
                 continue;
