@@ -292,24 +292,23 @@ impl Intake {
         self.shared.requests.len_hint() > 0 && self.taken.room() > 0
     }
 
-    /// How many requests wait.
-    pub(crate) fn waiting(&self) -> usize {
-        self.shared.requests.len_hint()
-    }
-
     /// Gives what waits to the desk, as much as a turn may take and as there is room to tell of.
     pub(crate) fn take(&mut self, desk: &mut Desk, now_ns: u64) {
         // The requests of whoever saw the flag set are there after this.
         self.shared.is_woken.swap(false, Ordering::AcqRel);
         let limit = self.taken.room().min(REQUESTS_OF_TURN_MAX);
+        let waiting = self.shared.requests.len_hint() as u64;
+        desk.metrics.requests_waiting.set(waiting);
         let taken = &mut self.taken;
-        self.shared
+        let count = self
+            .shared
             .requests
             .pop_each(limit, |Request { ticket, action }| {
                 let entry = enter(desk, action, now_ns);
                 let told = taken.push(Taken { ticket, entry });
                 assert!(told.is_ok(), "there was room");
             });
+        desk.metrics.requests.add(count as u64);
     }
 
     /// Says what is acknowledged, if that is more than before.

@@ -19,10 +19,12 @@ mod connection;
 mod error;
 mod gateway;
 mod handle;
+mod metrics;
 mod outbox;
 mod reactor;
 mod report;
 mod request;
+mod snapshots;
 mod turn;
 
 pub use config::{GatewayConfig, SessionConfig};
@@ -31,6 +33,7 @@ pub use gateway::Gateway;
 pub use handle::{
     Answers, Handle, NotTaken, Progress, SubmitError, Taken, HANDLE_SESSION, REQUESTS_MAX,
 };
+pub use metrics::{Counter, Histogram, Metrics, BUCKETS};
 pub use outbox::{Outbox, Position};
 pub use reactor::{Reactor, Stop};
 pub use request::end_of_day;

@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -16,8 +16,9 @@ use proofbook_session::{peek, Peek};
 use crate::application::Client;
 use crate::connection::{Connection, Outlet};
 use crate::error::{failed, GatewayError};
-use crate::gateway::{now_ns, Gateway};
+use crate::gateway::{elapsed_ns, now_ns, Gateway};
 use crate::handle::{self, Answers, Handle, Intake};
+use crate::metrics::Metrics;
 use crate::request::Asker;
 
 const LISTENER: Token = Token(0);
@@ -181,6 +182,7 @@ impl Reactor {
     }
 
     fn turn(&mut self, now_ns: u64) -> Result<(), GatewayError> {
+        let (start, before) = (Instant::now(), self.gateway.desk.engine.acknowledged());
         self.accept(now_ns)?;
         if let Some(intake) = &mut self.intake {
             intake.take(&mut self.gateway.desk, now_ns);
@@ -196,6 +198,8 @@ impl Reactor {
         self.first_read = (self.first_read + 1) % count.max(1);
         if now_ns.saturating_sub(self.ticked_ns) >= TICK_NS {
             self.ticked_ns = now_ns;
+            let connections = self.gateway.connections.iter().flatten().count();
+            self.gateway.desk.metrics.connections.set(connections as u64);
             self.gateway.tick(now_ns)?;
         }
         self.gateway.settle(now_ns)?;
@@ -203,7 +207,16 @@ impl Reactor {
             self.send(index, now_ns)?;
         }
         self.publish();
+        if self.gateway.desk.engine.acknowledged() > before {
+            self.gateway.desk.metrics.turn_ns.record(elapsed_ns(start));
+            self.gateway.snapshot_if_due()?;
+        }
         Ok(())
+    }
+
+    /// What it counts, for other threads to read.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.gateway.desk.metrics)
     }
 
     /// Tells other threads how far the log is.
@@ -234,7 +247,10 @@ impl Reactor {
                 connections.push(None);
                 connections.len() - 1
             }
-            None => return Ok(()),
+            None => {
+                self.gateway.desk.metrics.connections_refused.add(1);
+                return Ok(());
+            }
         };
         if stream.set_nodelay(true).is_err() {
             return Ok(());
@@ -246,6 +262,7 @@ impl Reactor {
         let registered = registry.register(&mut connection.stream, token, interest);
         registered.map_err(failed("wait for a connection"))?;
         connections[index] = Some(connection);
+        self.gateway.desk.metrics.connections_taken.add(1);
         Ok(())
     }
 
@@ -254,8 +271,11 @@ impl Reactor {
         let Some(connection) = &mut self.gateway.connections[index] else {
             return Ok(());
         };
-        if connection.sender.waiting() > 0 || connection.is_closing() {
+        let waiting = connection.sender.waiting();
+        if waiting > 0 || connection.is_closing() {
             connection.flush();
+            let sent = waiting - connection.sender.waiting();
+            self.gateway.desk.metrics.bytes_out.add(sent as u64);
         }
         if !connection.is_over(now_ns) {
             return Ok(());
@@ -285,6 +305,7 @@ impl Reactor {
             connection.flush();
         }
         gateway.note_positions()?;
+        gateway.snapshots.finish();
         gateway.desk.engine.snapshot()?;
         self.gateway.desk.engine.close(&mut |_, _| {})?;
         Ok(())
@@ -304,7 +325,10 @@ impl Gateway {
             }
             return Ok(());
         }
+        let before = connection.receiver.waiting().len();
         connection.fill();
+        let read = connection.receiver.waiting().len() - before;
+        self.desk.metrics.bytes_in.add(read as u64);
         let Some(place) = self.session_of(index, now_ns) else {
             return Ok(());
         };

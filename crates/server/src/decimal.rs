@@ -13,7 +13,7 @@ pub(crate) fn units(text: &str, decimals: u8) -> Option<u128> {
     if rest.bytes().any(|byte| byte != b'0') {
         return None;
     }
-    let digits = whole.bytes().chain(fraction.bytes());
+    let mut digits = whole.bytes().chain(fraction.bytes());
     let value = digits.try_fold(0u128, |value, digit| {
         value.checked_mul(10)?.checked_add(u128::from(digit - b'0'))
     })?;

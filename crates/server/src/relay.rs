@@ -1,6 +1,6 @@
 //! The thread behind the reactor: it follows the log as a replica, and tells callers what came of their requests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) mailbox: Mailbox,
     /// Why the exchange takes nothing more.
     pub(crate) failure: Mutex<Option<String>>,
+    /// Accounts about which messages are wanted.
+    pub(crate) watched: Mutex<BTreeSet<u64>>,
 }
 
 impl Shared {

@@ -66,6 +66,7 @@ impl Server {
             names: RwLock::new(Arc::new(names)),
             mailbox: Mailbox::new()?,
             failure: Mutex::new(None),
+            watched: Mutex::default(),
         });
         let mut relay = Relay {
             shared: Arc::clone(&shared),
@@ -157,6 +158,21 @@ impl Server {
         };
         let answer = view.answer(&value)?;
         Ok(serde_json::to_vec(&answer).expect("a value is JSON"))
+    }
+
+    /// Says whether messages about an account's orders and balances are wanted.
+    pub fn watch(&self, account: u64, is_watched: bool) {
+        let mut watched = self.shared.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        match is_watched {
+            true => watched.insert(account),
+            false => watched.remove(&account),
+        };
+    }
+
+    /// Counters and histograms, as JSON.
+    pub fn metrics(&self) -> Vec<u8> {
+        let status = serde_json::json!({ "requests_waiting": self.handle.waiting() });
+        status.to_string().into_bytes()
     }
 
     /// Stops in order: sessions are logged out, a snapshot is taken, threads end. A second call does nothing.
