@@ -58,7 +58,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "exchange": MARKET | {"journal", "engine"},
     "feed": frozenset({"types", "book", "matching", "exchange"}),
     "gateway": frozenset({"types", "books", "journal", "engine", "exchange", "fix", "memory", "session", "net"}),
-    "server": MARKET | {"journal", "engine", "exchange", "gateway", "fix", "session"},
+    "server": MARKET | {"journal", "engine", "exchange", "feed", "gateway", "fix", "session"},
     "replay": MARKET | {"engine", "workload"},
     "testkit": frozenset({"types", "book", "matching", "workload"}),
     "run": frozenset({"types", "book", "matching", "fixed", "replay", "workload"}),

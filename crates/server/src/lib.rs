@@ -14,8 +14,8 @@ mod fields;
 mod mailbox;
 mod message;
 mod names;
+mod publisher;
 mod query;
-mod relay;
 mod request;
 mod server;
 
