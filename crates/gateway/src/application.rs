@@ -12,6 +12,7 @@ use proofbook_session::{
 };
 use proofbook_types::{Side, Timestamp};
 
+use crate::market_data::MarketData;
 use crate::report::MassCancel;
 use crate::request::{self, Asker, Request};
 
@@ -34,6 +35,7 @@ pub(crate) struct Desk {
     pub(crate) questions: VecDeque<Question>,
     /// Mass cancels that are not answered, by entry.
     pub(crate) mass_cancels: BTreeMap<u64, MassCancel>,
+    pub(crate) market_data: MarketData,
     /// The log failed.
     pub(crate) failure: Option<EngineError>,
 }
@@ -44,6 +46,7 @@ impl Desk {
             engine,
             questions: VecDeque::new(),
             mass_cancels: BTreeMap::new(),
+            market_data: MarketData::default(),
             failure: None,
         }
     }
@@ -56,6 +59,7 @@ impl Desk {
     /// Gives an entry to the log and the exchange; its number.
     pub(crate) fn submit(&mut self, action: Action, now_ns: u64) -> Result<u64, EngineError> {
         let time = self.time(now_ns);
+        self.market_data.before(&action, self.engine.machine());
         let ticket = self.engine.submit(&Entry { time, action })?;
         Ok(ticket.sequence())
     }
@@ -113,6 +117,9 @@ impl Application for Client<'_> {
         _: &mut Outgoing<'_, S, O>,
     ) -> Result<(), BusinessReject> {
         let exchange = self.desk.engine.machine();
+        if message.message_type() == b"V" {
+            return self.desk.market_data.ask(self.slot, message, exchange);
+        }
         match request::read(message, self.asker, exchange)? {
             Request::Enter(action) => self.enter(action, message),
             Request::Status {

@@ -17,6 +17,7 @@ mod config;
 mod connection;
 mod error;
 mod gateway;
+mod market_data;
 mod outbox;
 mod reactor;
 mod report;

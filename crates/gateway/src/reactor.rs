@@ -326,6 +326,7 @@ impl Gateway {
         };
         let slot = &mut self.slots[place];
         slot.connection = None;
+        self.desk.market_data.forget(place);
         slot.session.closed()?;
         if std::mem::take(&mut slot.was_logged_on) {
             self.cancel_orders_of(place, now_ns)?;

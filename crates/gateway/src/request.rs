@@ -50,7 +50,7 @@ fn refused(reason: BusinessRejectReason, text: impl Into<Cow<'static, str>>) -> 
     }
 }
 
-fn unreadable(error: FieldError) -> BusinessReject {
+pub(crate) fn unreadable(error: FieldError) -> BusinessReject {
     let reason = match error {
         FieldError::Missing { .. } => BusinessRejectReason::RequiredFieldMissing,
         _ => BusinessRejectReason::Other,
@@ -58,7 +58,7 @@ fn unreadable(error: FieldError) -> BusinessReject {
     refused(reason, error.to_string())
 }
 
-fn unexpected(field: Field<'_>, expected: &str) -> BusinessReject {
+pub(crate) fn unexpected(field: Field<'_>, expected: &str) -> BusinessReject {
     let received = field.value.escape_ascii();
     let text = format!(
         "tag {}: expected {expected}, received \"{received}\"",
@@ -100,17 +100,24 @@ fn market<'e>(
     exchange: &'e Exchange,
 ) -> Result<(MarketId, &'e Instrument), BusinessReject> {
     let field = message.require(tag::SYMBOL).map_err(unreadable)?;
+    find_market(field.value, exchange).ok_or_else(|| {
+        let text = unknown_symbol(field.value);
+        refused(BusinessRejectReason::UnknownSecurity, text)
+    })
+}
+
+pub(crate) fn find_market<'e>(
+    symbol: &[u8],
+    exchange: &'e Exchange,
+) -> Option<(MarketId, &'e Instrument)> {
     let mut markets = (1..).map(MarketId).zip(exchange.markets());
-    let found = markets.find(|(_, (instrument, _))| instrument.symbol.as_bytes() == field.value);
-    found
-        .map(|(market, (instrument, _))| (market, instrument))
-        .ok_or_else(|| {
-            let text = format!(
-                "tag 55: expected the symbol of a market, received \"{}\"",
-                field.value.escape_ascii()
-            );
-            refused(BusinessRejectReason::UnknownSecurity, text)
-        })
+    let found = markets.find(|(_, (instrument, _))| instrument.symbol.as_bytes() == symbol);
+    found.map(|(market, (instrument, _))| (market, instrument))
+}
+
+pub(crate) fn unknown_symbol(symbol: &[u8]) -> String {
+    let received = symbol.escape_ascii();
+    format!("tag 55: expected the symbol of a market, received \"{received}\"")
 }
 
 fn side(message: &ParsedMessage<'_>) -> Result<Side, BusinessReject> {

@@ -23,7 +23,10 @@ pub(crate) struct Numbering {
 }
 
 /// Where messages for a session go.
-fn outlet(connections: &mut [Option<Connection>], connection: Option<usize>) -> Outlet<'_> {
+pub(crate) fn outlet(
+    connections: &mut [Option<Connection>],
+    connection: Option<usize>,
+) -> Outlet<'_> {
     let connection = connection.and_then(|index| connections[index].as_mut());
     Outlet(connection.map(|connection| &mut connection.sender))
 }
@@ -175,8 +178,10 @@ impl Gateway {
         for (entry, outcome) in &released {
             self.answer_questions(*entry, now_ns)?;
             self.deliver(*entry, outcome, now_ns)?;
+            self.desk.market_data.observe(*entry, outcome);
         }
         self.answer_questions(u64::MAX, now_ns)?;
+        self.publish(now_ns)?;
         released.clear();
         self.released = released;
         self.write_stores(now_ns)?;
