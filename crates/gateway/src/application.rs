@@ -12,9 +12,11 @@ use proofbook_session::{
 };
 use proofbook_types::{Side, Timestamp};
 
+use crate::drop_copy;
 use crate::market_data::MarketData;
 use crate::report::MassCancel;
 use crate::request::{self, Asker, Request};
+use crate::securities::Securities;
 
 pub(crate) type Engine = ExchangeEngine<Ladder, Directory, SystemClock>;
 
@@ -36,6 +38,7 @@ pub(crate) struct Desk {
     /// Mass cancels that are not answered, by entry.
     pub(crate) mass_cancels: BTreeMap<u64, MassCancel>,
     pub(crate) market_data: MarketData,
+    pub(crate) securities: Securities,
     /// The log failed.
     pub(crate) failure: Option<EngineError>,
 }
@@ -47,6 +50,7 @@ impl Desk {
             questions: VecDeque::new(),
             mass_cancels: BTreeMap::new(),
             market_data: MarketData::default(),
+            securities: Securities::default(),
             failure: None,
         }
     }
@@ -75,6 +79,7 @@ pub(crate) struct Client<'a> {
     pub(crate) desk: &'a mut Desk,
     pub(crate) asker: Asker,
     pub(crate) slot: usize,
+    pub(crate) is_drop_copy: bool,
     pub(crate) was_logged_on: &'a mut bool,
 }
 
@@ -117,8 +122,14 @@ impl Application for Client<'_> {
         _: &mut Outgoing<'_, S, O>,
     ) -> Result<(), BusinessReject> {
         let exchange = self.desk.engine.machine();
-        if message.message_type() == b"V" {
-            return self.desk.market_data.ask(self.slot, message, exchange);
+        let (data, securities) = (&mut self.desk.market_data, &mut self.desk.securities);
+        match message.message_type() {
+            b"V" => return data.ask(self.slot, message, exchange),
+            b"x" | b"e" => return securities.ask(self.slot, message, exchange),
+            b"D" | b"F" | b"G" | b"H" | b"q" if self.is_drop_copy => {
+                return Err(drop_copy::refuse())
+            }
+            _ => {}
         }
         match request::read(message, self.asker, exchange)? {
             Request::Enter(action) => self.enter(action, message),

@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 
 use proofbook_exchange::{
-    Action, ClientId, Exchange, Instrument, MarketId, NewOrder, OrderKind, Report, Target,
+    Action, ClientId, Exchange, Instrument, MarketId, NewOrder, OrderKind, OrderStatus, Report,
+    Target,
 };
 use proofbook_fix::{tag, Field, FieldError, ParsedMessage};
 use proofbook_session::{BusinessReject, BusinessRejectReason};
@@ -78,7 +79,7 @@ pub(crate) fn read(
 ) -> Result<Request, BusinessReject> {
     let result = match message.message_type() {
         b"D" => new_order(message, asker, exchange).map(Request::Enter),
-        b"F" => cancel(message, asker).map(Request::Enter),
+        b"F" => cancel(message, asker).map(|action| done_before(message, action, exchange)),
         b"G" => replace(message, asker, exchange).map(Request::Enter),
         b"q" => mass_cancel(message, asker, exchange).map(Request::Enter),
         b"H" => status(message, asker, exchange),
@@ -281,6 +282,28 @@ fn target(message: &ParsedMessage<'_>, asker: Asker) -> Result<Target, BusinessR
 fn cancel(message: &ParsedMessage<'_>, asker: Asker) -> Result<Action, BusinessReject> {
     let target = target(message, asker)?;
     Ok(Action::Cancel { target })
+}
+
+/// A cancel that may have come before (PossResend), of an order that is gone, is answered with how it stands. New orders and replaces that come again are the
+/// exchange's to see, by their client ids.
+fn done_before(message: &ParsedMessage<'_>, action: Action, exchange: &Exchange) -> Request {
+    let is_again = message
+        .get(tag::POSS_RESEND)
+        .is_some_and(|flag| flag.value == b"Y");
+    let Action::Cancel { target } = action else {
+        return Request::Enter(action);
+    };
+    let report = exchange
+        .order_named(target.account, &target.original_id)
+        .filter(|report| is_again && report.status != OrderStatus::Live);
+    match report {
+        Some(report) => Request::Status {
+            client_id: target.original_id,
+            side: report.side,
+            report: Some(report),
+        },
+        None => Request::Enter(action),
+    }
 }
 
 fn replace(

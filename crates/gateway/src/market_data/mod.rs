@@ -7,10 +7,9 @@
 //! Invariants:
 //! - markets without a subscriber cost nothing but a look at an empty list;
 //! - a subscriber that was sent a snapshot and every update behind it holds the levels of its depth as the book has them at the turn's end;
-//! - what waits for a client is bounded: beyond [`watch::HOLD_BYTES`] its data are held back, and once it has read, a new snapshot replaces what it holds;
+//! - what waits for a client is bounded: beyond [`crate::clients::HOLD_BYTES`] its data are held back, and once it has read, a new snapshot replaces what it holds;
 //! - a session's subscriptions are bounded and end with its connection.
 
-mod publish;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -19,9 +18,10 @@ mod watch;
 mod write;
 
 use proofbook_exchange::{Action, Exchange, Execution, Liquidity, MarketId, Outcome, Report};
-use proofbook_fix::{Draft, ParsedMessage};
+use proofbook_fix::ParsedMessage;
 use proofbook_session::{BusinessReject, BusinessRejectReason, SendError};
 
+use crate::clients::Clients;
 use request::{Question, Rejection, Wanted};
 use view::Touched;
 use watch::{Subscriber, Watch};
@@ -31,23 +31,6 @@ const SUBSCRIPTIONS_MAX: usize = 256;
 
 /// Refusals that wait for the turn's end.
 const REFUSALS_MAX: usize = 4_096;
-
-/// The clients, as market data see them. They are named by the places of their sessions.
-pub(crate) trait Clients {
-    /// Bytes that wait for a client; none where it is not logged on.
-    fn waiting_bytes(&self, client: usize) -> Option<usize>;
-
-    /// Sends a message that is not kept; whether it went out.
-    ///
-    /// # Errors
-    /// Those of the session.
-    fn send(
-        &mut self,
-        client: usize,
-        message_type: &[u8],
-        body: impl FnOnce(&mut Draft<'_>),
-    ) -> Result<bool, SendError>;
-}
 
 struct Refused {
     client: usize,

@@ -6,16 +6,17 @@ use std::collections::BTreeMap;
 use proofbook_book::Book;
 use proofbook_exchange::{Entry, Instrument, NewOrder, OrderKind, Symbol};
 use proofbook_fix::{
-    tag, validate, Frame, Kernel, MessageEncoder, ParsedMessage, SIMDMessageParser, UserFields,
-    Version, MESSAGE_BYTES_MAX,
+    tag, validate, Draft, Frame, Kernel, MessageEncoder, ParsedMessage, SIMDMessageParser,
+    UserFields, Version, MESSAGE_BYTES_MAX,
 };
 use proofbook_journal::simulated::Random;
 use proofbook_types::{AccountId, Price, Quantity, Queue, Side, TimeInForce};
 
 use super::view::{Change, Shown, Touched, Update};
-use super::watch::{Print, HOLD_BYTES, RESUME_BYTES};
+use super::watch::Print;
 use super::write::{self, Item, Snapshot, SNAPSHOT_LEVELS_MAX, UPDATE_ENTRIES_MAX};
 use super::*;
+use crate::clients::{HOLD_BYTES, RESUME_BYTES};
 
 #[path = "../../../exchange/tests/common/mod.rs"]
 mod flow;

@@ -15,13 +15,7 @@ use proofbook_types::{Price, Quantity, Side};
 use super::request::{Mode, Wanted};
 use super::view::{Change, Shown, Touched, Update, View};
 use super::write::{self, Item, Snapshot, SNAPSHOT_LEVELS_MAX, UPDATE_ENTRIES_MAX};
-use super::Clients;
-
-/// With more bytes waiting for a client, nothing of the market is sent to it.
-pub(super) const HOLD_BYTES: usize = 512 << 10;
-
-/// With no more bytes waiting, it is sent what it lacks.
-pub(super) const RESUME_BYTES: usize = 128 << 10;
+use crate::clients::{Clients, RESUME_BYTES};
 
 /// All levels of a side.
 const ALL: i64 = i64::MAX;
@@ -210,8 +204,7 @@ impl Subscriber {
         clients: &mut impl Clients,
     ) -> Result<bool, SendError> {
         for items in items.chunks(UPDATE_ENTRIES_MAX) {
-            let waiting = clients.waiting_bytes(self.client);
-            if waiting.is_none_or(|waiting| waiting > HOLD_BYTES) {
+            if !clients.is_reading(self.client) {
                 return Ok(false);
             }
             let is_sent = clients.send(self.client, b"X", |draft| {

@@ -10,6 +10,7 @@ use proofbook_types::{Price, Side};
 use super::request::Rejection;
 use super::view::{Change, Shown, Touched, Update};
 use super::watch::Print;
+use crate::report::decimal_text;
 
 /// The most levels of a side in a snapshot: with the longest numbers they fit a message.
 pub(super) const SNAPSHOT_LEVELS_MAX: usize = 100;
@@ -50,12 +51,7 @@ fn size(draft: &mut Draft<'_>, instrument: &Instrument, lots: u64) {
         draft.decimal(tag::MD_ENTRY_SIZE, lots, decimals);
         return;
     }
-    let one = 10u64.pow(decimals);
-    let (whole, rest, width) = (lots / one, lots % one, decimals as usize);
-    let text = match decimals {
-        0 => whole.to_string(),
-        _ => format!("{whole}.{rest:0width$}"),
-    };
+    let text = decimal_text(lots, decimals);
     draft.text(tag::MD_ENTRY_SIZE, text.as_bytes());
 }
 
