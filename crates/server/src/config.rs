@@ -247,9 +247,11 @@ fn session(fields: Fields<'_>) -> Result<SessionConfig> {
         expected: "names of a FIX session".to_owned(),
         received: error.to_string(),
     })?;
-    if let Some(accounts) = fields.get("drop_copy_of") {
-        return Err(InputError::new("drop_copy_of", "null", accounts));
-    }
+    let drop_copy_of = fields.list("drop_copy_of")?.iter().map(|account| {
+        let wrong = || InputError::new("drop_copy_of", "numbers of accounts", account);
+        account.as_u64().map(AccountId).ok_or_else(wrong)
+    });
+    let drop_copy_of = drop_copy_of.collect::<Result<Vec<AccountId>>>()?;
     let id = required(fields.whole("id")?, "id", "a number from 1")?;
     let account = required(fields.whole("account")?, "account", "an account's number")?;
     let authenticator = match fields.get("authentication") {
@@ -260,6 +262,7 @@ fn session(fields: Fields<'_>) -> Result<SessionConfig> {
     };
     Ok(SessionConfig {
         cancel_on_disconnect: fields.flag("cancel_on_disconnect")?,
+        drop_copy_of,
         ..SessionConfig::new(id, AccountId(account), identity, authenticator)
     })
 }
