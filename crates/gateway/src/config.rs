@@ -9,6 +9,8 @@ use proofbook_journal::{Options, SyncPolicy};
 use proofbook_session::{Authenticator, FileBounds, Identity, Settings};
 use proofbook_types::AccountId;
 
+use crate::tls::TlsFiles;
+
 /// One FIX session.
 #[derive(Clone)]
 pub struct SessionConfig {
@@ -67,6 +69,8 @@ pub struct GatewayConfig {
     pub store: FileBounds,
     /// The most connections at a time; more are closed at once.
     pub connections_max: usize,
+    /// With these the gateway speaks TLS, and nothing else.
+    pub tls: Option<TlsFiles>,
 }
 
 impl GatewayConfig {
@@ -79,6 +83,7 @@ impl GatewayConfig {
             journal: Options::default(),
             store: FileBounds::default(),
             connections_max: 256,
+            tls: None,
         }
     }
 

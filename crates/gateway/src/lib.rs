@@ -25,6 +25,7 @@ mod reactor;
 mod report;
 mod request;
 mod securities;
+mod tls;
 mod turn;
 
 pub use config::{GatewayConfig, SessionConfig};
@@ -32,3 +33,4 @@ pub use error::GatewayError;
 pub use gateway::Gateway;
 pub use outbox::{Outbox, Position};
 pub use reactor::{Reactor, Stop};
+pub use tls::TlsFiles;

@@ -12,12 +12,14 @@ use std::time::Duration;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use proofbook_session::{peek, Peek};
+use rustls::ServerConfig;
 
 use crate::application::Client;
 use crate::connection::{Connection, Outlet};
 use crate::error::{failed, GatewayError};
 use crate::gateway::{now_ns, Gateway};
 use crate::request::Asker;
+use crate::tls::TlsFiles;
 
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
@@ -34,8 +36,8 @@ const ENTRIES_OF_TURN_MAX: u64 = 4_096;
 const TICK: Duration = Duration::from_millis(10);
 const TICK_NS: u64 = TICK.as_nanos() as u64;
 
-/// How long a connection may take to name its session.
-const NAME_LIMIT_NS: u64 = 10_000_000_000;
+/// Handshakes that go on in a turn: they cost more than messages.
+const HANDSHAKES_OF_TURN_MAX: usize = 8;
 
 /// Stops a reactor from another thread.
 #[derive(Clone, Debug)]
@@ -61,6 +63,7 @@ pub struct Reactor {
     gateway: Gateway,
     poll: Poll,
     listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
     stop: Stop,
     /// There may be connections to accept.
     may_accept: bool,
@@ -72,8 +75,9 @@ impl Gateway {
     /// Listens on an address.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Those of the operating system, and of the files for TLS.
     pub fn listen(self, address: SocketAddr) -> Result<Reactor, GatewayError> {
+        let tls = self.config.tls.as_ref().map(TlsFiles::load).transpose()?;
         let poll = Poll::new().map_err(failed("make a poll"))?;
         let listener = TcpListener::bind(address);
         let mut listener = listener.map_err(failed("listen"))?;
@@ -89,6 +93,7 @@ impl Gateway {
             gateway: self,
             poll,
             listener,
+            tls,
             stop,
             may_accept: true,
             ticked_ns: 0,
@@ -153,8 +158,15 @@ impl Reactor {
     fn turn(&mut self, now_ns: u64) -> Result<(), GatewayError> {
         self.accept(now_ns)?;
         let count = self.gateway.connections.len();
+        let mut handshakes = 0;
         for offset in 0..count {
             let index = (self.first_read + offset) % count;
+            if self.gateway.is_in_handshake(index) {
+                handshakes += 1;
+                if handshakes > HANDSHAKES_OF_TURN_MAX {
+                    continue;
+                }
+            }
             self.gateway.read(index, now_ns)?;
             if self.gateway.desk.unacknowledged() >= ENTRIES_OF_TURN_MAX {
                 break;
@@ -198,7 +210,7 @@ impl Reactor {
         if stream.set_nodelay(true).is_err() {
             return Ok(());
         }
-        let mut connection = Connection::new(stream, now_ns)?;
+        let mut connection = Connection::new(stream, self.tls.as_ref(), now_ns)?;
         let interest = Interest::READABLE | Interest::WRITABLE;
         let token = Token(index + FIRST_CONNECTION);
         let registry = self.poll.registry();
@@ -213,7 +225,7 @@ impl Reactor {
         let Some(connection) = &mut self.gateway.connections[index] else {
             return Ok(());
         };
-        if connection.sender.waiting() > 0 || connection.is_closing() {
+        if connection.has_output() || connection.is_closing() {
             connection.flush();
         }
         if !connection.is_over(now_ns) {
@@ -240,6 +252,7 @@ impl Reactor {
             slot.session.store().settle(true)?;
         }
         for connection in gateway.connections.iter_mut().flatten() {
+            connection.close(now_ns);
             connection.flush();
         }
         gateway.note_positions()?;
@@ -250,16 +263,21 @@ impl Reactor {
 }
 
 impl Gateway {
+    /// Whether a connection has something to read that belongs to its handshake.
+    fn is_in_handshake(&self, index: usize) -> bool {
+        let connection = self.connections[index].as_ref();
+        connection.is_some_and(|one| one.is_readable && one.is_handshaking())
+    }
+
     /// Reads once from a connection, and takes what has come.
     fn read(&mut self, index: usize, now_ns: u64) -> Result<(), GatewayError> {
         let Some(connection) = &mut self.connections[index] else {
             return Ok(());
         };
+        if connection.is_late(now_ns) {
+            connection.end();
+        }
         if !connection.is_readable {
-            let is_late = now_ns.saturating_sub(connection.since_ns) >= NAME_LIMIT_NS;
-            if connection.session.is_none() && is_late {
-                connection.end();
-            }
             return Ok(());
         }
         connection.fill();
