@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 
 use proofbook_exchange::{
-    Action, ClientId, Exchange, Instrument, MarketId, NewOrder, OrderKind, Report, Target,
+    Action, ClientId, Exchange, Instrument, MarketId, NewOrder, OrderKind, OrderStatus, Report,
+    Target,
 };
 use proofbook_fix::{tag, Field, FieldError, ParsedMessage};
 use proofbook_session::{BusinessReject, BusinessRejectReason};
@@ -78,7 +79,7 @@ pub(crate) fn read(
 ) -> Result<Request, BusinessReject> {
     let result = match message.message_type() {
         b"D" => new_order(message, asker, exchange).map(Request::Enter),
-        b"F" => cancel(message, asker).map(Request::Enter),
+        b"F" => cancel(message, asker, exchange),
         b"G" => replace(message, asker, exchange).map(Request::Enter),
         b"q" => mass_cancel(message, asker, exchange).map(Request::Enter),
         b"H" => status(message, asker, exchange),
@@ -271,9 +272,29 @@ fn target(message: &ParsedMessage<'_>, asker: Asker) -> Result<Target, BusinessR
     })
 }
 
-fn cancel(message: &ParsedMessage<'_>, asker: Asker) -> Result<Action, BusinessReject> {
+/// A cancel that may have come before, of an order that is gone: it is told how the order stands, since nothing says whether this cancel took it out.
+fn cancel(
+    message: &ParsedMessage<'_>,
+    asker: Asker,
+    exchange: &Exchange,
+) -> Result<Request, BusinessReject> {
     let target = target(message, asker)?;
-    Ok(Action::Cancel { target })
+    let flag = message.get(tag::POSS_DUP_FLAG);
+    if flag.is_some_and(|flag| flag.value == b"Y") {
+        let order = exchange.order_named(asker.account, &target.original_id);
+        if let Some(order) = order.filter(|order| order.status != OrderStatus::Live) {
+            return Ok(Request::Status {
+                client_id: target.client_id,
+                side: order.side,
+                report: Some(Report {
+                    client_id: target.client_id,
+                    original_id: target.original_id,
+                    ..order
+                }),
+            });
+        }
+    }
+    Ok(Request::Enter(Action::Cancel { target }))
 }
 
 fn replace(
