@@ -56,6 +56,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "journal": frozenset({"types"}),
     "engine": frozenset({"types", "book", "matching", "journal"}),
     "exchange": MARKET | {"journal", "engine"},
+    "feed": frozenset({"types", "book", "matching", "exchange"}),
     "gateway": frozenset({"types", "books", "journal", "engine", "exchange", "fix", "session", "net"}),
     "replay": MARKET | {"engine", "workload"},
     "testkit": frozenset({"types", "book", "matching", "workload"}),
