@@ -1759,6 +1759,14 @@ def time_loops(
     The loop's commands lie in memory already; the batch finds, converts and checks columns, and writes the events.
     """
 
+def audit_exchange(folder: Path) -> str:
+    """Hold the snapshots and market journals of an exchange's folder against its log, replayed from the beginning: JSON.
+
+    Raises:
+        JournalError: the log is damaged.
+        OSError: it is missing or cannot be read.
+    """
+
 @final
 class ExchangeServer:
     """An exchange that runs in threads of its own: JSON requests in, JSON messages out. All methods may be called from any thread."""

@@ -85,7 +85,9 @@ def broken(chance: random.Random, message: bytes) -> bytes:
         elif change == 3:
             data[place:place] = data[place : place + chance.randint(1, 40)]
         elif change == 4:
-            data[place:place] = chance.choice((b"\x01", b"=", b"\x0110=000\x01", b"9" * 30, b"-", b".", b"\xff", b"8=FIX"))
+            data[place:place] = chance.choice(
+                (b"\x01", b"=", b"\x0110=000\x01", b"9" * 30, b"-", b".", b"\xff", b"8=FIX")
+            )
         else:
             parts = bytes(data).split(SOH)
             chance.shuffle(parts)

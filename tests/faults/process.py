@@ -70,7 +70,9 @@ class Exchange:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        head = f'sync = "{self.sync}"\nweb = "127.0.0.1:{self.web_port}"\nfix = "127.0.0.1:{self.fix_port}"\ndemo = true\n'
+        head = (
+            f'sync = "{self.sync}"\nweb = "127.0.0.1:{self.web_port}"\nfix = "127.0.0.1:{self.fix_port}"\ndemo = true\n'
+        )
         sessions = (SESSION.format(number=number, name=name) for number, name in enumerate(self.clients, 1))
         text = head + self.options + MARKET + ACCOUNT * len(self.clients) + "".join(sessions)
         (self.folder / "exchange.toml").write_text(text, encoding="utf-8")

@@ -136,7 +136,9 @@ class Trader:
             order.trades += Decimal(message[32])
         order.filled, order.leaves = Decimal(message[14]), Decimal(message[151])
         if order.filled != order.trades:
-            raise Broken(f"{self.session.name}: {client_id} is filled {order.filled}, but its trades come to {order.trades}")
+            raise Broken(
+                f"{self.session.name}: {client_id} is filled {order.filled}, but its trades come to {order.trades}"
+            )
         order.is_live = message[39] in LIVE
         if not order.is_live:
             self.live.pop(order.client_id, None)
