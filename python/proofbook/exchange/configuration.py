@@ -224,11 +224,12 @@ def _check(configuration: Configuration, name: str) -> None:
     for asset in (asset for each in deposits for asset in each):
         if asset not in symbols:
             raise InputError(f"{name}: a deposit: expected one of {', '.join(symbols)}; received {asset!r}")
-    for what, found in (
-        ("assets", symbols),
-        ("markets", [market.symbol for market in configuration.markets]),
-        ("sessions", [session.id for session in configuration.sessions]),
-    ):
+    named: dict[str, list[str]] = {
+        "assets": symbols,
+        "markets": [market.symbol for market in configuration.markets],
+        "sessions": [str(session.id) for session in configuration.sessions],
+    }
+    for what, found in named.items():
         for each in found:
             if found.count(each) > 1:
                 raise InputError(f"{name}: {what}: expected each once; received {each!r} twice")

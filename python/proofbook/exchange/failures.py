@@ -145,23 +145,39 @@ def checked(answer: Answer) -> Answer:
     return answer
 
 
-GOT = re.compile(r"^Expected (?P<expected>.*), got (?P<received>[^-]*?)(?: - at `(?P<place>[^`]*)`)?$")
-AT = re.compile(r"^(?P<expected>.*?)(?: - at `(?P<place>[^`]*)`)?$", re.DOTALL)
+UNREADABLE: tuple[tuple[re.Pattern[str], str | None, str | None], ...] = (
+    (
+        re.compile(r"^(?:(?P<place>[\w .\[\]-]+): )?expected (?P<expected>.*)[,;] received (?P<received>.*)$"),
+        None,
+        None,
+    ),
+    (re.compile(r"^Expected (?P<expected>.*), got (?P<received>.*)$"), None, None),
+    (re.compile(r"^Expected (?P<expected>.*)$"), None, "something else"),
+    (re.compile(r"^Invalid enum value (?P<received>.*)$"), "one of the words of the OpenAPI document", None),
+    (re.compile(r"^Invalid value (?P<received>.*)$"), "one of the words of docs/API.md", None),
+    (re.compile(r"^Object contains unknown field `(?P<received>.*)`$"), "known fields only", None),
+    (re.compile(r"^Object missing required field `(?P<expected>.*)`$"), None, "nothing"),
+    (re.compile(r"^'data'$"), "a JSON object", "nothing"),
+    (re.compile(r"^(?P<received>.*)$"), "JSON", None),
+)
+"""What msgspec and the native side say of what they cannot read, with what is missing in it."""
+AT = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<place>[^`]*)`)?$", re.DOTALL)
 
 
 def unreadable(message: str) -> ApiError:
     """The error for what msgspec or the native side says of a request that it cannot read."""
-    match = GOT.match(message) or AT.match(message)
-    found = match.groupdict() if match is not None else {}
-    place, expected, received = (found.get(name) for name in ("place", "expected", "received"))
-    if received is None and expected is not None and "; received " in expected:
-        expected, received = expected.split("; received ", 1)
-    if expected is not None:
-        expected = re.sub(r"^expected ", "", expected, flags=re.IGNORECASE)
-    return ApiError(
-        HTTPStatus.BAD_REQUEST,
-        "invalid_request",
-        message,
-        expected=f"{expected} at {place}" if place and expected else expected,
-        received=received,
-    )
+    at = AT.match(message)
+    text, place = (message, None) if at is None else (at["message"], at["place"])
+    for pattern, expected, received in UNREADABLE:
+        if match := pattern.match(text):
+            found = match.groupdict()
+            place = found.get("place") or ("" if place == "data" else place)
+            expected = found.get("expected") or expected
+            return ApiError(
+                HTTPStatus.BAD_REQUEST,
+                "invalid_request",
+                message,
+                expected=f"{place}: {expected}" if place else expected,
+                received=found.get("received") or received,
+            )
+    return failure("invalid_request")

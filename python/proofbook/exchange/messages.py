@@ -24,7 +24,7 @@ ClientId: TypeAlias = Annotated[
     Meta(
         min_length=1,
         max_length=40,
-        description="The client's own name for an order, printable ASCII: the same one is one order, however often it is sent.",
+        description="The client's own name for an order, printable ASCII: the same one is the same order.",
     ),
 ]
 Symbol: TypeAlias = Annotated[str, Meta(min_length=1, max_length=16, examples=["BTC-USD"])]
@@ -75,6 +75,8 @@ class OrderTerms(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknow
     post_only: bool = False
     display: Text | None = None
     """How much of it is shown at a time."""
+    self_trade: SelfTrade | None = None
+    """What happens when it would trade with the same account; without it, what the account has set."""
 
 
 class ReplaceTerms(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -107,6 +109,7 @@ class Replace(ReplaceTerms, kw_only=True, tag_field="action", tag="replace"):
     """An order to replace, by its id or by its client id (``original_id``)."""
 
     account: Account
+    market: Symbol
     order_id: OrderId | None = None
     original_id: ClientId | None = None
 
@@ -115,6 +118,7 @@ class Reduce(Request, kw_only=True, tag="reduce"):
     """An order to make smaller by a quantity; it keeps its place."""
 
     account: Account
+    market: Symbol
     quantity: Text
     order_id: OrderId | None = None
     original_id: ClientId | None = None
@@ -229,7 +233,7 @@ class MarketLimits(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unkn
     collar: Text | None = None
 
 
-class MarketTerms(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Listing(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A market, as it is listed."""
 
     symbol: Symbol
@@ -242,12 +246,17 @@ class MarketTerms(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unkno
     reference_price: Text | None = None
     collar: Text | None = None
     """How far from the reference price orders may be."""
+
+
+class MarketTerms(Listing, kw_only=True):
+    """A market of a new exchange."""
+
     state: Literal["continuous", "closed", "auction"] = "continuous"
     limits: MarketLimits | None = None
 
 
-class ListMarket(MarketTerms, kw_only=True, tag_field="action", tag="list_market"):
-    """A new market."""
+class ListMarket(Listing, kw_only=True, tag_field="action", tag="list_market"):
+    """A new market. It is closed."""
 
 
 class Open(Request, kw_only=True, tag="open"):
@@ -469,16 +478,7 @@ class Failed(msgspec.Struct, kw_only=True, tag_field="type", tag="failed"):
 
 
 Message: TypeAlias = (
-    Answer
-    | Refused
-    | AccountReport
-    | Balance
-    | BookDelta
-    | Trades
-    | CandleUpdate
-    | StateChange
-    | Resync
-    | Failed
+    Answer | Refused | AccountReport | Balance | BookDelta | Trades | CandleUpdate | StateChange | Resync | Failed
 )
 
 decode_message = msgspec.json.Decoder(Message).decode
@@ -495,6 +495,53 @@ class Candle(msgspec.Struct, kw_only=True):
     close: str
     volume: str
     trades: int
+
+
+class AssetInfo(msgspec.Struct, kw_only=True):
+    """An asset: its amounts are whole numbers of 10^-decimals."""
+
+    symbol: str
+    decimals: int
+
+
+class MarketInfo(msgspec.Struct, kw_only=True):
+    """A market as it is now. Fees are basis points."""
+
+    symbol: str
+    base: str
+    quote: str
+    price_decimals: int
+    quantity_decimals: int
+    maker_fee: int
+    taker_fee: int
+    state: MarketState
+    reference_price: str | None = None
+    collar: str | None = None
+
+
+class ServerStatus(msgspec.Struct, kw_only=True):
+    """How far the log and what follows it are, as entries."""
+
+    sequence: int
+    """The last entry that was taken."""
+    acknowledged: int
+    """The last entry that the log holds as it should."""
+    published: int
+    """The last entry that market data and queries show."""
+    clock_ns: int
+    is_killed: bool
+    failure: str | None = None
+
+
+class BalanceInfo(msgspec.Struct, kw_only=True):
+    """What an account has of an asset."""
+
+    asset: str
+    total: str
+    held: str
+    credit: str
+    available: str
+    """What new orders can hold: total less held, and the credit."""
 
 
 class Book(msgspec.Struct, kw_only=True):

@@ -13,6 +13,7 @@ import base64
 import binascii
 import hashlib
 from collections import deque
+from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -30,10 +31,10 @@ TAKEN_MAX = 1_000_000
 
 
 def signed_text(timestamp_ms: int, method: str, path: str, body: bytes = b"") -> bytes:
-    """What is signed: the lines time, method and path with query, then the body.
+    r"""What is signed: the lines time, method and path with query, then the body.
 
     >>> signed_text(1700000000000, "GET", "/api/v1/balances")
-    b'1700000000000\\nGET\\n/api/v1/balances\\n'
+    b'1700000000000\nGET\n/api/v1/balances\n'
     """
     return f"{timestamp_ms}\n{method}\n{path}\n".encode() + body
 
@@ -122,7 +123,7 @@ class Window:
         self._order.append((now_ms + 2 * self.window_ms, signature))
 
 
-def missing_key(values: dict[str, str | None]) -> ApiError:
+def missing_key(values: Mapping[str, str | None]) -> ApiError:
     """The error for headers that are not there."""
     missing = [name for name, value in values.items() if not value]
     return failure("missing_key", expected=", ".join(values), received=f"nothing in {', '.join(missing)}")
