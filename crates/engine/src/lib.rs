@@ -3,8 +3,8 @@
 //! [`Sequenced`] does it for any [`Machine`]: the market is one, and [`Engine`] its name then; an exchange is another.
 //!
 //! [`Engine`] gives each command its number, writes it to the journal, applies it, and shows what came of it once the
-//! journal acknowledges it. [`recover`] rebuilds the exact state after a crash. [`digest`] tells whether two states
-//! are equal.
+//! journal acknowledges it. [`Replica`] follows such a log from the outside, while it grows. [`recover`] rebuilds the
+//! exact state after a crash. [`digest`] tells whether two states are equal.
 #![forbid(unsafe_code)]
 
 mod digest;
@@ -12,6 +12,7 @@ mod engine;
 mod error;
 mod machine;
 mod recover;
+mod replica;
 
 pub use proofbook_journal as journal;
 
@@ -22,3 +23,4 @@ pub use machine::{Machine, Maker, HELD_EVENTS_MAX};
 pub use recover::{
     inspect, inspect_directory, recover, recover_directory, RecoveryReport, Verification,
 };
+pub use replica::Replica;
