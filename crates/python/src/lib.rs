@@ -19,6 +19,10 @@ mod event_columns;
 mod event_writer;
 mod events;
 mod fix;
+mod history;
+mod history_facts;
+mod history_rows;
+mod history_tables;
 mod inclusion;
 mod light;
 mod market;
@@ -56,6 +60,8 @@ mod _core {
     use crate::events::{EventObject, Events};
     #[pymodule_export]
     use crate::fix::{FixMessage, FixMessageParser};
+    #[pymodule_export]
+    use crate::history::HistoryReader;
     #[pymodule_export]
     use crate::inclusion::InclusionView;
     #[pymodule_export]
