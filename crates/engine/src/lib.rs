@@ -10,6 +10,7 @@
 mod digest;
 mod engine;
 mod error;
+mod frozen;
 mod machine;
 mod recover;
 mod replica;
@@ -19,6 +20,7 @@ pub use proofbook_journal as journal;
 pub use digest::{digest, state_bytes};
 pub use engine::{Engine, Sequenced};
 pub use error::EngineError;
+pub use frozen::Frozen;
 pub use machine::{Machine, Maker, HELD_EVENTS_MAX};
 pub use recover::{
     inspect, inspect_directory, recover, recover_directory, RecoveryReport, Verification,

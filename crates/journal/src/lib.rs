@@ -44,5 +44,5 @@ pub use scan::{log_terms, market, read_log, scan, Scan};
 pub use segment::{scan_segment, Position, Tail};
 pub use snapshot::{snapshot_name, snapshots, Snapshot, SNAPSHOTS_KEPT, SNAPSHOT_HEADER_BYTES};
 pub use storage::{Directory, Storage, StoredFile, SECTOR_BYTES};
-pub use watermark::WATERMARK_BYTES;
+pub use watermark::{WATERMARK_BYTES, WATERMARK_NAME};
 pub use writer_lock::WriterLock;
