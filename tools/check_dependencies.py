@@ -56,6 +56,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "journal": frozenset({"types"}),
     "engine": frozenset({"types", "book", "matching", "journal"}),
     "exchange": MARKET | {"journal", "engine"},
+    "feed": frozenset({"types", "book", "matching", "exchange"}),
     "gateway": frozenset({"types", "books", "journal", "engine", "exchange", "fix", "memory", "session", "net"}),
     "server": MARKET | {"journal", "engine", "exchange", "gateway", "fix", "session"},
     "replay": MARKET | {"engine", "workload"},
@@ -67,8 +68,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "harness": MARKET,
     "prover": frozenset({"types", "book", "matching", "commitment", "chain", "ledger", "workload"}),
     "python": RING
-    | {"analysis", "bench", "books", "engine", "exchange", "fix", "fixed", "gateway", "journal", "ledger", "light"}
-    | {"memory", "merkle", "net", "poseidon2-simd", "receipts", "replay", "run", "server", "serving", "session"}
+    | {"analysis", "bench", "books", "engine", "exchange", "feed", "fix", "fixed", "gateway", "journal", "ledger"}
+    | {"light", "memory", "merkle", "net", "poseidon2-simd", "receipts", "replay", "run", "server", "serving", "session"}
     | {"verifier", "workload"},
 }
 """Which crates of the workspace each may import."""

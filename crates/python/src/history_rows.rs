@@ -11,6 +11,7 @@ use proofbook_exchange::{
     Action, Asset, AssetId, Entry, Exchange, Execution, Instrument, Liquidity, MarketId, OrderKind,
     OrderStatus, Outcome, Report,
 };
+use proofbook_feed::trade_id;
 use proofbook_types::{AccountId, Event, OrderId, Side, Timestamp};
 
 use crate::history_facts::Facts;
@@ -93,36 +94,22 @@ pub fn take<B: Book + Default>(
         changed: Vec::new(),
     };
     let (mut reports, mut trades) = (0, 0);
+    // The market's command whose events follow, and how many trades it has had.
+    let (mut command, mut command_trades) = (0, 0);
     for outcome in outcomes {
         match outcome {
+            Outcome::Command { number, .. } => (command, command_trades) = (*number, 0),
             Outcome::Report(report) => {
                 rows.order(reports, report)?;
                 reports += 1;
             }
-            Outcome::Event {
-                market,
-                event:
-                    Event::Trade {
-                        maker_id,
-                        taker_id,
-                        taker_side,
-                        price,
-                        quantity,
-                        ..
-                    },
-            } => {
-                rows.trade(
-                    trades,
-                    *market,
-                    [*maker_id, *taker_id],
-                    *taker_side,
-                    price.0,
-                    quantity.0,
-                )?;
+            Outcome::Event { market, event } if matches!(event, Event::Trade { .. }) => {
+                rows.trade(trades, trade_id(command, command_trades), *market, event)?;
                 trades += 1;
+                command_trades += 1;
             }
             Outcome::Balance { account, asset, .. } => rows.changed.push((account.0, asset.0)),
-            _ => {}
+            Outcome::Event { .. } | Outcome::Answer { .. } => {}
         }
     }
     rows.balances()?;
@@ -283,30 +270,38 @@ impl<'a, B: Book + Default> Rows<'a, B> {
     fn trade(
         &mut self,
         index: u32,
+        id: u64,
         market: MarketId,
-        [maker_id, taker_id]: [OrderId; 2],
-        side: Side,
-        ticks: i64,
-        lots: u64,
+        event: &Event,
     ) -> Result<(), Unwritable> {
+        let Event::Trade {
+            maker_id,
+            taker_id,
+            taker_side,
+            price,
+            quantity,
+            ..
+        } = event
+        else {
+            return Ok(());
+        };
         let instrument = self.instrument(market).expect("it has traded");
-        let quote = self.decimals(instrument.quote);
-        let notional = instrument
-            .scale
-            .notional(proofbook_types::Price(ticks), lots);
-        let notional = scaled_whole(notional, quote)?;
-        let price = scaled(i128::from(ticks), instrument.price_decimals)?;
-        let size = scaled(i128::from(lots), instrument.quantity_decimals)?;
+        let notional = scaled_whole(
+            instrument.scale.notional(*price, quantity.0),
+            self.decimals(instrument.quote),
+        )?;
+        let at = scaled(i128::from(price.0), instrument.price_decimals)?;
+        let size = scaled(i128::from(quantity.0), instrument.quantity_decimals)?;
         let At { entry, time } = self.at;
         let trades = &mut self.tables.trades;
         trades.entry.append_value(entry);
         trades.index.append_value(index);
         trades.ts_event.append_value(time);
         word(&mut trades.market, Some(instrument.symbol.as_str()));
-        trades.trade_id.append_value(0);
-        trades.price.append_value(price);
+        trades.trade_id.append_value(id);
+        trades.price.append_value(at);
         trades.size.append_value(size);
-        word(&mut trades.side, Some(SIDE_NAMES[side as usize]));
+        word(&mut trades.side, Some(SIDE_NAMES[*taker_side as usize]));
         trades.notional.append_value(notional);
         trades.maker_order_id.append_value(maker_id.0);
         trades.taker_order_id.append_value(taker_id.0);
