@@ -20,6 +20,10 @@ mod event_writer;
 mod events;
 mod exchange_server;
 mod fix;
+mod history;
+mod history_facts;
+mod history_rows;
+mod history_tables;
 mod inclusion;
 mod light;
 mod market;
@@ -59,6 +63,8 @@ mod _core {
     use crate::exchange_server::{audit_exchange, ExchangeServer};
     #[pymodule_export]
     use crate::fix::{FixMessage, FixMessageParser};
+    #[pymodule_export]
+    use crate::history::HistoryReader;
     #[pymodule_export]
     use crate::inclusion::InclusionView;
     #[pymodule_export]
