@@ -134,7 +134,7 @@ impl Progress {
         self.is_ended.load(Ordering::Acquire)
     }
 
-    /// Waits until more than `seen` is acknowledged, the reactor has ended or this thread is unparked, and no longer than `limit`. One thread alone may wait.
+    /// Waits until more than `seen` is acknowledged or the reactor has ended, and no longer than `limit`. One thread alone may wait.
     ///
     /// # Panics
     /// Another thread has waited before.
@@ -151,11 +151,8 @@ impl Progress {
             if self.acknowledged() > seen || self.is_ended() || left.is_zero() {
                 return;
             }
+            // It may return at once, with what woke this thread when it did not wait any more.
             std::thread::park_timeout(left);
-            if self.is_awaited.load(Ordering::Relaxed) {
-                // It was not the reactor.
-                return;
-            }
         }
     }
 

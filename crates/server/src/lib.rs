@@ -14,6 +14,7 @@ mod error;
 mod fields;
 mod mailbox;
 mod message;
+mod metrics;
 mod names;
 mod query;
 mod relay;
