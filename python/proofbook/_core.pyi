@@ -1760,7 +1760,7 @@ def time_loops(
     """
 
 def audit_exchange(folder: Path) -> str:
-    """Hold the snapshots and market journals of an exchange's folder against its log, replayed from the beginning: JSON.
+    """Hold snapshots and market journals of an exchange's folder against its log, replayed from the beginning: JSON.
 
     Raises:
         JournalError: the log is damaged.

@@ -1,6 +1,8 @@
-"""Many clients at once: FIX traders at a steady rate, readers of the stream who check every message, and readers who do not read.
+"""Many clients at once: FIX traders at a steady rate, readers of the stream who check every message, and readers who do
+not read.
 
-A reader keeps a book from snapshots and deltas and compares its checksum with each message's. A slow reader subscribes to everything and takes nothing from its socket.
+A reader keeps a book from snapshots and deltas and compares its checksum with each message's. A slow reader
+subscribes to everything and takes nothing from its socket.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Any
 
 import websockets
 
-from .fix_session import Broken, Message
+from .fix_session import BrokenError, Message
 from .process import Exchange
 from .trader import Trader
 
@@ -44,7 +46,7 @@ class Reader:
         """Read until told to stop.
 
         Raises:
-            Broken: a gap without a snapshot, or a checksum that does not hold.
+            BrokenError: a gap without a snapshot, or a checksum that does not hold.
         """
         url = exchange.url.replace("http", "ws") + STREAM
         async with websockets.connect(url, max_size=1 << 24, open_timeout=60) as connection:
@@ -65,7 +67,7 @@ class Reader:
             self.bids.clear()
             self.asks.clear()
         elif message["previous"] != self.sequence:
-            raise Broken(f"expected a delta behind {self.sequence}, received one behind {message['previous']}")
+            raise BrokenError(f"expected a delta behind {self.sequence}, received one behind {message['previous']}")
         self.sequence = message["sequence"]
         for side, levels in ((self.bids, message["bids"]), (self.asks, message["asks"])):
             for price, quantity, orders in levels:
@@ -74,7 +76,7 @@ class Reader:
                 else:
                     side.pop(price, None)
         if (found := self.checksum()) != message["checksum"]:
-            raise Broken(f"sequence {self.sequence}: expected checksum {message['checksum']}, received {found}")
+            raise BrokenError(f"sequence {self.sequence}: expected checksum {message['checksum']}, received {found}")
         self.checked += 1
 
     def checksum(self) -> int:
@@ -124,7 +126,7 @@ def _frame(message: dict[str, object]) -> bytes:
 
 @dataclass
 class Pace:
-    """Asks at a steady rate and notes how long each answer took from when it was due: what waits for a slow server counts."""
+    """Asks at a steady rate. How long an answer took counts from when its request was due, whatever waited before."""
 
     trader: Trader
     rate: float

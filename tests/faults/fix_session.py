@@ -1,7 +1,7 @@
 """A FIX 4.4 client that outlives its connections: it keeps its numbers and what it sent, and checks what it is told.
 
-Encoding and framing are simplefix's, so nothing here shares code with the server. Whatever contradicts the protocol is a `Broken`: a number that
-was skipped or used twice, a report that comes twice, a request that is answered twice.
+Encoding and framing are simplefix's, so nothing here shares code with the server. Whatever contradicts the protocol
+is a `BrokenError`: a number that was skipped or used twice, a report that comes twice, a request that is answered twice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HEARTBEAT_S = 30
 APPLICATION = frozenset({"D", "F", "G", "q", "H"})
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """The server did what it must not do."""
 
 
@@ -130,7 +130,7 @@ class Session:
             return
         if number < self.next_incoming:
             if not is_again:
-                raise Broken(f"{self.name}: expected number {self.next_incoming}, received {dict(message)}")
+                raise BrokenError(f"{self.name}: expected number {self.next_incoming}, received {dict(message)}")
             return
         self.next_incoming = number + 1
         self._handle(kind, message)
@@ -147,7 +147,7 @@ class Session:
         elif kind == "5":
             self._write("5", {})
         elif kind == "3":
-            raise Broken(f"{self.name}: the session rejected a message: {dict(message)}")
+            raise BrokenError(f"{self.name}: the session rejected a message: {dict(message)}")
         elif kind != "0":
             self.listener(message)
 

@@ -1,8 +1,9 @@
-"""The exchange is killed at random moments while clients trade; they come back, and in the end every acknowledged order must be there once.
+"""The exchange is killed at random moments while clients trade; they come back, and in the end every acknowledged order
+must be there once.
 
-A client checks what it is told as it comes (`fix_session`, `trader`). When the last round is over each request is answered, and then the log, read by a
-program that shares nothing with the clients, must say the same: the reports of a session are those that its client had, and an order stands as its client
-believes (`audit`).
+A client checks what it is told as it comes (`fix_session`, `trader`). When the last round is over each request is
+answered, and then the log, read by a program that shares nothing with the clients, must say the same: the reports of
+a session are those that its client had, and an order stands as its client believes (`audit`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import random
 import time
 from dataclasses import dataclass
 
-from .fix_session import PATIENCE_S, Broken, Session
+from .fix_session import PATIENCE_S, BrokenError, Session
 from .process import Exchange
 from .trader import Trader
 
@@ -70,14 +71,14 @@ async def settle(everyone: list[Trader], tasks: list[asyncio.Task[None]]) -> Non
     """Wait until each request is answered.
 
     Raises:
-        Broken: one is not, in time.
+        BrokenError: one is not, in time.
     """
     until = time.monotonic() + PATIENCE_S
     while any(trader.pending for trader in everyone):
         check(tasks)
         if time.monotonic() > until:
             lost = {trader.session.name: list(trader.pending)[:5] for trader in everyone if trader.pending}
-            raise Broken(f"requests that were never answered: {lost}")
+            raise BrokenError(f"requests that were never answered: {lost}")
         await asyncio.sleep(0.01)
 
 
@@ -85,7 +86,7 @@ async def run(exchange: Exchange, everyone: list[Trader], kills: int, seed: str)
     """Trade, kill, start again, `kills` times; then trade once more and wait for all answers.
 
     Raises:
-        Broken: the exchange lost or doubled something; the message has the seed.
+        BrokenError: the exchange lost or doubled something; the message has the seed.
     """
     chance, started = random.Random(seed), time.monotonic()
     exchange.start()
@@ -104,8 +105,8 @@ async def run(exchange: Exchange, everyone: list[Trader], kills: int, seed: str)
             await trader.session.log_out()
         await asyncio.wait(tasks, timeout=PATIENCE_S)
         check(tasks)
-    except Broken as broken:
-        raise Broken(f"seed {seed!r}: {broken}") from None
+    except BrokenError as broken:
+        raise BrokenError(f"seed {seed!r}: {broken}") from None
     return Result(
         kills=kills,
         requests=sum(trader.requests for trader in everyone),

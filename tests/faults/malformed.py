@@ -1,8 +1,8 @@
 """Messages that are broken at random, sent to a live gateway, by clients that are logged on and by strangers.
 
-A broken message has bytes changed, cut out, doubled or inserted, or fields in another order; in half of them length and checksum are made right again, so that what
-is behind the framing meets them too. Whatever the server answers is read and thrown away; it must live, stay within its memory, and its log must hold what a replay
-says it holds.
+A broken message has bytes changed, cut out, doubled or inserted, or fields in another order; in half of them length
+and checksum are made right again, so that what is behind the framing meets them too. Whatever the server answers is
+read and thrown away; it must live, stay within its memory, and its log must hold what a replay says it holds.
 """
 
 from __future__ import annotations

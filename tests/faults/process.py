@@ -1,4 +1,6 @@
-"""An exchange as users run it, in a process of its own: started, killed, started again on the same ports and the same folder."""
+"""An exchange as users run it, in a process of its own: started, killed, started again on the same ports and the same
+folder.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """A client that trades at random over FIX and keeps its own account of what became of each request.
 
-Each request has a client id of its own. What the exchange acknowledges is checked as it comes: each request is answered, once; a report has an id that no
-other has; an order's quantities add up to what its trades said. In the end the account must equal what the log says (`kills.py`).
+Each request has a client id of its own. What the exchange acknowledges is checked as it comes: each request is
+answered, once; a report has an id that no other has; an order's quantities add up to what its trades said. In the
+end the account must equal what the log says (`kills.py`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import random
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from .fix_session import Broken, Message, Session
+from .fix_session import BrokenError, Message, Session
 
 LIVE = frozenset({"0", "1"})
 TICK, LOT = Decimal("0.01"), Decimal("0.001")
@@ -103,12 +104,12 @@ class Trader:
         elif kind == "8":
             self._report(message)
         else:
-            raise Broken(f"{self.session.name}: expected a report, received {dict(message)}")
+            raise BrokenError(f"{self.session.name}: expected a report, received {dict(message)}")
 
     def _answer(self, client_id: str) -> None:
         if self.pending.pop(client_id, None) is None:
             again = "twice" if client_id in self.answered else "and was never asked"
-            raise Broken(f"{self.session.name}: request {client_id} was answered {again}")
+            raise BrokenError(f"{self.session.name}: request {client_id} was answered {again}")
         self.answered.add(client_id)
 
     def _report(self, message: Message) -> None:
@@ -119,7 +120,7 @@ class Trader:
                 self._answer(client_id)
             return
         if (identity := message[17]) in self.seen:
-            raise Broken(f"{self.session.name}: report {identity} came twice: {dict(message)}")
+            raise BrokenError(f"{self.session.name}: report {identity} came twice: {dict(message)}")
         self.seen.add(identity)
         self.execution_ids.append(identity)
         if execution == "8":
@@ -136,7 +137,7 @@ class Trader:
             order.trades += Decimal(message[32])
         order.filled, order.leaves = Decimal(message[14]), Decimal(message[151])
         if order.filled != order.trades:
-            raise Broken(
+            raise BrokenError(
                 f"{self.session.name}: {client_id} is filled {order.filled}, but its trades come to {order.trades}"
             )
         order.is_live = message[39] in LIVE
@@ -153,5 +154,5 @@ class Trader:
             return order
         name = original if message[150] == "4" and original is not None else client_id
         if name not in self.orders:
-            raise Broken(f"{self.session.name}: a report about an order that was never accepted: {dict(message)}")
+            raise BrokenError(f"{self.session.name}: a report about an order that was never accepted: {dict(message)}")
         return self.orders[name]
