@@ -73,19 +73,16 @@ def _samples(value: Any) -> Iterator[tuple[dict[str, str], float]]:
 
 
 def _histogram(name: str, value: Mapping[str, Any]) -> HistogramMetricFamily:
-    """Upper bounds, how many fell into each bucket and beyond the last, and the sum."""
+    """How many values were at most as large as each bound, how many there were, and their sum."""
     in_nanoseconds = name.endswith("_ns")
     scale = 1e-9 if in_nanoseconds else 1.0
-    bounds, counts = value["bounds"], value["counts"]
-    if len(counts) != len(bounds) + 1:
-        raise ValueError(f"{name}: expected {len(bounds) + 1} counts for {len(bounds)} bounds; received {len(counts)}")
-    buckets: list[tuple[str, float]] = []
-    below = 0
-    for bound, count in zip([*(f"{bound * scale:.9g}" for bound in bounds), "+Inf"], counts, strict=True):
-        below += count
-        buckets.append((bound, below))
+    counts = [count for _, count in value["buckets"]] + [value["count"]]
+    if counts != sorted(counts):
+        raise ValueError(f"{name}: expected counts up to each bound, which never fall; received {counts}")
+    buckets = [(f"{bound * scale:.9g}", count) for bound, count in value["buckets"]]
     shown = f"{name.removesuffix('_ns')}_seconds" if in_nanoseconds else name
-    return HistogramMetricFamily(PREFIX + shown, _describe(shown), buckets=buckets, sum_value=value["sum"] * scale)
+    everything: list[Any] = [*buckets, ("+Inf", value["count"])]
+    return HistogramMetricFamily(PREFIX + shown, _describe(shown), buckets=everything, sum_value=value["sum"] * scale)
 
 
 def families(document: Mapping[str, Any]) -> Iterator[Metric]:
@@ -93,8 +90,8 @@ def families(document: Mapping[str, Any]) -> Iterator[Metric]:
 
     Args:
         document: ``counters`` and ``gauges`` by name, each a number or a list of ``{"labels", "value"}``; and
-            ``histograms`` by name, each with ``bounds``, ``counts`` (one more; by bucket, not summed up) and ``sum``.
-            Histograms that are named ``_ns`` are shown in seconds.
+            ``histograms`` by name, each with ``buckets`` (bound, and how many values were not above it), ``count`` and
+            ``sum``. Histograms that are named ``_ns`` are shown in seconds.
     """
     for name, value in sorted(document.get("counters", {}).items()):
         counter = CounterMetricFamily(PREFIX + name, _describe(name))
