@@ -6,7 +6,6 @@ Each question sees one moment of the history, and each is bounded: rows, memory,
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -32,10 +31,6 @@ TRIES = 5
 """A file that was put together with others meanwhile is looked for anew, so often at most."""
 AHEAD_MAX = 2_000_000
 """So many entries behind the files are read from the log for one question at most."""
-QUESTIONS_MAX = 2
-"""So many questions of the web are answered at a time."""
-WAITING_MAX = 64
-"""So many more may wait."""
 AVERAGE_DECIMALS = 4
 """More decimals of an average price than its market has."""
 
@@ -152,7 +147,8 @@ class History:
             An Arrow table.
 
         Raises:
-            InputError: DuckDB refuses the question, or it took too long.
+            InputError: DuckDB refuses the question.
+            BusyError: it took too long.
         """
         for attempt in range(TRIES):
             try:
@@ -160,7 +156,7 @@ class History:
                     reader = connection.execute(question, parameters).to_arrow_reader()
                     return reader.read_all() if rows_max is None else _at_most(reader, rows_max)
             except duckdb.InterruptException:
-                raise InputError(f"expected a question that takes at most {self._seconds_max:g} s") from None
+                raise BusyError(f"expected a question that takes at most {self._seconds_max:g} s") from None
             except duckdb.IOException as error:
                 # A file that was there has been put together with others.
                 if attempt == TRIES - 1:
@@ -355,31 +351,3 @@ def _at_most(reader: Any, rows_max: int) -> Any:
         if rows >= rows_max:
             break
     return pa.Table.from_batches(batches, reader.schema)
-
-
-class WebHistory:
-    """A history for the web's event loop: questions are answered in threads, some at a time."""
-
-    def __init__(self, history: History) -> None:
-        self._history = history
-        self._turns = asyncio.Semaphore(QUESTIONS_MAX)
-        self._asked = 0
-
-    async def _ask(self, question: Any, *arguments: Any) -> list[Any]:
-        if self._asked >= QUESTIONS_MAX + WAITING_MAX:
-            raise BusyError(f"expected at most {QUESTIONS_MAX + WAITING_MAX} questions that wait")
-        self._asked += 1
-        try:
-            async with self._turns:
-                rows: list[Any] = await asyncio.to_thread(question, *arguments)
-                return rows
-        finally:
-            self._asked -= 1
-
-    async def fills(self, account: int, since_entry: int | None, limit: int) -> list[Any]:
-        """Trades of an account: `History.fills`."""
-        return await self._ask(self._history.fills, account, since_entry, limit)
-
-    async def orders(self, account: int, market: str | None, since_entry: int | None, limit: int) -> list[Any]:
-        """Orders of an account that are gone: `History.orders`."""
-        return await self._ask(self._history.orders, account, market, since_entry, limit)
