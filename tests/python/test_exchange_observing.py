@@ -25,7 +25,7 @@ from proofbook.exchange.observing import PUBLISHED_LAG_MAX, Metrics, Observed, f
 DOCUMENT = {
     "counters": {"entries": 12, "refused": [{"labels": {"reason": "busy"}, "value": 3}]},
     "gauges": {"acknowledged": 12},
-    "histograms": {"commit_ns": {"bounds": [1_000, 2_000_000], "counts": [5, 2, 1], "sum": 3_000_000_000}},
+    "histograms": {"commit_ns": {"buckets": [[1_000, 5], [2_000_000, 7]], "count": 8, "sum": 3_000_000_000}},
 }
 
 
@@ -65,9 +65,9 @@ def test_a_source_that_fails_is_down_and_the_scrape_goes_on() -> None:
     assert found["proofbook_history_entry", ()] == 4
 
 
-def test_counts_and_bounds_must_fit() -> None:
-    wrong = {"histograms": {"commit_ns": {"bounds": [1], "counts": [1], "sum": 1}}}
-    with pytest.raises(ValueError, match="expected 2 counts for 1 bounds; received 1"):
+def test_counts_of_buckets_never_fall() -> None:
+    wrong = {"histograms": {"commit_ns": {"buckets": [[1, 3], [2, 2]], "count": 4, "sum": 1}}}
+    with pytest.raises(ValueError, match=r"which never fall; received \[3, 2, 4\]"):
         list(families(wrong))
 
 

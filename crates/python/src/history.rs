@@ -11,7 +11,7 @@ use proofbook_engine::journal::Directory;
 use proofbook_exchange::{replicate, Entry, Outcome, Replica};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use pyo3_arrow::PyRecordBatch;
+use pyo3_arrow::{PyRecordBatch, PySchema};
 
 use crate::errors::{bad_journal, BrokenInvariantError, InputError, JournalError};
 use crate::history_rows::take;
@@ -125,6 +125,16 @@ impl HistoryReader {
     #[getter]
     fn exchange(&self) -> &str {
         &self.exchange
+    }
+
+    /// The schemas of all tables, by name.
+    #[staticmethod]
+    fn schemas(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+        let by_name = PyDict::new(py);
+        for (name, schema) in Tables::new("").schemas() {
+            by_name.set_item(name, PySchema::new(schema).into_pyarrow(py)?)?;
+        }
+        Ok(by_name)
     }
 
     /// Up to which entry the log says that it is acknowledged.

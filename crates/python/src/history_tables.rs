@@ -126,6 +126,11 @@ macro_rules! tables {
                 Tables { $($field_of_all: $table::start(&metadata),)* }
             }
 
+            /// The schemas of all tables, by the tables' names.
+            pub fn schemas(&self) -> Vec<(&'static str, SchemaRef)> {
+                vec![$((stringify!($field_of_all), self.$field_of_all.schema.clone()),)*]
+            }
+
             /// Gives out the rows of all tables by the tables' names, and starts anew.
             ///
             /// # Errors

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Mu
 from typing import Any, TypeAlias
 from uuid import uuid4
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -46,6 +46,27 @@ PUBLISHED_LAG_MAX = 100_000
 HELP: Mapping[str, str] = {
     "acknowledged": "The last entry that the log has acknowledged.",
     "published": "The last entry whose market data was published.",
+    "published_lag_entries": "Acknowledged entries whose market data is not published yet.",
+    "entries": "Entries of the log that are acknowledged.",
+    "refusals": "Entries that the exchange refused.",
+    "messages_in": "Messages of FIX clients.",
+    "messages_out": "Messages that FIX sessions were told.",
+    "connections": "FIX connections that are open.",
+    "requests": "Requests of the web that the reactor took.",
+    "requests_waiting": "Requests of the web that waited for the reactor when it last took some.",
+    "requests_pending": "Requests of the web that wait for their answers.",
+    "commits": "How often the log was made to acknowledge what it had.",
+    "commit_seconds": "How long the log took to acknowledge.",
+    "turn_seconds": "How long a turn of the reactor took, from the first read to what it sent.",
+    "snapshot_seconds": "How long a snapshot held the reactor up.",
+    "drained_messages": "Messages taken from the native server.",
+    "websocket_clients": "WebSocket clients that are connected.",
+    "websocket_messages": "Messages from and to WebSocket clients.",
+    "websocket_conflations": "How often messages for slow WebSocket clients were put together.",
+    "websocket_closed": "WebSocket connections that the server closed.",
+    "websocket_waiting_bytes": "What waits to be sent to WebSocket clients.",
+    "history_lag_entries": "Acknowledged entries that the history has not read yet.",
+    "history_flush_seconds": "How long the history took to write what it had.",
     "history_entry": "The last entry that is in the history's files.",
     "history_read_entry": "The last entry that the history has read from the log.",
     "history_files": "Files of the history, by kind.",
@@ -73,19 +94,16 @@ def _samples(value: Any) -> Iterator[tuple[dict[str, str], float]]:
 
 
 def _histogram(name: str, value: Mapping[str, Any]) -> HistogramMetricFamily:
-    """Upper bounds, how many fell into each bucket and beyond the last, and the sum."""
+    """How many values were at most as large as each bound, how many there were, and their sum."""
     in_nanoseconds = name.endswith("_ns")
     scale = 1e-9 if in_nanoseconds else 1.0
-    bounds, counts = value["bounds"], value["counts"]
-    if len(counts) != len(bounds) + 1:
-        raise ValueError(f"{name}: expected {len(bounds) + 1} counts for {len(bounds)} bounds; received {len(counts)}")
-    buckets: list[tuple[str, float]] = []
-    below = 0
-    for bound, count in zip([*(f"{bound * scale:.9g}" for bound in bounds), "+Inf"], counts, strict=True):
-        below += count
-        buckets.append((bound, below))
+    counts = [count for _, count in value["buckets"]] + [value["count"]]
+    if counts != sorted(counts):
+        raise ValueError(f"{name}: expected counts up to each bound, which never fall; received {counts}")
+    buckets = [(f"{bound * scale:.9g}", count) for bound, count in value["buckets"]]
     shown = f"{name.removesuffix('_ns')}_seconds" if in_nanoseconds else name
-    return HistogramMetricFamily(PREFIX + shown, _describe(shown), buckets=buckets, sum_value=value["sum"] * scale)
+    everything: list[Any] = [*buckets, ("+Inf", value["count"])]
+    return HistogramMetricFamily(PREFIX + shown, _describe(shown), buckets=everything, sum_value=value["sum"] * scale)
 
 
 def families(document: Mapping[str, Any]) -> Iterator[Metric]:
@@ -93,8 +111,8 @@ def families(document: Mapping[str, Any]) -> Iterator[Metric]:
 
     Args:
         document: ``counters`` and ``gauges`` by name, each a number or a list of ``{"labels", "value"}``; and
-            ``histograms`` by name, each with ``bounds``, ``counts`` (one more; by bucket, not summed up) and ``sum``.
-            Histograms that are named ``_ns`` are shown in seconds.
+            ``histograms`` by name, each with ``buckets`` (bound, and how many values were not above it), ``count`` and
+            ``sum``. Histograms that are named ``_ns`` are shown in seconds.
     """
     for name, value in sorted(document.get("counters", {}).items()):
         counter = CounterMetricFamily(PREFIX + name, _describe(name))
@@ -144,23 +162,17 @@ class Metrics:
     Attributes:
         requests: counts requests by ``route``, ``method`` and ``status``; `Observed` does it.
         request_seconds: how long they took, by ``route``.
-        websocket_clients: how many are connected.
-        websocket_messages: counts messages by ``direction``, ``in`` or ``out``.
-        websocket_conflations: counts, by ``channel``, how often what waited for a slow client was put together.
-        websocket_closed: counts connections that the server closed, by ``reason``.
-        websocket_waiting_bytes: what waits for all clients together; give it a function with ``set_function``.
-        drained: counts messages taken from the native server.
     """
 
     def __init__(self, **sources: Source) -> None:
         """Metrics of this server alone.
 
         Args:
-            sources: what else is asked at each scrape, by name: ``native=server.metrics, history=writer.metrics``.
+            sources: what else is asked at each scrape, by name: ``native=server.metrics, history=writer.metrics``. They
+                are asked in the thread that calls `exposition`.
         """
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self.registry = CollectorRegistry(auto_describe=False)
-        registry = self.registry
+        registry = CollectorRegistry(auto_describe=False)
         self.requests = Counter(
             PREFIX + "http_requests", "Requests answered.", ["route", "method", "status"], registry=registry
         )
@@ -171,22 +183,10 @@ class Metrics:
             buckets=REQUEST_SECONDS,
             registry=registry,
         )
-        self.websocket_clients = Gauge(PREFIX + "websocket_clients", "Clients that are connected.", registry=registry)
-        self.websocket_messages = Counter(
-            PREFIX + "websocket_messages", "Messages from and to clients.", ["direction"], registry=registry
-        )
-        self.websocket_conflations = Counter(
-            PREFIX + "websocket_conflations", "Messages put together for slow clients.", ["channel"], registry=registry
-        )
-        self.websocket_closed = Counter(
-            PREFIX + "websocket_closed", "Connections that the server closed.", ["reason"], registry=registry
-        )
-        self.websocket_waiting_bytes = Gauge(
-            PREFIX + "websocket_waiting_bytes", "What waits to be sent to all clients together.", registry=registry
-        )
-        self.drained = Counter(PREFIX + "drained_messages", "Messages taken from the native server.", registry=registry)
+        ProcessCollector(registry=registry)
+        self._registry = registry
         self._sources = dict(sources)
-        self.registry.register(_Sources(self._sources))
+        registry.register(_Sources(self._sources))
 
     def add_source(self, name: str, source: Source) -> None:
         """Ask one more source at each scrape from now on."""
@@ -202,7 +202,7 @@ class Metrics:
             The body and its content type.
         """
         encode, content_type = choose_encoder(accept)
-        return encode(self.registry), content_type
+        return encode(self._registry), content_type
 
 
 class Observed:
@@ -264,6 +264,13 @@ def _request_id(scope: Scope) -> str:
             if REQUEST_ID.fullmatch(text):
                 return text
     return uuid4().hex
+
+
+def status_metrics(status: Mapping[str, Any]) -> dict[str, Any]:
+    """The document of metrics of what the native query ``status`` answers."""
+    acknowledged, published = status["acknowledged"], status["published"]
+    lag = max(0, acknowledged - published)
+    return {"gauges": {"acknowledged": acknowledged, "published": published, "published_lag_entries": lag}}
 
 
 def readiness(status: Mapping[str, Any]) -> tuple[bool, dict[str, Any]]:
