@@ -90,7 +90,7 @@ class ReplaceTerms(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unkn
     stop_price: Text | None = None
 
 
-class New(OrderTerms, kw_only=True, tag_field="action", tag="new"):
+class New(OrderTerms, kw_only=True, tag_field="action", tag="new", omit_defaults=False):
     """A new order of an account."""
 
     account: Account
