@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +68,25 @@ def next_time_ms() -> int:
 class Process:
     """`proofbook serve` in a folder."""
 
-    def __init__(self, folder: Path, *arguments: str, limits: str = "") -> None:
+    def __init__(
+        self, folder: Path, *arguments: str, limits: str = "", changes: Mapping[str, str] | None = None
+    ) -> None:
+        """Start it and wait until it takes requests.
+
+        Args:
+            folder: its folder; without a configuration, one is written.
+            arguments: of the command line.
+            limits: lines for the end of a new configuration.
+            changes: what is to stand in a new configuration in the place of what.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "exchange.toml"
         if not path.exists():
-            path.write_text(CONFIGURATION + limits)
+            text = CONFIGURATION
+            for before, after in (changes or {}).items():
+                assert before in text
+                text = text.replace(before, after)
+            path.write_text(text + limits)
         self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, "-m", "proofbook", "serve", str(folder), "--json", *arguments],

@@ -15,7 +15,9 @@ from msgspec import Meta
 Text: TypeAlias = Annotated[
     str,
     Meta(
-        max_length=48, pattern=r"^[0-9]+(\.[0-9]+)?$", description="An exact decimal number, as text.", examples=["1.5"]
+        max_length=80,
+        description="An exact decimal number, as text, with at most the market's or the asset's decimals.",
+        examples=["1.5"],
     ),
 ]
 """A price, a quantity or an amount that is passed in."""
