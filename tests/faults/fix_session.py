@@ -1,7 +1,7 @@
 """A FIX 4.4 client that outlives its connections: it keeps its numbers and what it sent, and checks what it is told.
 
 Encoding and framing are simplefix's, so nothing here shares code with the server. Whatever contradicts the protocol
-is a `BrokenError`: a number that was skipped or used twice, a report that comes twice, a request that is answered twice.
+is a `BrokenError`: a number skipped or used twice, a report that comes twice, a request that is answered twice.
 """
 
 from __future__ import annotations

@@ -65,7 +65,8 @@ class Exchange:
     folder: Path
     clients: Sequence[str]
     sync: str = "group"
-    options: str = ""
+    wrapper: Sequence[str] = ()
+    tail: str = ""
     web_port: int = field(default_factory=free_port)
     fix_port: int = field(default_factory=free_port)
     process: subprocess.Popen[str] | None = None
@@ -76,7 +77,7 @@ class Exchange:
             f'sync = "{self.sync}"\nweb = "127.0.0.1:{self.web_port}"\nfix = "127.0.0.1:{self.fix_port}"\ndemo = true\n'
         )
         sessions = (SESSION.format(number=number, name=name) for number, name in enumerate(self.clients, 1))
-        text = head + self.options + MARKET + ACCOUNT * len(self.clients) + "".join(sessions)
+        text = head + MARKET + ACCOUNT * len(self.clients) + "".join(sessions) + self.tail
         (self.folder / "exchange.toml").write_text(text, encoding="utf-8")
 
     @property
@@ -90,7 +91,7 @@ class Exchange:
         Raises:
             RuntimeError: it ended or said nothing in time; with what it wrote.
         """
-        command = [sys.executable, "-m", "proofbook", "serve", str(self.folder), "--json"]
+        command = [*self.wrapper, sys.executable, "-m", "proofbook", "serve", str(self.folder), "--json"]
         with (self.folder / "errors.txt").open("a", encoding="utf-8") as errors:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         assert self.process.stdout is not None
