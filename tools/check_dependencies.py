@@ -56,7 +56,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "journal": frozenset({"types"}),
     "engine": frozenset({"types", "book", "matching", "journal"}),
     "exchange": MARKET | {"journal", "engine"},
-    "gateway": frozenset({"types", "books", "journal", "engine", "exchange", "fix", "session", "net"}),
+    "gateway": MARKET | {"journal", "engine", "exchange", "fix", "session", "net"},
     "replay": MARKET | {"engine", "workload"},
     "testkit": frozenset({"types", "book", "matching", "workload"}),
     "run": frozenset({"types", "book", "matching", "fixed", "replay", "workload"}),

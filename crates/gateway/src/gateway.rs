@@ -17,6 +17,7 @@ use proofbook_session::{Identity, Session};
 use crate::application::{Desk, Engine};
 use crate::config::{GatewayConfig, SessionConfig};
 use crate::connection::Connection;
+use crate::drop_copy::DropCopies;
 use crate::error::{failed, GatewayError};
 use crate::outbox::{Outbox, Position};
 use crate::report::MassCancel;
@@ -40,6 +41,7 @@ pub struct Gateway {
     pub(crate) slots: Vec<Slot>,
     pub(crate) by_id: BTreeMap<u64, usize>,
     pub(crate) by_identity: BTreeMap<Identity, usize>,
+    pub(crate) drop_copies: DropCopies,
     pub(crate) connections: Vec<Option<Connection>>,
     pub(crate) parser: SIMDMessageParser,
     pub(crate) numbering: Numbering,
@@ -178,6 +180,7 @@ impl Gateway {
         let told = told.map_or(u64::MAX, |entry| entry.saturating_sub(1));
         let opened = open_log(&config, told)?;
         let mut gateway = Gateway {
+            drop_copies: DropCopies::of(&config.sessions),
             config,
             desk: Desk::new(opened.engine),
             slots,

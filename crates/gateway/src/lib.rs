@@ -13,14 +13,18 @@
 #![forbid(unsafe_code)]
 
 mod application;
+mod clients;
 mod config;
 mod connection;
+mod drop_copy;
 mod error;
 mod gateway;
+mod market_data;
 mod outbox;
 mod reactor;
 mod report;
 mod request;
+mod securities;
 mod turn;
 
 pub use config::{GatewayConfig, SessionConfig};
