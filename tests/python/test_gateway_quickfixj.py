@@ -58,7 +58,10 @@ class Server:
         self.process.communicate()
 
 
-@pytest.mark.parametrize("name", ["trading-4.4", "trading-4.2", "dropped-connections", "killed-server"])
+NAMES = ("trading-4.4", "trading-4.2", "dropped-connections", "killed-server", "market-data", "markets", "drop-copy")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_quickfixj(name: str, class_path: str, tmp_path: Path) -> None:
     """One test of the client, which says itself what it expected; where it asks for it, the server is killed."""
     server = Server(tmp_path / "server")
