@@ -1,6 +1,7 @@
 //! Where messages of a session become entries of the log. Nothing is answered here but what cannot be understood: answers come once the log has acknowledged.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use proofbook_books::Ladder;
 use proofbook_engine::EngineError;
@@ -12,6 +13,7 @@ use proofbook_session::{
 };
 use proofbook_types::{Side, Timestamp};
 
+use crate::metrics::Metrics;
 use crate::report::MassCancel;
 use crate::request::{self, Asker, Request};
 
@@ -34,6 +36,7 @@ pub(crate) struct Desk {
     pub(crate) questions: VecDeque<Question>,
     /// Mass cancels that are not answered, by entry.
     pub(crate) mass_cancels: BTreeMap<u64, MassCancel>,
+    pub(crate) metrics: Arc<Metrics>,
     /// The log failed.
     pub(crate) failure: Option<EngineError>,
 }
@@ -44,6 +47,7 @@ impl Desk {
             engine,
             questions: VecDeque::new(),
             mass_cancels: BTreeMap::new(),
+            metrics: Arc::default(),
             failure: None,
         }
     }
@@ -112,6 +116,7 @@ impl Application for Client<'_> {
         message: &ParsedMessage<'_>,
         _: &mut Outgoing<'_, S, O>,
     ) -> Result<(), BusinessReject> {
+        self.desk.metrics.messages_in.add(1);
         let exchange = self.desk.engine.machine();
         match request::read(message, self.asker, exchange)? {
             Request::Enter(action) => self.enter(action, message),

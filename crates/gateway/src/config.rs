@@ -1,5 +1,6 @@
 //! What a gateway is told: its folder, who may log on for which account, and its bounds.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -58,6 +59,8 @@ pub struct GatewayConfig {
     pub journal: Options,
     /// The files of each session's store.
     pub store: FileBounds,
+    /// After how many entries a snapshot is taken while the gateway runs; never, where none. At its end there is always one.
+    pub snapshot_entries: Option<NonZeroU64>,
     /// The most connections at a time; more are closed at once.
     pub connections_max: usize,
 }
@@ -71,6 +74,7 @@ impl GatewayConfig {
             terms: ExchangeTerms::default(),
             journal: Options::default(),
             store: FileBounds::default(),
+            snapshot_entries: NonZeroU64::new(1 << 20),
             connections_max: 256,
         }
     }

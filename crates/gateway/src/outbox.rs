@@ -59,6 +59,8 @@ pub struct Outbox {
     position: Option<Position>,
     incoming: u64,
     is_changed: bool,
+    /// Messages that were kept since this was last asked.
+    kept: u64,
     scratch: Vec<u8>,
 }
 
@@ -75,6 +77,7 @@ impl Outbox {
             store,
             position: None,
             is_changed: false,
+            kept: 0,
             scratch: Vec::new(),
         };
         outbox.position = outbox.noted()?.max(outbox.last_kept()?);
@@ -108,6 +111,11 @@ impl Outbox {
             self.store.sync()?;
         }
         Ok(())
+    }
+
+    /// How many messages were kept since this was last asked.
+    pub(crate) fn take_kept(&mut self) -> u64 {
+        std::mem::take(&mut self.kept)
     }
 
     /// Notes the position, durably, beside the messages.
@@ -199,6 +207,7 @@ impl Store for Outbox {
         let Some(message) = message else {
             return self.store.append(None);
         };
+        self.kept += 1;
         self.scratch.clear();
         let position = self.position.unwrap_or_default();
         self.scratch.extend_from_slice(&position.encode());

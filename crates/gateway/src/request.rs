@@ -172,7 +172,7 @@ fn kind(message: &ParsedMessage<'_>, instrument: &Instrument) -> Result<OrderKin
 }
 
 /// The midnight (UTC) after a time.
-fn end_of_day(time_ns: u64) -> Timestamp {
+pub fn end_of_day(time_ns: u64) -> Timestamp {
     Timestamp((time_ns / DAY_NS + 1).saturating_mul(DAY_NS))
 }
 

@@ -1,5 +1,7 @@
 //! A turn: what the log acknowledged is told to whom it concerns, stores are written, and only then anything is sent.
 
+use std::time::Instant;
+
 use proofbook_engine::EngineError;
 use proofbook_exchange::{Action, ClientId, Outcome, Refusal, Report, Target};
 use proofbook_fix::Draft;
@@ -8,7 +10,7 @@ use proofbook_types::{AccountId, OrderId};
 use crate::application::Question;
 use crate::connection::{Connection, Outlet};
 use crate::error::GatewayError;
-use crate::gateway::{concerns_clients, Gateway};
+use crate::gateway::{concerns_clients, elapsed_ns, is_refusal, Gateway};
 use crate::outbox::Position;
 use crate::report::{self, Context, MassCancel};
 
@@ -164,10 +166,17 @@ impl Gateway {
             return Err(failure.into());
         }
         if self.desk.unacknowledged() > 0 {
+            let start = Instant::now();
             self.desk.engine.commit()?;
+            let metrics = &self.desk.metrics;
+            metrics.commit_ns.record(elapsed_ns(start));
+            metrics.commits.add(1);
+            metrics.entries.set(self.desk.engine.acknowledged());
         }
         let mut released = std::mem::take(&mut self.released);
+        let refusals = &self.desk.metrics.refusals;
         self.desk.engine.release(&mut |entry, outcome| {
+            refusals.add(u64::from(is_refusal(&outcome)));
             if concerns_clients(&outcome) {
                 released.push((entry, outcome));
             }
@@ -200,7 +209,9 @@ impl Gateway {
                     connection.close(now_ns);
                 }
             }
-            slot.session.store().settle(is_durable)?;
+            let store = slot.session.store();
+            store.settle(is_durable)?;
+            self.desk.metrics.messages_out.add(store.take_kept());
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! A sample exchange on loopback: one market, `BTC-USD`, and two accounts with money, whose sessions (`ALICE` and `BOB` to `EXCHANGE`, FIX 4.4, and `CAROL`, FIX 4.2,
 //! of a third account, whose orders end with her connection) log on without a password. `serve FOLDER PORT [none]`; `none` syncs nothing.
 //!
-//! It prints the address that it listens on, and serves until it is killed.
+//! It prints the address that it listens on, and serves until it is told to stop (SIGTERM or SIGINT), then in order, or is killed.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,6 +14,8 @@ use proofbook_gateway::{Gateway, GatewayConfig, SessionConfig};
 use proofbook_journal::SyncPolicy;
 use proofbook_session::{Identity, Unauthenticated};
 use proofbook_types::{AccountId, MarketConfig, Phase};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 type Anything = Box<dyn std::error::Error>;
 
@@ -90,5 +92,13 @@ fn main() -> Result<(), Anything> {
     let reactor = gateway.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse()?)))?;
     println!("{}", reactor.address()?);
     std::io::stdout().flush()?;
+    let stop = reactor.stop();
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            // It cannot be woken only where it has ended.
+            let _ = stop.stop();
+        }
+    });
     Ok(reactor.run()?)
 }
