@@ -175,13 +175,15 @@ def test_what_is_sent_again_and_what_is_not() -> None:
     endpoint = Endpoint("http://127.0.0.1:1", None)
     place = calls.new_order("BTC-USD", "buy", 1, price=1, client_id="mine")
 
-    def pause(error: errors.ExchangeError, attempt: int = 1) -> float:
-        return endpoint.pause_before_next(attempt, error)
+    def pause(error: errors.ExchangeError, attempt: int = 1, call: Call[Any] = place) -> float:
+        return endpoint.pause_before_next(call, attempt, error)
 
     unanswered = endpoint.unanswered(place, TimeoutError())
     assert unanswered.client_id == "mine" and "mine" in str(unanswered)
     pauses = [max(pause(unanswered, attempt) for _ in range(200)) for attempt in range(1, ATTEMPTS_MAX)]
     assert all(later > 1.5 * earlier for earlier, later in itertools.pairwise(pauses)), "pauses grow"
+    with pytest.raises(errors.UnansweredError):
+        pause(unanswered, call=calls.operate("deposit", {"account": 3, "asset": "BTC", "amount": "1"}))
     limited = errors.RateLimitError("too_many_requests", "")
     limited.retry_after_s = 2
     for error in (

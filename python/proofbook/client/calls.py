@@ -26,6 +26,7 @@ from proofbook.client.types import (
     DemoAccount,
     Interval,
     Market,
+    Operated,
     Order,
     Placed,
     Report,
@@ -82,7 +83,7 @@ def _market(symbol: str) -> str:
 
 
 def _body(fields: Mapping[str, Any]) -> bytes:
-    return msgspec.json.encode({name: value for name, value in fields.items() if value not in (None, False)})
+    return msgspec.json.encode({name: value for name, value in fields.items() if value is not None})
 
 
 def _read(path: str, answer: Any, *, is_private: bool = False) -> Call[Any]:
@@ -211,7 +212,7 @@ def new_order(
         "stop_price": None if stop_price is None else decimal_text("stop price", stop_price),
         "time_in_force": time_in_force,
         "expires_ns": expires_ns,
-        "post_only": post_only,
+        "post_only": post_only or None,
         "display": None if display is None else decimal_text("display", display),
         "client_id": client_id,
     }
@@ -248,6 +249,12 @@ def cancel(order_id: int | None, client_id: str | None) -> Call[Order]:
 def cancel_all(market: str | None) -> Call[Cancelled]:
     """Cancel all orders of the account, in one market or in all."""
     return Call("DELETE", _query("/orders", {"market": market}), Cancelled, is_private=True)
+
+
+def operate(action: str, fields: Mapping[str, Any]) -> Call[Operated]:
+    """Ask for what an operator may; twice would be done twice."""
+    path = f"/operator/{quote(action, safe='')}"
+    return Call("POST", path, Operated, msgspec.json.encode(fields), is_private=True, is_repeatable=False)
 
 
 def market_among(markets: Mapping[str, Market], symbol: str) -> Market:

@@ -1,8 +1,8 @@
 """What the clients share of HTTP, without any input or output: addresses, signatures, answers, and when to ask again.
 
-A request that got no answer is sent again. Each of this interface is done once, however often it is sent: reading
-changes nothing, a new or replaced order carries a client's id, an order that is gone cannot be cancelled again. Each
-attempt is signed anew, with a time later than any before, since an exchange takes each signature once.
+A request that got no answer is sent again, except for an operator's. What accounts ask for is done once, however often
+it is sent: reading changes nothing, a new or replaced order carries a client's id, an order that is gone cannot be
+cancelled again. Each attempt is signed anew, with a time later than any before, since a signature is taken once.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Call(Generic[T]):
         answer: the type of the answer.
         body: JSON, or nothing.
         is_private: whether it is signed.
+        is_repeatable: whether it may be sent again where no answer came.
         client_id: of the order that it is about, to be named where no answer comes.
         instead: what to ask where a second attempt finds no live order: the first one may have been done.
     """
@@ -67,6 +68,7 @@ class Call(Generic[T]):
     answer: Any
     body: bytes = b""
     is_private: bool = False
+    is_repeatable: bool = True
     client_id: str | None = None
     instead: Call[T] | None = None
 
@@ -210,10 +212,11 @@ class Endpoint:
         """What to ask now, where an earlier attempt seems to have been done."""
         return call.instead if attempt > 1 and isinstance(error, UnknownOrderError) else None
 
-    def pause_before_next(self, attempt: int, error: ExchangeError) -> float:
+    def pause_before_next(self, call: Call[T], attempt: int, error: ExchangeError) -> float:
         """How long to wait before the next attempt.
 
         Args:
+            call: what is asked.
             attempt: how many attempts there were.
             error: how the last one ended.
 
@@ -228,8 +231,9 @@ class Endpoint:
             # Nothing was taken. Another client with the same key may have signed the same in the same millisecond.
             return pause_s(attempt)
         if isinstance(error, UnansweredError):
-            return pause_s(attempt)
-        if isinstance(error, ConnectionFailedError) and attempt == 1:
+            if call.is_repeatable:
+                return pause_s(attempt)
+        elif isinstance(error, ConnectionFailedError) and attempt == 1:
             # It may be a restart; but that nobody is there shall not be told late.
             return pause_s(attempt)
         raise error

@@ -71,8 +71,9 @@ class ApiError(ExchangeError):
         received: str | None = None,
     ) -> None:
         parts = [f"{code}: {message}" if message and message != code else code]
-        parts += [f"expected {expected}"] if expected and expected not in message else []
-        parts += [f"received {received}"] if received and received not in message else []
+        if "expected " not in message:
+            parts += [f"expected {expected}"] if expected else []
+            parts += [f"received {received}"] if received else []
         super().__init__("; ".join(parts))
         self.code = code
         self.status = status

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 from websockets.exceptions import WebSocketException
@@ -28,6 +28,7 @@ from proofbook.client.types import (
     DemoAccount,
     Interval,
     Market,
+    Operated,
     Order,
     Placed,
     Report,
@@ -211,6 +212,10 @@ class Client:
         """Open a funded account for this client's key, where the exchange gives such accounts."""
         return self._run(calls.demo(self._endpoint.needed_key().public_key))
 
+    def operate(self, action: str, **fields: Any) -> Operated:
+        """Ask for what an operator may, such as `operate("deposit", account=3, asset="BTC", amount="1")`."""
+        return self._run(calls.operate(action, fields))
+
     def watch_book(self, market: str, depth: int | None = 25) -> Iterator[Book]:
         """A market's book, at first and after each change, always one whose checksum held.
 
@@ -261,7 +266,7 @@ class Client:
                 return self._once(call)
             except ExchangeError as error:
                 other = self._endpoint.instead(call, attempt, error)
-                pause = 0.0 if other else self._endpoint.pause_before_next(attempt, error)
+                pause = 0.0 if other else self._endpoint.pause_before_next(call, attempt, error)
             if other is not None:
                 return self._run(other)
             time.sleep(pause)

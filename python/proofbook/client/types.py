@@ -198,7 +198,7 @@ class Placed(Order, frozen=True, kw_only=True):
 
     Attributes:
         entry: the entry of the log that the request became.
-        reports: what happened to this order in that entry.
+        reports: what happened in that entry to orders of the account: to this one, and to those that it met.
     """
 
     entry: int
@@ -208,7 +208,7 @@ class Placed(Order, frozen=True, kw_only=True):
     @property
     def fills(self) -> tuple[Change, ...]:
         """The trades that it made at once."""
-        return tuple(report for report in self.reports if report.is_fill)
+        return tuple(each for each in self.reports if each.is_fill and each.order.order_id == self.order_id)
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -294,6 +294,19 @@ class Ticker(msgspec.Struct, frozen=True):
 class Cancelled(msgspec.Struct, frozen=True):
     """How many orders a mass cancel took away."""
 
+    cancelled: int
+
+
+class Operated(msgspec.Struct, frozen=True):
+    """What came of an operator's request.
+
+    Attributes:
+        account: that it was about, or that was opened.
+    """
+
+    entry: int
+    time_ns: int
+    account: int
     cancelled: int
 
 
