@@ -5,7 +5,6 @@
     ProofbookError
     ├── InputError (also a ValueError)      what you passed cannot be used
     │   └── TickError                       a price or quantity between two ticks or lots
-    ├── BusyError                           as many requests wait as may; a later one may be taken
     ├── RejectedError                       raised by ``events.raise_for_reject()`` only
     ├── ReplayError                         a file of market data that cannot be read
     ├── JournalError                        a journal that is damaged or cannot be written
@@ -38,10 +37,6 @@ class InputError(ProofbookError, ValueError):
 
 class TickError(InputError):
     """A decimal price or quantity that is not a whole number of the market's ticks or lots."""
-
-
-class BusyError(ProofbookError):
-    """As many requests wait as may wait. Nothing was done; the same request may be taken later."""
 
 
 class RejectedError(ProofbookError):

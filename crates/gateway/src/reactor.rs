@@ -119,7 +119,9 @@ impl Reactor {
     /// Those of the operating system; or it listens nowhere.
     pub fn address(&self) -> io::Result<SocketAddr> {
         let listener = self.listener.as_ref();
-        listener.ok_or(io::ErrorKind::AddrNotAvailable)?.local_addr()
+        listener
+            .ok_or(io::ErrorKind::AddrNotAvailable)?
+            .local_addr()
     }
 
     /// Lets other threads give it requests; what became of them must be read. A second call puts an end to the handle of the first.
@@ -199,7 +201,11 @@ impl Reactor {
         if now_ns.saturating_sub(self.ticked_ns) >= TICK_NS {
             self.ticked_ns = now_ns;
             let connections = self.gateway.connections.iter().flatten().count();
-            self.gateway.desk.metrics.connections.set(connections as u64);
+            self.gateway
+                .desk
+                .metrics
+                .connections
+                .set(connections as u64);
             self.gateway.tick(now_ns)?;
         }
         self.gateway.settle(now_ns)?;

@@ -183,7 +183,9 @@ impl View<'_> {
         let market = fields.get("market").map(|_| self.market(fields));
         let market = market.transpose()?.map(|(id, ..)| id);
         let orders = self.exchange.open_orders(account);
-        let orders = orders.iter().filter(|order| market.is_none_or(|market| order.market == market));
+        let orders = orders
+            .iter()
+            .filter(|order| market.is_none_or(|market| order.market == market));
         let views = orders.map(|order| {
             let view = OrderView::new(order, self.names);
             serde_json::to_value(view).expect("texts make JSON")

@@ -36,8 +36,11 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// The replica. A panic while it was held leaves the exchange's state unusable.
-    pub(crate) fn replica(&self) -> Result<MutexGuard<'_, Replica<Ladder, Directory>>, ServerError> {
-        let broken = |_| ServerError::Failed("a thread that held the replica has failed".to_owned());
+    pub(crate) fn replica(
+        &self,
+    ) -> Result<MutexGuard<'_, Replica<Ladder, Directory>>, ServerError> {
+        let broken =
+            |_| ServerError::Failed("a thread that held the replica has failed".to_owned());
         self.replica.lock().map_err(broken)
     }
 
@@ -149,7 +152,11 @@ impl Relay {
         if names.is_behind(replica.machine()) {
             let mut more = Names::clone(&names);
             more.catch_up(replica.machine());
-            let mut shown = self.shared.names.write().unwrap_or_else(PoisonError::into_inner);
+            let mut shown = self
+                .shared
+                .names
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
             *shown = Arc::new(more);
         }
         Ok(count)

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use proofbook_exchange::{replicate, Action, Target};
-use proofbook_gateway::{Gateway, Handle, Stop, SubmitError};
+use proofbook_gateway::{Gateway, Handle, Metrics, Stop, SubmitError};
 use proofbook_journal::Directory;
 use proofbook_types::OrderId;
 
@@ -31,6 +31,7 @@ pub struct Server {
     relay: Mutex<Option<Thread>>,
     address: Option<SocketAddr>,
     folder: String,
+    metrics: Arc<Metrics>,
 }
 
 fn now_ns() -> u64 {
@@ -56,6 +57,7 @@ impl Server {
             None => None,
         };
         let stop = reactor.stop();
+        let reactor_metrics = reactor.metrics();
         let (handle, answers) = reactor.attach();
         let progress = Arc::clone(handle.progress());
         let log = Directory::open(folder.join("log"))?;
@@ -85,6 +87,7 @@ impl Server {
             relay: Mutex::new(Some(spawn("proofbook-relay", move || relay.run())?)),
             address,
             folder: folder.display().to_string(),
+            metrics: reactor_metrics,
         })
     }
 
@@ -162,7 +165,11 @@ impl Server {
 
     /// Says whether messages about an account's orders and balances are wanted.
     pub fn watch(&self, account: u64, is_watched: bool) {
-        let mut watched = self.shared.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watched = self
+            .shared
+            .watched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         match is_watched {
             true => watched.insert(account),
             false => watched.remove(&account),
@@ -171,8 +178,7 @@ impl Server {
 
     /// Counters and histograms, as JSON.
     pub fn metrics(&self) -> Vec<u8> {
-        let status = serde_json::json!({ "requests_waiting": self.handle.waiting() });
-        status.to_string().into_bytes()
+        crate::metrics::encode(&self.metrics)
     }
 
     /// Stops in order: sessions are logged out, a snapshot is taken, threads end. A second call does nothing.
@@ -180,7 +186,11 @@ impl Server {
     /// # Errors
     /// The log or a store failed.
     pub fn stop(&self) -> Result<(), ServerError> {
-        let relay = self.relay.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let relay = self
+            .relay
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some(relay) = relay else {
             return Ok(());
         };

@@ -216,14 +216,6 @@ def _with_received(message: str, value: object) -> str:
 def _check(configuration: Configuration, name: str) -> None:
     """What types do not say: that names lead to something, and that nothing is there twice."""
     symbols = [asset.symbol for asset in configuration.assets]
-    for market in configuration.markets:
-        for asset in (market.base, market.quote):
-            if asset not in symbols:
-                raise InputError(f"{name}: {market.symbol}: expected one of {', '.join(symbols)}; received {asset!r}")
-    deposits = [configuration.demo_accounts.deposits, *(account.deposits for account in configuration.accounts)]
-    for asset in (asset for each in deposits for asset in each):
-        if asset not in symbols:
-            raise InputError(f"{name}: a deposit: expected one of {', '.join(symbols)}; received {asset!r}")
     named: dict[str, list[str]] = {
         "assets": symbols,
         "markets": [market.symbol for market in configuration.markets],
@@ -233,6 +225,14 @@ def _check(configuration: Configuration, name: str) -> None:
         for each in found:
             if found.count(each) > 1:
                 raise InputError(f"{name}: {what}: expected each once; received {each!r} twice")
+    for market in configuration.markets:
+        for asset in (market.base, market.quote):
+            if asset not in symbols:
+                raise InputError(f"{name}: {market.symbol}: expected one of {', '.join(symbols)}; received {asset!r}")
+    deposits = [configuration.demo_accounts.deposits, *(account.deposits for account in configuration.accounts)]
+    for asset in (asset for each in deposits for asset in each):
+        if asset not in symbols:
+            raise InputError(f"{name}: a deposit: expected one of {', '.join(symbols)}; received {asset!r}")
 
 
 def split_address(address: str) -> tuple[str, int]:

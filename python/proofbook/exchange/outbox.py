@@ -37,7 +37,7 @@ def framed(channel: str, kind: str, value: object) -> str:
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     text: str
-    is_snapshot: bool
+    is_exempt: bool
 
 
 class BookState:
@@ -70,7 +70,7 @@ class Outbox:
         self.overflow = False
         self._waiting_bytes_max = waiting_bytes_max
         self._waiting: deque[_Waiting] = deque()
-        self._snapshot_bytes = 0
+        self._exempt_bytes = 0
         self._books: dict[str, BookState] = {}
         self._trades: dict[str, list[Trade]] = {}
         self._latest: dict[tuple[str, str, int], str] = {}
@@ -81,22 +81,31 @@ class Outbox:
         """Whether so much waits that messages are put together."""
         return self.waiting_bytes > self._waiting_bytes_max // 2
 
-    def put(self, text: str, *, is_snapshot: bool = False) -> None:
-        """Add a message that nothing can be put together with. Snapshots are not held against the bound."""
+    def put(self, text: str, *, is_exempt: bool = False) -> None:
+        """Add a message that nothing can be put together with.
+
+        Args:
+            text: the message.
+            is_exempt: whether it is not held against the bound: snapshots and what was put together, of which there is
+                no more before the reader is no longer slow.
+        """
         if self.overflow:
             return
-        self._waiting.append(_Waiting(text, is_snapshot))
+        self._waiting.append(_Waiting(text, is_exempt))
         self.waiting_bytes += len(text)
-        if is_snapshot:
-            self._snapshot_bytes += len(text)
+        if is_exempt:
+            self._exempt_bytes += len(text)
         self._ready.set()
-        if self.waiting_bytes - self._snapshot_bytes > self._waiting_bytes_max:
+        if self.waiting_bytes - self._exempt_bytes > self._waiting_bytes_max:
             self.overflow = True
+
+    def _has_room(self, text: str) -> bool:
+        return self.waiting_bytes + len(text) <= self._waiting_bytes_max // 2
 
     def put_latest(self, channel: str, name: str, text: str, part: int = 0) -> None:
         """Add a message that the next one of the same channel, name and part replaces."""
         key = (channel, name, part)
-        if not self.is_slow and key not in self._latest:
+        if key not in self._latest and self._has_room(text):
             self.put(text)
             return
         self._latest.pop(key, None)
@@ -107,7 +116,7 @@ class Outbox:
     def put_trades(self, trades: Trades, text: str) -> None:
         """Add trades of a market."""
         merged = self._trades.get(trades.market)
-        if merged is None and not self.is_slow:
+        if merged is None and self._has_room(text):
             self.put(text)
             return
         if merged is None:
@@ -148,12 +157,12 @@ class Outbox:
             book.merged = Merged(delta)
         elif delta.previous != book.held:
             book.held, book.merged = None, Merged(delta)
-        elif self.is_slow:
-            self.conflations["book"] += 1
-            book.merged = Merged(delta)
-        else:
+        elif self._has_room(text):
             book.held = delta.sequence
             self.put(text)
+        else:
+            self.conflations["book"] += 1
+            book.merged = Merged(delta)
         self._ready.set()
 
     def _has_merged(self) -> bool:
@@ -166,20 +175,20 @@ class Outbox:
         latest, self._latest = self._latest, {}
         trades, self._trades = self._trades, {}
         for text in latest.values():
-            self.put(text)
+            self.put(text, is_exempt=True)
         for market, parts in trades.items():
-            self.put(framed("trades", "update", Trades(market=market, trades=parts)))
+            self.put(framed("trades", "update", Trades(market=market, trades=parts)), is_exempt=True)
         for market, book in list(self._books.items()):
             if book.held is None:
                 shown = await snapshot(market)
                 if self._books.get(market) is not book:
                     continue
-                self.put(framed("book", "snapshot", shown), is_snapshot=True)
+                self.put(framed("book", "snapshot", shown), is_exempt=True)
                 book.held = shown.sequence
             if book.merged is not None:
                 delta = book.merged.delta(book.held)
                 if delta is not None:
-                    self.put(framed("book", "delta", delta))
+                    self.put(framed("book", "delta", delta), is_exempt=True)
                     book.held = delta.sequence
                 elif book.merged.previous > book.held:
                     book.held = None
@@ -199,8 +208,8 @@ class Outbox:
                 item = self._waiting.popleft()
                 await send(item.text)
                 self.waiting_bytes -= len(item.text)
-                if item.is_snapshot:
-                    self._snapshot_bytes -= len(item.text)
+                if item.is_exempt:
+                    self._exempt_bytes -= len(item.text)
                 sent += 1
             if not self.is_slow and self._has_merged():
                 await self._put_merged(snapshot)

@@ -5,27 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
-from litestar import Litestar, MediaType, Request, Response, Router, get
+from litestar import Litestar, Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
 import proofbook
-from proofbook.exchange import market_data, operating, signing, stream, trading
+from proofbook.exchange import market_data, operating, page, signing, stream, trading
 from proofbook.exchange.access import count_request, services_of
 from proofbook.exchange.failures import CODES, ApiError, ErrorAnswer, failure, unreadable
 from proofbook.exchange.messages import ServerStatus, StatusQuery
 from proofbook.exchange.services import Services
-
-PAGE = Path(__file__).with_name("page")
-"""Where the built page is, if it was built."""
 
 log = logging.getLogger("proofbook.exchange")
 
@@ -70,21 +65,6 @@ async def get_ready(request: Request[Any, Any, Any]) -> dict[str, str]:
     if status.failure is not None:
         raise failure("failed", received=status.failure)
     return {"status": "ready"}
-
-
-@get("/", include_in_schema=False, media_type=MediaType.TEXT)
-async def get_no_page() -> str:
-    """What stands where the page was not built."""
-    return (
-        "This is an exchange. Its page is not part of this installation; `make page` builds it.\n"
-        "HTTP and WebSocket: /api/v1, described in docs/API.md and /api/v1/openapi.json\n"
-    )
-
-
-def _page() -> ControllerRouterHandler:
-    if (PAGE / "index.html").is_file():
-        return create_static_files_router(path="/", directories=[PAGE], html_mode=True)
-    return get_no_page
 
 
 def _openapi() -> OpenAPIConfig:
@@ -134,7 +114,7 @@ def application(services: Services, streams: stream.Streams, more: Sequence[Cont
     open_routes = Router("/api/v1", route_handlers=[*market_data.HANDLERS, stream.stream_handler])
     signed_routes = Router("/api/v1", route_handlers=signed, security=[{"signature": []}])
     return Litestar(
-        route_handlers=[open_routes, signed_routes, get_health, get_ready, _page(), *more],
+        route_handlers=[open_routes, signed_routes, get_health, get_ready, *page.handlers(), *more],
         guards=[count_request],
         exception_handlers={Exception: answer_error},
         openapi_config=_openapi(),

@@ -43,6 +43,18 @@ impl Server {
         self.end();
     }
 
+    /// Sends it a signal by name; it has not ended then.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.expect("there is a kill").success());
+    }
+
+    /// Waits for its end; whether it ended by itself and without an error.
+    pub fn ends_well(mut self) -> bool {
+        self.child.wait().expect("it is ours").success()
+    }
+
     fn end(&mut self) {
         // It may be gone already.
         let _ = self.child.kill();
