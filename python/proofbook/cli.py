@@ -19,6 +19,7 @@ from proofbook.audit_command import register as register_audit
 from proofbook.bench import register as register_bench
 from proofbook.client_commands import register as register_client
 from proofbook.console import EXIT_CHECK_FAILED, EXIT_DEFECT, EXIT_INPUT, EXIT_INTERRUPTED
+from proofbook.demo_command import register as register_demo
 from proofbook.errors import BrokenInvariantError, ProofbookError
 from proofbook.exchange.keys_command import register as register_keys
 from proofbook.exchange.serve_command import register as register_serve
@@ -266,6 +267,7 @@ register_receipts(app)
 register_audit(app)
 register_verify(app)
 register_serve(app)
+register_demo(app)
 register_keys(app)
 
 

@@ -15,17 +15,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import pytest
-
 from proofbook import cli
 
 PATIENCE_S = 60
-
-
-def require_exchange() -> None:
-    """Skip where an exchange cannot run."""
-    for package in ("cryptography", "httpx", "litestar", "msgspec", "uvicorn", "websockets"):
-        pytest.importorskip(package, reason="the packages of the extra `exchange` are not installed")
 
 
 @dataclass(frozen=True)
@@ -108,7 +100,6 @@ class RunningExchange:
 @contextmanager
 def running(folder: Path) -> Iterator[RunningExchange]:
     """An exchange that runs within the block."""
-    require_exchange()
     exchange = RunningExchange(folder)
     exchange.start()
     try:

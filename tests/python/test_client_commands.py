@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from running_exchange import PATIENCE_S, RunningExchange, call, require_exchange, running
 
-require_exchange()
+pytest.importorskip("litestar", reason="the packages of the extra `exchange` are not installed")
+
+from running_exchange import PATIENCE_S, RunningExchange, call, running
 
 MARKET = "BTC-USD"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from proofbook.client import AsyncClient, Client, ExchangeError, Key, Market, Order, RefusedError, UnknownOrderError
 
@@ -98,6 +98,19 @@ class Trader:
         """The quantity with as many decimals as the market's quantities have, and not 0."""
         lot = Decimal(1).scaleb(-self.market.quantity_decimals)
         return max(lot, Decimal(quantity).quantize(lot, ROUND_HALF_EVEN))
+
+
+async def together(*works: Coroutine[Any, Any, None]) -> None:
+    """Run until one of them is over, or until cancelled; none goes on after that. An error of one is raised."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def live_only(orders: dict[int, Order], order: Order) -> None:

@@ -12,7 +12,7 @@ from collections import deque
 from decimal import Decimal
 
 from proofbook.client import AsyncClient, Book, Market, Order, Reconciled
-from proofbook.demo.account import Trader, live_only
+from proofbook.demo.account import Trader, live_only, together
 from proofbook.demo.price import Walk
 from proofbook.types import Side
 
@@ -47,9 +47,7 @@ class MarketMaker(Trader):
         """Quote, and hear what became of the quotes."""
         self._live.clear()
         self._places.clear()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._hear())
-            tasks.create_task(self._quote())
+        await together(self._hear(), self._quote())
 
     async def _hear(self) -> None:
         async for update in self.client.orders():
@@ -86,6 +84,10 @@ class MarketMaker(Trader):
         price = self.tick_price(self._price(place))
         if order is not None:
             moved = await self.ask(self.client.replace(order.order_id, price=price))
+            if moved is None:
+                # It may be gone; or it stays where it is, and is not wanted there.
+                await self.ask(self.client.cancel(order.order_id))
+                self._live.pop(order.order_id, None)
         else:
             quantity = self.lots(self._draw.uniform(0.02, 0.1) * (1 + level))
             moved = await self.ask(self.client.place(self.market.symbol, side, quantity, price=price, post_only=True))
@@ -104,9 +106,7 @@ class Follower(Trader):
 
     async def trade(self) -> None:
         """Hear the trades, and act on them."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._hear())
-            tasks.create_task(self._follow())
+        await together(self._hear(), self._follow())
 
     async def _hear(self) -> None:
         async for trade in self.client.trades(self.market.symbol):
@@ -126,9 +126,7 @@ class Follower(Trader):
                 side: Side = "buy" if move > 0 else "sell"
                 limit = self.tick_price(last * (1.001 if side == "buy" else 0.999))
                 quantity = self.lots(self._draw.uniform(0.01, 0.08))
-                request = self.client.place(
-                    self.market.symbol, side, quantity, price=limit, time_in_force="ioc"
-                )
+                request = self.client.place(self.market.symbol, side, quantity, price=limit, time_in_force="ioc")
                 await self.ask(request)
 
 
@@ -144,9 +142,7 @@ class Noise(Trader):
     async def trade(self) -> None:
         """Look at the book, and act."""
         self._orders.clear()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._look())
-            tasks.create_task(self._act())
+        await together(self._look(), self._act())
 
     async def _look(self) -> None:
         async for book in self.client.book(self.market.symbol, 5):
