@@ -17,7 +17,9 @@ from proofbook.analyze import register as register_analyze
 from proofbook.archive_commands import register as register_archive
 from proofbook.audit_command import register as register_audit
 from proofbook.bench import register as register_bench
+from proofbook.client_commands import register as register_client
 from proofbook.console import EXIT_CHECK_FAILED, EXIT_DEFECT, EXIT_INPUT, EXIT_INTERRUPTED
+from proofbook.demo_command import register as register_demo
 from proofbook.errors import BrokenInvariantError, ProofbookError
 from proofbook.exchange.history_command import register as register_history
 from proofbook.exchange.keys_command import register as register_keys
@@ -285,6 +287,7 @@ def info(as_json: Json = False) -> None:
 
 register_archive(app)
 register_bench(app)
+register_client(app)
 register_analyze(app)
 register_proofs(app)
 register_receipts(app)
@@ -292,6 +295,7 @@ register_audit(app)
 register_verify(app)
 register_serve(app)
 register_history(app)
+register_demo(app)
 register_keys(app)
 
 
