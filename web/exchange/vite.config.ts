@@ -4,6 +4,8 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
+/** What the verifier's module takes in Node alone. */
+const rollupOptions = { external: ["node:fs/promises"] };
 const exchange = process.env["PROOFBOOK_EXCHANGE"] ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
@@ -16,8 +18,9 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: "es2022",
     chunkSizeWarningLimit: 400,
+    rollupOptions,
   },
-  worker: { format: "es" },
+  worker: { format: "es", rollupOptions },
   server: {
     host: "127.0.0.1",
     proxy: { "/api": { target: exchange, ws: true } },

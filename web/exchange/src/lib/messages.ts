@@ -36,6 +36,16 @@ export interface CandleMessage {
   trades: number;
 }
 
+/** A market's day up to now. What there is not yet is null. */
+export interface TickerMessage {
+  last: string | null;
+  open: string | null;
+  high: string | null;
+  low: string | null;
+  /** In the base asset. */
+  volume: string;
+}
+
 export interface StateMessage {
   market: string;
   state: MarketState;
@@ -61,7 +71,7 @@ export interface MarketTerms {
 
 export interface Order {
   order_id: number;
-  client_id: string;
+  client_id: string | null;
   market: string;
   side: Side;
   kind: Kind;

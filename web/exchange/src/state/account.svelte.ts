@@ -2,7 +2,7 @@
 //
 // Each report is taken once: entry and index name it and increase. State that was fetched never replaces what a report said meanwhile.
 
-import { login, post, signed } from "../lib/http";
+import { login, post, RequestError, signed } from "../lib/http";
 import { forgetIdentity, makeSecret, storedIdentities, storeIdentity, type Identity } from "../lib/identity";
 import type { Balance, Order, ReportMessage } from "../lib/messages";
 import { announce } from "./announce.svelte";
@@ -34,12 +34,6 @@ export interface OrderTerms {
   display?: string;
 }
 
-/** What the exchange answers to a request about orders. */
-interface OrderAnswer {
-  reports?: ReportMessage["report"][];
-  refusal?: string | null;
-}
-
 function fillOf({ entry, index, time_ns, report }: ReportMessage): Fill {
   const { market, side, order_id } = report.order;
   return {
@@ -53,6 +47,16 @@ function fillOf({ entry, index, time_ns, report }: ReportMessage): Fill {
     liquidity: report.liquidity ?? "",
     order_id,
   };
+}
+
+/** The last fills; none where the exchange keeps no history. */
+async function fetchFills(identity: Identity): Promise<ReportMessage[]> {
+  try {
+    return (await signed(identity, "GET", `/fills?limit=${FILLS_LENGTH}`)) as ReportMessage[];
+  } catch (error) {
+    if (error instanceof RequestError && error.code === "not_found") return [];
+    throw error;
+  }
 }
 
 class Account {
@@ -129,7 +133,7 @@ class Account {
       const [orders, balances, fills] = await Promise.all([
         signed(identity, "GET", "/orders") as Promise<Order[]>,
         signed(identity, "GET", "/balances") as Promise<Balance[]>,
-        signed(identity, "GET", `/fills?limit=${FILLS_LENGTH}`) as Promise<ReportMessage[]>,
+        fetchFills(identity),
       ]);
       if (this.current !== identity) return;
       const touched = this.#touched ?? new Set();
@@ -170,8 +174,9 @@ class Account {
     this.balances = [...others, balance].sort((one, other) => one.asset.localeCompare(other.asset));
   }
 
-  async place(terms: OrderTerms): Promise<OrderAnswer> {
-    return (await this.#ask("POST", "/orders", { client_id: crypto.randomUUID(), ...terms })) as OrderAnswer;
+  /** Places an order, and gives it as it stands then. Its client id comes from the signature: a request that is repeated is one order. */
+  async place(terms: OrderTerms): Promise<Order> {
+    return (await this.#ask("POST", "/orders", terms)) as Order;
   }
 
   async cancel(order: Order): Promise<void> {
@@ -182,9 +187,8 @@ class Account {
     await this.#ask("DELETE", `/orders?market=${encodeURIComponent(market)}`);
   }
 
-  async replace(order: Order, terms: { price?: string; quantity?: string; stop_price?: string }): Promise<OrderAnswer> {
-    const path = `/orders/${order.order_id}`;
-    return (await this.#ask("PUT", path, { client_id: crypto.randomUUID(), ...terms })) as OrderAnswer;
+  async replace(order: Order, terms: { price?: string; quantity?: string }): Promise<Order> {
+    return (await this.#ask("PUT", `/orders/${order.order_id}`, terms)) as Order;
   }
 
   /** Forgets the key of the current account; nobody can open it again. */

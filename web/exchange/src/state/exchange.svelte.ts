@@ -1,13 +1,13 @@
 // The exchange as this page sees it: its markets, the one that is looked at, the connection. Messages go from here to whom they are for.
 
 import { get, learnTime } from "../lib/http";
-import type { AssetTerms, Balance, BookMessage, CandleMessage, MarketTerms, ReportMessage, StateMessage, TradeMessage } from "../lib/messages";
+import type { AssetTerms, Balance, BookMessage, CandleMessage, MarketTerms, ReportMessage, StateMessage, TickerMessage, TradeMessage } from "../lib/messages";
 import { Stream, type Message, type StreamState } from "../lib/stream";
 import { account } from "./account.svelte";
 import { announce } from "./announce.svelte";
 import { MarketFeed } from "./market.svelte";
 
-const CHANNELS = ["book", "trades", "candles", "state"] as const;
+const CHANNELS = ["book", "trades", "candles", "state", "ticker"] as const;
 
 class Exchange {
   assets = $state.raw<AssetTerms[]>([]);
@@ -92,6 +92,9 @@ class Exchange {
         break;
       case "state":
         feed?.takeState(message as unknown as StateMessage);
+        break;
+      case "ticker":
+        if (feed) feed.ticker = message as unknown as TickerMessage;
         break;
       case "orders":
         account.takeReport(message as unknown as ReportMessage);

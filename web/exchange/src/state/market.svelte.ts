@@ -6,7 +6,7 @@ import { LocalBook, type Row } from "../lib/book";
 import { mergeCandle, type Candle, toCandle } from "../lib/candles";
 import { perFrame } from "../lib/frame";
 import { get } from "../lib/http";
-import type { BookMessage, CandleMessage, MarketState, MarketTerms, StateMessage, TradeMessage } from "../lib/messages";
+import type { BookMessage, CandleMessage, MarketState, MarketTerms, StateMessage, TickerMessage, TradeMessage } from "../lib/messages";
 import { parseDecimal } from "../lib/decimal";
 
 const TAPE_LENGTH = 60;
@@ -39,6 +39,7 @@ export class MarketFeed {
   view = $state.raw<BookView>(EMPTY);
   tape = $state.raw<Tick[]>([]);
   candles = $state.raw<Candle[]>([]);
+  ticker = $state.raw<TickerMessage | null>(null);
   state = $state<MarketState>("closed");
   indicative = $state.raw<{ ticks: bigint; lots: bigint } | null>(null);
   isResyncing = $state(false);
