@@ -14,8 +14,10 @@ const CANDLES_MAX = 1_500;
 const CANDLES_ASKED = 1_000;
 /** Rows of each side that are kept for pictures: more than any ladder shows. */
 const DEPTH_ROWS = 200;
-const RESYNC_MS_FIRST = 200;
+const RESYNC_MS_SECOND = 250;
 const RESYNC_MS_MAX = 10_000;
+/** A snapshot that was asked for and does not come in this time is asked for again. */
+const SNAPSHOT_MS_MAX = 5_000;
 
 export interface Tick {
   id: number;
@@ -54,7 +56,8 @@ export class MarketFeed {
   #tradeIds = new Set<number>();
   #candles: Candle[] = [];
   #updates = 0;
-  #resyncDelay_ms = RESYNC_MS_FIRST;
+  /** How often it was fetched anew without a delta that fitted afterwards. */
+  #failures = 0;
   #resyncTimer: ReturnType<typeof setTimeout> | undefined;
   #rateTimer: ReturnType<typeof setInterval>;
   #isClosed = false;
@@ -94,10 +97,13 @@ export class MarketFeed {
 
   takeBook(message: BookMessage, isSnapshot: boolean): void {
     const outcome = isSnapshot ? this.book.reset(message) : this.book.apply(message);
+    if (isSnapshot) {
+      clearTimeout(this.#resyncTimer);
+      this.isResyncing = false;
+    }
     if (outcome === "applied") {
       this.#updates++;
-      if (isSnapshot) this.isResyncing = false;
-      else this.#resyncDelay_ms = RESYNC_MS_FIRST;
+      if (!isSnapshot) this.#failures = 0;
     } else if (outcome !== "old") {
       this.#resync();
     }
@@ -135,6 +141,9 @@ export class MarketFeed {
 
   /** The connection is gone: what is shown is old until a snapshot comes. */
   disconnect(): void {
+    // A new connection begins with a snapshot.
+    clearTimeout(this.#resyncTimer);
+    this.isResyncing = false;
     this.book.invalidate();
     this.#showBook();
   }
@@ -151,17 +160,20 @@ export class MarketFeed {
     this.#showCandles();
   }
 
-  /** Asks for a snapshot, at once the first time and later and later while that does not help. */
+  /** Asks for a snapshot, at once the first time and later and later while that does not help. Deltas that come before it count for nothing. */
   #resync(): void {
     if (this.isResyncing) return;
     this.isResyncing = true;
     this.resyncs++;
+    const delay_ms = this.#failures === 0 ? 0 : Math.min(RESYNC_MS_MAX, RESYNC_MS_SECOND * 2 ** this.#failures);
+    this.#failures++;
     this.#resyncTimer = setTimeout(() => {
-      // If that snapshot does not fit either, the next gap asks again.
-      this.isResyncing = false;
       this.renewBook();
-    }, this.#resyncDelay_ms);
-    this.#resyncDelay_ms = Math.min(RESYNC_MS_MAX, this.#resyncDelay_ms * 2);
+      this.#resyncTimer = setTimeout(() => {
+        this.isResyncing = false;
+        this.#resync();
+      }, SNAPSHOT_MS_MAX);
+    }, delay_ms);
   }
 
   #drawBook(): void {
