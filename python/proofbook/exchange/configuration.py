@@ -103,8 +103,8 @@ class Limits(Part):
     requests_pending_max: Positive = 10_000
     connections_max: Positive = 2000
     signature_window_ms: Annotated[int, Meta(ge=100, le=60_000)] = 5000
-    book_levels_max: Annotated[int, Meta(ge=1, le=10_000)] = 1000
-    rows_max: Annotated[int, Meta(ge=1, le=10_000)] = 1000
+    book_levels_max: Annotated[int, Meta(ge=1, le=5000)] = 1000
+    rows_max: Annotated[int, Meta(ge=1, le=1000)] = 1000
     """Trades, candles, orders or fills of one answer."""
     streams_max: Positive = 1000
     streams_per_address_max: Positive = 500
