@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -400,7 +401,9 @@ def test_proofs_and_receipts(tmp_path: Path) -> None:
 
 
 def test_limits_of_requests_and_of_accounts(tmp_path: Path) -> None:
-    limits = "requests_per_s_per_key = 5\nrequests_per_s_per_address = 40\nburst_s = 1\n"
+    limits = (
+        "requests_per_s_per_key = 5\nrequests_per_s_per_address = 40\nburst_s = 1\nconnections_per_address_max = 10\n"
+    )
     process = Process(tmp_path / "exchange", limits=limits, changes={"accounts_max = 30": "accounts_max = 2"})
     try:
         client = process.client()
@@ -419,6 +422,14 @@ def test_limits_of_requests_and_of_accounts(tmp_path: Path) -> None:
         assert other.get("/api/v1/balances"), "another key has requests of its own"
         codes = [client.send("GET", "/api/v1/time").status_code for _ in range(80)]
         assert 429 in codes
+        host, port = process.url.removeprefix("http://").split(":")
+        crowd = [socket.create_connection((host, int(port))) for _ in range(12)]
+        # Those of the clients count too.
+        assert b"429" in crowd[-1].recv(1000)
+        crowd[0].sendall(b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 10_000)
+        assert b" 431 " in crowd[0].recv(1000)
+        for connection in crowd:
+            connection.close()
         time.sleep(1)
         assert client.get("/api/v1/balances")
     finally:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import random
 import stat
 import zlib
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 pytest.importorskip("litestar")
 
+import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from uvicorn.server import ServerState
 
 import proofbook
 from proofbook import _core
 from proofbook.errors import InputError, JournalError
 from proofbook.exchange import configuration, failures, signing
 from proofbook.exchange.books import CHECKSUM_LEVELS, HeldBook, Merged, checksum
+from proofbook.exchange.connections import bounded
 from proofbook.exchange.failures import ApiError
 from proofbook.exchange.keys import Keys, add_operator, make_private_key, public_key_of, read_private_key
 from proofbook.exchange.limits import Buckets
@@ -196,6 +201,43 @@ def test_requests_come_at_their_rate_and_in_bursts() -> None:
     assert 100 <= taken <= 105, "ten seconds at ten a second, and a burst"
     buckets.take("c", 200.0)
     assert len(buckets) == 2
+
+
+def test_a_request_that_never_arrives_is_dropped() -> None:
+    kind = bounded(5)
+    kind.request_s_max = 0.2
+
+    async def run() -> None:
+        async def app(_: Any, receive: Any, send: Any) -> None:
+            while (await receive()).get("more_body"):
+                pass
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+        config = uvicorn.Config(app, http=kind, lifespan="off", log_config=None)
+        config.load()
+        state = ServerState()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: kind(config, state, {}), "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        for sent in (b"", b"GET / HTTP/1.1\r\nhost:", b"POST / HTTP/1.1\r\ncontent-length: 5\r\n\r\nab"):
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(sent)
+            with contextlib.suppress(ConnectionResetError):
+                assert not (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 2")
+            writer.close()
+        reader, writer = await asyncio.open_connection(*address)
+        for _ in range(3):
+            writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert b" 204 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            await asyncio.sleep(0.15)
+        assert kind.addresses == {"127.0.0.1": 1}
+        writer.close()
+        while kind.addresses:
+            await asyncio.sleep(0.01)
+        server.close()
+
+    asyncio.run(asyncio.wait_for(run(), 20))
 
 
 # Configuration

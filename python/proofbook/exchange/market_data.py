@@ -24,6 +24,7 @@ from proofbook.exchange.messages import (
     Book,
     BookQuery,
     Candle,
+    CandlesFound,
     CandlesQuery,
     Deposit,
     MarketInfo,
@@ -31,6 +32,7 @@ from proofbook.exchange.messages import (
     ServerStatus,
     StatusQuery,
     Trade,
+    TradesFound,
     TradesQuery,
 )
 from proofbook.exchange.services import Services
@@ -165,7 +167,7 @@ async def get_trades(request: Request[Any, Any, Any], symbol: str, limit: Limit 
     services = services_of(request)
     rows = bounded(limit, ROWS, services.configuration.limits.rows_max)
     query = TradesQuery(market=await known_market(services, symbol), limit=rows)
-    return await services.hub.query(query, list[Trade])
+    return (await services.hub.query(query, TradesFound)).trades
 
 
 @get("/markets/{symbol:str}/candles", tags=["market data"], summary="A market's candles")
@@ -187,7 +189,7 @@ async def get_candles(
         since_ns=None if since is None else since - since % (part_s * parts * 10**9),
         limit=min(rows * parts, rows_max),
     )
-    candles = await services.hub.query(query, list[Candle])
+    candles = (await services.hub.query(query, CandlesFound)).candles
     if parts == 1:
         return candles
     joined = _joined(candles, part_s * parts * 10**9)

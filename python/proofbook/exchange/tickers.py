@@ -14,7 +14,7 @@ import msgspec
 
 from proofbook.exchange.feed import Feed
 from proofbook.exchange.hub import Hub
-from proofbook.exchange.messages import Book, BookQuery, Candle, CandlesQuery, Trade, TradesQuery
+from proofbook.exchange.messages import Book, BookQuery, CandlesFound, CandlesQuery, TradesFound, TradesQuery
 from proofbook.exchange.outbox import framed
 
 CANDLE_S = 300
@@ -62,7 +62,7 @@ class Tickers:
     async def get(self, market: str) -> Ticker:
         """A market's ticker as it is now."""
         book = await self._hub.query(BookQuery(market=market, depth=1), Book)
-        trades = await self._hub.query(TradesQuery(market=market, limit=1), list[Trade])
+        trades = (await self._hub.query(TradesQuery(market=market, limit=1), TradesFound)).trades
         day = await self._day(market)
         ticker = Ticker(
             market=market,
@@ -88,7 +88,7 @@ class Tickers:
         if day is None or now_s - day.found_s > DAY_AGE_S_MAX:
             since_ns = time.time_ns() - DAY_CANDLES * CANDLE_S * 10**9
             query = CandlesQuery(market=market, interval_s=CANDLE_S, since_ns=since_ns, limit=DAY_CANDLES)
-            candles = await self._hub.query(query, list[Candle])
+            candles = (await self._hub.query(query, CandlesFound)).candles
             volume = sum((Decimal(candle.volume) for candle in candles), Decimal(0))
             day = _Day(
                 now_s,
