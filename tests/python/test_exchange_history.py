@@ -34,7 +34,7 @@ from proofbook.exchange.history import HistoryWriter, parquet_writer
 from proofbook.exchange.history_files import KINDS, HistoryFolder, HistoryWriterFolder
 from proofbook.exchange.history_queries import Files, History
 
-REQUESTS = 3_000
+REQUESTS = 2_000
 KILLS = 8
 
 
@@ -189,7 +189,7 @@ def test_files_have_each_row_once_however_often_the_writer_is_killed(flow: tuple
     end = HistoryReader(folder).acknowledged()
     kills = 0
     while (last := HistoryFolder(folder / "history").files()["entries"][-1:]) == [] or last[0].last < end:
-        program = [sys.executable, "-c", CHILD, str(folder), str(pick.randint(20, 60))]
+        program = [sys.executable, "-c", CHILD, str(folder), str(pick.randint(15, 40))]
         with subprocess.Popen(program, stdout=subprocess.PIPE) as child:
             assert child.stdout is not None
             assert child.stdout.readline() == b"begun\n"
@@ -213,6 +213,8 @@ def test_a_crash_at_any_operation_on_files_loses_and_doubles_nothing(
     monkeypatch.setattr("proofbook.exchange.history.WAITING_ROWS_MAX", 1)
     monkeypatch.setattr(history_files, "MERGED_AT", 3)
     expected = read_log(folder)
+    target = tmp_path / "history"
+    target.mkdir()
     left = 0
 
     def counted(operation: Any) -> Any:
@@ -228,8 +230,6 @@ def test_a_crash_at_any_operation_on_files_loses_and_doubles_nothing(
     for name in ("rename", "unlink", "mkdir"):
         monkeypatch.setattr(Path, name, counted(getattr(Path, name)))
     monkeypatch.setattr(os, "fsync", counted(os.fsync))
-    target = tmp_path / "history"
-    target.mkdir()
     crashes, is_done = 0, False
     while not is_done:
         # A little further each time, so that it ends.
@@ -253,7 +253,7 @@ def test_a_question_sees_each_row_once_while_files_are_put_together(
     flow: tuple[Path, Flow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, _ = flow
-    monkeypatch.setattr("proofbook.exchange.history.ENTRIES_PER_READ", 30)
+    monkeypatch.setattr("proofbook.exchange.history.ENTRIES_PER_READ", 40)
     monkeypatch.setattr(history_files, "MERGED_AT", 3)
     writer = parquet_writer(folder, flush_s=0.0, out=tmp_path)
     thread = threading.Thread(target=writer.run)
@@ -278,7 +278,7 @@ def test_a_question_sees_each_row_once_while_files_are_put_together(
         writer.close()
     assert looks > 4
     assert_equal(read_files(tmp_path), read_log(folder))
-    assert len(HistoryFolder(tmp_path).files()["entries"]) < end // 30 // 3
+    assert len(HistoryFolder(tmp_path).files()["entries"]) < end // 40 // 3
 
 
 def test_what_is_in_no_file_yet_is_seen(flow: tuple[Path, Flow], tmp_path: Path) -> None:
@@ -379,17 +379,17 @@ def test_one_writes_and_none_writes_to_another_exchange(flow: tuple[Path, Flow],
 def test_each_day_has_its_files(flow: tuple[Path, Flow], tmp_path: Path) -> None:
     folder, _ = flow
     tables = read_log(folder)
-    hour_ns = 3_600 * 10**9
+    minute_ns = 60 * 10**9
     for kind, table in tables.items():
-        # As if each entry had come an hour after the one before it, from noon on.
-        times = pa.array([(12 + entry) * hour_ns for entry in table["entry"].to_pylist()], pa.timestamp("ns"))
+        # As if each entry had come ten minutes after the one before it, from noon on.
+        times = pa.array([(720 + 10 * entry) * minute_ns for entry in table["entry"].to_pylist()], pa.timestamp("ns"))
         tables[kind] = table.set_column(table.schema.get_field_index("ts_event"), table.schema.field("ts_event"), times)
     with HistoryWriterFolder(tmp_path, "proofbook") as sink:
         sink.write({kind: table.slice(0, table.num_rows) for kind, table in tables.items()})
         assert sink.position == tables["entries"].num_rows
     assert_equal(read_files(tmp_path), tables)
     files = HistoryFolder(tmp_path).files()["entries"]
-    assert [(file.day, file.first, file.last) for file in files[:2]] == [("1970-01-01", 1, 11), ("1970-01-02", 12, 35)]
+    assert [(file.day, file.first, file.last) for file in files[:2]] == [("1970-01-01", 1, 71), ("1970-01-02", 72, 215)]
 
 
 def run(*arguments: str) -> Any:

@@ -144,7 +144,7 @@ class History:
             rows_max: give no more rows than this.
 
         Returns:
-            An Arrow table.
+            An Arrow table; an empty one where the statement gives nothing.
 
         Raises:
             InputError: DuckDB refuses the question.
@@ -153,7 +153,10 @@ class History:
         for attempt in range(TRIES):
             try:
                 with self._at_one_moment() as connection:
-                    reader = connection.execute(question, parameters).to_arrow_reader()
+                    found = connection.sql(question, params=parameters)
+                    if found is None:
+                        return pa.table({})
+                    reader = found.to_arrow_reader()
                     return reader.read_all() if rows_max is None else _at_most(reader, rows_max)
             except duckdb.InterruptException:
                 raise BusyError(f"expected a question that takes at most {self._seconds_max:g} s") from None
@@ -298,18 +301,19 @@ class History:
         places = self._places_of(row["market"])
         is_sell = row["side"] == "sell"
         filled, notional = row["filled"], row["notional"]
-        order = {name: row[name] for name in ("order_id", "client_id", "original_id", "account", "market")}
-        order |= {name: row[name] for name in ("side", "kind", "status")}
+        # A request about no order that there is has the numbers of none.
+        order = {"order_id": row["order_id"] or 0, "market": row["market"] or ""}
+        order |= {name: row[name] for name in ("client_id", "original_id", "account", "side", "kind", "status")}
         order |= {
             "limit_price": _text(row["limit_price"], places.price),
             "stop_price": _text(row["stop_price"], places.price),
-            "quantity": _text(row["quantity"], places.quantity),
-            "leaves": _text(row["leaves"], places.quantity),
-            "filled": _text(filled, places.quantity),
+            "quantity": _text(row["quantity"], places.quantity) or "0",
+            "leaves": _text(row["leaves"], places.quantity) or "0",
+            "filled": _text(filled, places.quantity) or "0",
             "average": _text(EXACT.divide(notional, filled), places.price + AVERAGE_DECIMALS) if filled else None,
-            "notional": _text(notional, places.quote),
-            "fees": _text(row["fees"], places.quote),
-            "hold": _text(row["hold"], places.base if is_sell else places.quote),
+            "notional": _text(notional, places.quote) or "0",
+            "fees": _text(row["fees"], places.quote) or "0",
+            "hold": _text(row["hold"], places.base if is_sell else places.quote) or "0",
         }
         report = {
             "execution": row["execution"],
