@@ -26,7 +26,7 @@ import proofbook
 from proofbook.client import AsyncClient, Client, Key, LocalBook, Order, Reconciled, Report, calls, errors, feeds
 from proofbook.client.book import checksum_of
 from proofbook.client.endpoint import ATTEMPTS_MAX, Call, Endpoint
-from proofbook.client.types import Balance, Change
+from proofbook.client.types import Balance, Change, Time
 from proofbook.errors import InputError, ProofbookError
 
 
@@ -204,6 +204,18 @@ def test_what_is_sent_again_and_what_is_not() -> None:
     with pytest.raises(errors.ConnectionFailedError):
         assert pause(endpoint.unsent(OSError("refused"))) > 0
         pause(endpoint.unsent(OSError("refused")), 2)
+
+
+def test_a_clock_that_is_wrong_is_set_by_the_exchanges_once() -> None:
+    endpoint = Endpoint("http://127.0.0.1:1", Key.generate())
+    before = endpoint.timestamp_ms()
+    wrong = errors.AuthenticationError("wrong_timestamp", "")
+    assert not endpoint.asks_time(errors.AuthenticationError("wrong_signature", ""))
+    assert endpoint.asks_time(wrong)
+    for ahead_ms in (3_600_000, -3_600_000):
+        endpoint.take_time(Time(before + ahead_ms, 0))
+        assert before + ahead_ms <= endpoint.timestamp_ms() < before + ahead_ms + 60_000
+    assert not endpoint.asks_time(wrong), "a clock that stays wrong is an error"
 
 
 def test_a_cancel_that_was_done_at_its_first_attempt_is_no_error() -> None:

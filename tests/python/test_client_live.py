@@ -157,7 +157,7 @@ def test_an_order_whose_answer_was_lost_is_one_order(exchange: RunningExchange) 
                 lost = 0
                 cancelled = await client.cancel(placed.order_id)
                 assert lost >= 2 and cancelled.status == "cancelled"
-                proxy.alter = lambda data: None
+                proxy.alter = lambda _: None
                 with pytest.raises(UnansweredError) as unanswered:
                     await client.place(MARKET, "buy", "0.1", price="50000", client_id="twice")
                 assert unanswered.value.client_id == "twice"

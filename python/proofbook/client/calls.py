@@ -32,6 +32,7 @@ from proofbook.client.types import (
     Report,
     Status,
     Ticker,
+    Time,
     Trade,
 )
 from proofbook.errors import InputError
@@ -88,6 +89,11 @@ def _body(fields: Mapping[str, Any]) -> bytes:
 
 def _read(path: str, answer: Any, *, is_private: bool = False) -> Call[Any]:
     return Call("GET", path, answer, is_private=is_private)
+
+
+def time() -> Call[Time]:
+    """The exchange's clock."""
+    return _read("/time", Time)
 
 
 def status() -> Call[Status]:

@@ -26,6 +26,7 @@ from proofbook.client.errors import (
     api_error,
 )
 from proofbook.client.keys import Key
+from proofbook.client.types import Time
 from proofbook.errors import InputError
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -119,6 +120,8 @@ class Endpoint:
         self.is_local = parts.hostname in ("127.0.0.1", "::1", "localhost")
         self.key = key
         self._signed_ms = 0
+        self._clock_ahead_ms = 0
+        self._has_asked_time = False
 
     def stream_options(self) -> dict[str, Any]:
         """How a stream's connection is made. Messages are small: compressing them costs more than it saves."""
@@ -133,9 +136,20 @@ class Endpoint:
         return f"the exchange closed the stream: {reason or code}"
 
     def timestamp_ms(self) -> int:
-        """The time, later than any that was signed before."""
-        self._signed_ms = max(self._signed_ms + 1, time.time_ns() // 1_000_000)
+        """The exchange's time as far as it is known, later than any that was signed before."""
+        self._signed_ms = max(self._signed_ms + 1, time.time_ns() // 1_000_000 + self._clock_ahead_ms)
         return self._signed_ms
+
+    def asks_time(self, error: ExchangeError) -> bool:
+        """Whether the request failed because the clocks differ, and the exchange's has not been asked for yet."""
+        is_asking = isinstance(error, ApiError) and error.code == "wrong_timestamp" and not self._has_asked_time
+        self._has_asked_time |= is_asking
+        return is_asking
+
+    def take_time(self, now: Time) -> None:
+        """Sign with the exchange's time from now on."""
+        self._clock_ahead_ms = now.time_ms - time.time_ns() // 1_000_000
+        self._signed_ms = 0
 
     def headers(self, call: Call[T]) -> dict[str, str]:
         """The headers of one attempt."""

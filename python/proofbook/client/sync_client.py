@@ -265,6 +265,9 @@ class Client:
             try:
                 return self._once(call)
             except ExchangeError as error:
+                if self._endpoint.asks_time(error):
+                    self._endpoint.take_time(self._once(calls.time()))
+                    continue
                 other = self._endpoint.instead(call, attempt, error)
                 pause = 0.0 if other else self._endpoint.pause_before_next(call, attempt, error)
             if other is not None:

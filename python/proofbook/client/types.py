@@ -270,6 +270,13 @@ class Status(msgspec.Struct, frozen=True):
     failure: str | None = None
 
 
+class Time(msgspec.Struct, frozen=True):
+    """The exchange's clock."""
+
+    time_ms: int
+    time_ns: int
+
+
 class Ticker(msgspec.Struct, frozen=True):
     """A market in one line; what there is not is None.
 
