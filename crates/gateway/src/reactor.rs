@@ -422,6 +422,7 @@ impl Gateway {
         self.desk.market_data.forget(place);
         self.desk.securities.forget(place);
         slot.session.closed()?;
+        slot.is_changed = true;
         if std::mem::take(&mut slot.was_logged_on) {
             self.cancel_orders_of(place, now_ns)?;
         }
