@@ -2,7 +2,7 @@
 
 Order of the start: configuration, keys, native server (which recovers its log), web. Order of the stop: no new
 requests, answers to those that were taken, streams closed with 1001, the native server in order, the web. A signal
-begins the stop; a second one makes it short. After a kill nothing has to be mended: what was acknowledged is in the log,
+begins the stop; a second one makes it short. After a kill nothing has to be mended: what was answered is in the log,
 and the keys are in their file.
 """
 
