@@ -57,8 +57,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "engine": frozenset({"types", "book", "matching", "journal"}),
     "exchange": MARKET | {"journal", "engine"},
     "feed": frozenset({"types", "book", "matching", "exchange"}),
-    "gateway": frozenset({"types", "books", "journal", "engine", "exchange", "fix", "memory", "session", "net"}),
-    "server": MARKET | {"journal", "engine", "exchange", "gateway", "fix", "session"},
+    "gateway": MARKET | {"journal", "engine", "exchange", "fix", "memory", "session", "net"},
+    "server": MARKET | {"journal", "engine", "exchange", "feed", "gateway", "fix", "session"},
     "replay": MARKET | {"engine", "workload"},
     "testkit": frozenset({"types", "book", "matching", "workload"}),
     "run": frozenset({"types", "book", "matching", "fixed", "replay", "workload"}),
@@ -68,8 +68,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "harness": MARKET,
     "prover": frozenset({"types", "book", "matching", "commitment", "chain", "ledger", "workload"}),
     "python": RING
-    | {"analysis", "bench", "books", "engine", "exchange", "feed", "fix", "fixed", "gateway", "journal", "ledger"}
-    | {"light", "memory", "merkle", "net", "poseidon2-simd", "receipts", "replay", "run", "server", "serving", "session"}
+    | {"analysis", "bench", "books", "engine", "exchange", "fix", "fixed", "gateway", "journal", "ledger", "light"}
+    | {"memory", "merkle", "net", "poseidon2-simd", "receipts", "replay", "run", "server", "serving", "session"}
     | {"verifier", "workload"},
 }
 """Which crates of the workspace each may import."""

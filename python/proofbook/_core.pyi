@@ -1759,16 +1759,28 @@ def time_loops(
     The loop's commands lie in memory already; the batch finds, converts and checks columns, and writes the events.
     """
 
+def audit_exchange(folder: Path) -> str:
+    """Hold snapshots and market journals of an exchange's folder against its log, replayed from the beginning: JSON.
+
+    Raises:
+        JournalError: the log is damaged.
+        OSError: it is missing or cannot be read.
+    """
+
 @final
 class ExchangeServer:
-    """An exchange that runs in threads of its own: JSON requests in, JSON messages out. All methods may be called from any thread."""
+    """An exchange that runs in threads of its own: JSON requests in, JSON messages out.
+
+    All methods may be called from any thread.
+    """
 
     @staticmethod
     def start(config: str) -> ExchangeServer:
         """Open the exchange of a folder, or start one, as a configuration (JSON) says.
 
         Raises:
-            InputError: the configuration cannot be understood; the message names the field, what was expected and what was received.
+            InputError: the configuration cannot be understood; the message names the field, what was expected and what
+                was received.
             JournalError: the exchange's files are damaged or in use, or cannot be written.
             OSError: the address cannot be listened on.
         """

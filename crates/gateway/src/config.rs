@@ -23,6 +23,8 @@ pub struct SessionConfig {
     pub authenticator: Arc<dyn Authenticator>,
     /// Whether its orders are cancelled when its connection ends, and when the gateway starts.
     pub cancel_on_disconnect: bool,
+    /// Accounts of which it gets a copy of each report, whoever entered the order. A session with any enters no orders.
+    pub drop_copy_of: Vec<AccountId>,
 }
 
 impl SessionConfig {
@@ -42,8 +44,24 @@ impl SessionConfig {
             },
             authenticator,
             cancel_on_disconnect: false,
+            drop_copy_of: Vec::new(),
         }
     }
+
+    pub(crate) fn is_drop_copy(&self) -> bool {
+        !self.drop_copy_of.is_empty()
+    }
+}
+
+/// When a gateway takes snapshots, which make the next start short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotPolicy {
+    /// Never: whoever follows the log takes them, without holding the gateway up.
+    Never,
+    /// When it ends.
+    AtEnd,
+    /// After so many entries too. The reactor stands still while it copies the state.
+    Every(NonZeroU64),
 }
 
 /// A gateway.
@@ -59,8 +77,8 @@ pub struct GatewayConfig {
     pub journal: Options,
     /// The files of each session's store.
     pub store: FileBounds,
-    /// After how many entries a snapshot is taken while the gateway runs; never, where none. At its end there is always one.
-    pub snapshot_entries: Option<NonZeroU64>,
+    /// When snapshots are taken.
+    pub snapshots: SnapshotPolicy,
     /// The most connections at a time; more are closed at once.
     pub connections_max: usize,
 }
@@ -74,7 +92,7 @@ impl GatewayConfig {
             terms: ExchangeTerms::default(),
             journal: Options::default(),
             store: FileBounds::default(),
-            snapshot_entries: NonZeroU64::new(1 << 20),
+            snapshots: SnapshotPolicy::AtEnd,
             connections_max: 256,
         }
     }

@@ -14,20 +14,24 @@
 #![forbid(unsafe_code)]
 
 mod application;
+mod clients;
 mod config;
 mod connection;
+mod drop_copy;
 mod error;
 mod gateway;
 mod handle;
+mod market_data;
 mod metrics;
 mod outbox;
 mod reactor;
 mod report;
 mod request;
+mod securities;
 mod snapshots;
 mod turn;
 
-pub use config::{GatewayConfig, SessionConfig};
+pub use config::{GatewayConfig, SessionConfig, SnapshotPolicy};
 pub use error::GatewayError;
 pub use gateway::Gateway;
 pub use handle::{

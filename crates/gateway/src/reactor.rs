@@ -312,7 +312,9 @@ impl Reactor {
         }
         gateway.note_positions()?;
         gateway.snapshots.finish();
-        gateway.desk.engine.snapshot()?;
+        if gateway.snapshots.has_end() {
+            gateway.desk.engine.snapshot()?;
+        }
         self.gateway.desk.engine.close(&mut |_, _| {})?;
         Ok(())
     }
@@ -350,6 +352,7 @@ impl Gateway {
             },
             desk: &mut self.desk,
             slot: place,
+            is_drop_copy: slot.config.is_drop_copy(),
             was_logged_on: &mut slot.was_logged_on,
         };
         let received = slot.session.receive(
@@ -398,6 +401,8 @@ impl Gateway {
         };
         let slot = &mut self.slots[place];
         slot.connection = None;
+        self.desk.market_data.forget(place);
+        self.desk.securities.forget(place);
         slot.session.closed()?;
         if std::mem::take(&mut slot.was_logged_on) {
             self.cancel_orders_of(place, now_ns)?;

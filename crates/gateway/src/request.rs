@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 
 use proofbook_exchange::{
-    Action, ClientId, Exchange, Instrument, MarketId, NewOrder, OrderKind, Report, Target,
+    Action, ClientId, Exchange, Instrument, MarketId, NewOrder, OrderKind, OrderStatus, Report,
+    Target,
 };
 use proofbook_fix::{tag, Field, FieldError, ParsedMessage};
 use proofbook_session::{BusinessReject, BusinessRejectReason};
@@ -50,7 +51,7 @@ fn refused(reason: BusinessRejectReason, text: impl Into<Cow<'static, str>>) -> 
     }
 }
 
-fn unreadable(error: FieldError) -> BusinessReject {
+pub(crate) fn unreadable(error: FieldError) -> BusinessReject {
     let reason = match error {
         FieldError::Missing { .. } => BusinessRejectReason::RequiredFieldMissing,
         _ => BusinessRejectReason::Other,
@@ -58,7 +59,7 @@ fn unreadable(error: FieldError) -> BusinessReject {
     refused(reason, error.to_string())
 }
 
-fn unexpected(field: Field<'_>, expected: &str) -> BusinessReject {
+pub(crate) fn unexpected(field: Field<'_>, expected: &str) -> BusinessReject {
     let received = field.value.escape_ascii();
     let text = format!(
         "tag {}: expected {expected}, received \"{received}\"",
@@ -78,7 +79,7 @@ pub(crate) fn read(
 ) -> Result<Request, BusinessReject> {
     let result = match message.message_type() {
         b"D" => new_order(message, asker, exchange).map(Request::Enter),
-        b"F" => cancel(message, asker).map(Request::Enter),
+        b"F" => cancel(message, asker, exchange),
         b"G" => replace(message, asker, exchange).map(Request::Enter),
         b"q" => mass_cancel(message, asker, exchange).map(Request::Enter),
         b"H" => status(message, asker, exchange),
@@ -100,17 +101,24 @@ fn market<'e>(
     exchange: &'e Exchange,
 ) -> Result<(MarketId, &'e Instrument), BusinessReject> {
     let field = message.require(tag::SYMBOL).map_err(unreadable)?;
+    find_market(field.value, exchange).ok_or_else(|| {
+        let text = unknown_symbol(field.value);
+        refused(BusinessRejectReason::UnknownSecurity, text)
+    })
+}
+
+pub(crate) fn find_market<'e>(
+    symbol: &[u8],
+    exchange: &'e Exchange,
+) -> Option<(MarketId, &'e Instrument)> {
     let mut markets = (1..).map(MarketId).zip(exchange.markets());
-    let found = markets.find(|(_, (instrument, _))| instrument.symbol.as_bytes() == field.value);
-    found
-        .map(|(market, (instrument, _))| (market, instrument))
-        .ok_or_else(|| {
-            let text = format!(
-                "tag 55: expected the symbol of a market, received \"{}\"",
-                field.value.escape_ascii()
-            );
-            refused(BusinessRejectReason::UnknownSecurity, text)
-        })
+    let found = markets.find(|(_, (instrument, _))| instrument.symbol.as_bytes() == symbol);
+    found.map(|(market, (instrument, _))| (market, instrument))
+}
+
+pub(crate) fn unknown_symbol(symbol: &[u8]) -> String {
+    let received = symbol.escape_ascii();
+    format!("tag 55: expected the symbol of a market, received \"{received}\"")
 }
 
 fn side(message: &ParsedMessage<'_>) -> Result<Side, BusinessReject> {
@@ -271,9 +279,30 @@ fn target(message: &ParsedMessage<'_>, asker: Asker) -> Result<Target, BusinessR
     })
 }
 
-fn cancel(message: &ParsedMessage<'_>, asker: Asker) -> Result<Action, BusinessReject> {
+/// A cancel that may have come before (PossDupFlag, PossResend), of an order that is gone, is answered with how that stands: nothing says whether this cancel took
+/// it out. New orders and replaces that come again are the exchange's to see, by their client ids.
+fn cancel(
+    message: &ParsedMessage<'_>,
+    asker: Asker,
+    exchange: &Exchange,
+) -> Result<Request, BusinessReject> {
     let target = target(message, asker)?;
-    Ok(Action::Cancel { target })
+    let is_set = |tag| message.get(tag).is_some_and(|flag| flag.value == b"Y");
+    if is_set(tag::POSS_DUP_FLAG) || is_set(tag::POSS_RESEND) {
+        let order = exchange.order_named(asker.account, &target.original_id);
+        if let Some(order) = order.filter(|order| order.status != OrderStatus::Live) {
+            return Ok(Request::Status {
+                client_id: target.client_id,
+                side: order.side,
+                report: Some(Report {
+                    client_id: target.client_id,
+                    original_id: target.original_id,
+                    ..order
+                }),
+            });
+        }
+    }
+    Ok(Request::Enter(Action::Cancel { target }))
 }
 
 fn replace(

@@ -60,7 +60,7 @@ mod _core {
     #[pymodule_export]
     use crate::events::{EventObject, Events};
     #[pymodule_export]
-    use crate::exchange_server::ExchangeServer;
+    use crate::exchange_server::{audit_exchange, ExchangeServer};
     #[pymodule_export]
     use crate::fix::{FixMessage, FixMessageParser};
     #[pymodule_export]

@@ -7,6 +7,7 @@
 //! reactor wait.
 #![forbid(unsafe_code)]
 
+mod audit;
 mod config;
 mod decimal;
 mod error;
@@ -15,10 +16,11 @@ mod mailbox;
 mod message;
 mod metrics;
 mod names;
+mod publisher;
 mod query;
-mod relay;
 mod request;
 mod server;
 
+pub use audit::audit_folder;
 pub use error::{InputError, ServerError};
 pub use server::Server;

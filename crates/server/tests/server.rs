@@ -49,7 +49,7 @@ impl Bob {
             let (tag, value) = field.split_once('=').expect("tag=value");
             draft.text(tag.parse().expect("a tag"), value.as_bytes());
         }
-        if kind != "A" {
+        if kind == "D" {
             draft.timestamp(60, now_ns, Precision::Milliseconds);
         }
         let message = draft.finish().expect("it fits");
@@ -183,15 +183,16 @@ fn what_stops_in_order_refuses_from_then_on_and_answers_questions() {
 #[test]
 fn one_folder_has_one_server() {
     let folder = Temporary::new();
-    let first = Exchange::on(folder.path());
-    let second = Server::start(config(folder.path()).to_string().as_bytes());
+    let settings = with(&config(folder.path()), json!({"sessions": []}));
+    let first = Exchange::start(&settings);
+    let second = Server::start(settings.to_string().as_bytes());
     let error = second.err().expect("the log is in use").to_string();
     assert!(
         error.contains("another process is using the journal"),
         "{error}"
     );
     drop(first);
-    Exchange::on(folder.path());
+    Exchange::start(&settings);
 }
 
 /// Requests that are none, and a part of what is said of each.

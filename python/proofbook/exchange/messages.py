@@ -15,7 +15,9 @@ from msgspec import Meta
 Text: TypeAlias = Annotated[
     str,
     Meta(
-        max_length=48, pattern=r"^[0-9]+(\.[0-9]+)?$", description="An exact decimal number, as text.", examples=["1.5"]
+        max_length=80,
+        description="An exact decimal number, as text, with at most the market's or the asset's decimals.",
+        examples=["1.5"],
     ),
 ]
 """A price, a quantity or an amount that is passed in."""
@@ -90,7 +92,7 @@ class ReplaceTerms(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unkn
     stop_price: Text | None = None
 
 
-class New(OrderTerms, kw_only=True, tag_field="action", tag="new"):
+class New(OrderTerms, kw_only=True, tag_field="action", tag="new", omit_defaults=False):
     """A new order of an account."""
 
     account: Account
@@ -495,6 +497,18 @@ class Candle(msgspec.Struct, kw_only=True):
     close: str
     volume: str
     trades: int
+
+
+class TradesFound(msgspec.Struct):
+    """The answer to a query of trades, the newest one last."""
+
+    trades: list[Trade]
+
+
+class CandlesFound(msgspec.Struct):
+    """The answer to a query of candles, the newest one last."""
+
+    candles: list[Candle]
 
 
 class AssetInfo(msgspec.Struct, kw_only=True):

@@ -73,7 +73,7 @@ class Outbox:
         self._exempt_bytes = 0
         self._books: dict[str, BookState] = {}
         self._trades: dict[str, list[Trade]] = {}
-        self._latest: dict[tuple[str, str, int], str] = {}
+        self._latest: dict[tuple[str, str, str], str] = {}
         self._ready = asyncio.Event()
 
     @property
@@ -102,7 +102,7 @@ class Outbox:
     def _has_room(self, text: str) -> bool:
         return self.waiting_bytes + len(text) <= self._waiting_bytes_max // 2
 
-    def put_latest(self, channel: str, name: str, text: str, part: int = 0) -> None:
+    def put_latest(self, channel: str, name: str, text: str, part: str = "") -> None:
         """Add a message that the next one of the same channel, name and part replaces."""
         key = (channel, name, part)
         if key not in self._latest and self._has_room(text):

@@ -17,7 +17,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 import proofbook
-from proofbook.exchange import market_data, operating, page, signing, stream, trading
+from proofbook.exchange import market_data, operating, proofs, signing, stream, trading, web_page
 from proofbook.exchange.access import count_request, services_of
 from proofbook.exchange.failures import CODES, ApiError, ErrorAnswer, failure, unreadable
 from proofbook.exchange.messages import ServerStatus, StatusQuery
@@ -85,8 +85,9 @@ def _openapi() -> OpenAPIConfig:
         title="proofbook",
         version=proofbook.__version__,
         description="An exchange that anyone can check. docs/API.md is the guide.",
-        path="/api/v1",
-        render_plugins=[JsonRenderPlugin()],
+        # Its own path, since beside the document are pages for all that is not found below it.
+        path="/api/v1/openapi.json",
+        render_plugins=[JsonRenderPlugin(path="/")],
         components=Components(security_schemes={"signature": header}),
     )
 
@@ -112,12 +113,13 @@ def application(services: Services, streams: stream.Streams, more: Sequence[Cont
         }.items()
     }
     signed = [*trading.HANDLERS, *operating.HANDLERS]
-    for handler in (*market_data.HANDLERS, *signed):
+    open_handlers = [*market_data.HANDLERS, *proofs.HANDLERS]
+    for handler in (*open_handlers, *signed):
         handler.responses = errors
-    open_routes = Router("/api/v1", route_handlers=[*market_data.HANDLERS, stream.stream_handler])
+    open_routes = Router("/api/v1", route_handlers=[*open_handlers, stream.stream_handler])
     signed_routes = Router("/api/v1", route_handlers=signed, security=[{"signature": []}])
     return Litestar(
-        route_handlers=[open_routes, signed_routes, get_health, get_ready, *page.handlers(), *more],
+        route_handlers=[open_routes, signed_routes, get_health, get_ready, *web_page.handlers(), *more],
         guards=[count_request],
         exception_handlers={Exception: answer_error},
         openapi_config=_openapi(),

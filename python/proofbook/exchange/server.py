@@ -24,6 +24,7 @@ from proofbook._core import ExchangeServer
 from proofbook.exchange import keys as key_file
 from proofbook.exchange.beside import Beside
 from proofbook.exchange.configuration import Configuration, Limits, split_address
+from proofbook.exchange.connections import bounded
 from proofbook.exchange.feed import Feed
 from proofbook.exchange.hub import Hub
 from proofbook.exchange.rest import application
@@ -181,7 +182,7 @@ def uvicorn_config(app: Any, configuration: Configuration, folder: Path) -> uvic
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=bounded(limits.connections_per_address_max),
         ws="websockets-sansio",
         ws_max_size=limits.stream_message_bytes_max,
         ws_ping_interval=PING_S,

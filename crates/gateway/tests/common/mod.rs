@@ -82,6 +82,12 @@ impl Message {
         Some(&field.1)
     }
 
+    /// The values of a tag that stands in each entry of a group.
+    pub fn all(&self, tag: i32) -> Vec<&str> {
+        let fields = self.0.iter().filter(|(number, _)| *number == tag);
+        fields.map(|(_, value)| value.as_str()).collect()
+    }
+
     pub fn number(&self, tag: i32) -> u64 {
         self.get(tag).parse().expect("a number")
     }
@@ -258,6 +264,12 @@ impl Client {
             self.write(if is_administrative { &fill } else { message }, true);
         }
         self.sent = sent;
+    }
+
+    /// Asks for messages that it has, and takes them once more.
+    pub fn ask_again_from(&mut self, number: u64) {
+        self.send("2", &format!("7={number} 16=0"));
+        self.expected = number;
     }
 
     /// The next whole message of the connection, or none at its end.
