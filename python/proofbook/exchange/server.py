@@ -96,9 +96,12 @@ class Exchange:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.services.hub.stop()
-        await self.beside.end()
-        self.services.keys.close()
+        try:
+            await self.services.hub.stop()
+        finally:
+            # The last entries are in the log now.
+            await self.beside.end()
+            self.services.keys.close()
 
 
 async def _forever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
