@@ -137,7 +137,7 @@ def test_promtool_finds_nothing(scraped: str) -> None:
 @pytest.mark.parametrize("name", ["HISTORY.md", "OPERATIONS.md"])
 def test_examples_of_documents_run(name: str, tmp_path: Path) -> None:
     with Flow(tmp_path, seed=0) as running:
-        order = {"action": "new", "market": "BTC-USD", "price": "100.50"}
+        order = {"action": "new", "market": "BTC-USD", "kind": "limit", "price": "100.50"}
         running.submit(**order, account=2, client_id="b", side="buy", quantity="1.5")
         for number, quantity in enumerate(("1", "0.5")):
             running.submit(**order, account=1, client_id=f"s{number}", side="sell", quantity=quantity)
