@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +20,10 @@ pytest.importorskip("litestar")
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from exchange_process import ApiError, Client, Process
 
+import proofbook
 from proofbook.exchange.failures import CODES
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -347,8 +352,58 @@ def test_trades_candles_and_tickers(exchange: Process) -> None:
         client.ask("DELETE", "/api/v1/orders")
 
 
+def test_proofs_and_receipts(tmp_path: Path) -> None:
+    folder = tmp_path / "exchange"
+    proofs = folder / "proofs" / "BTC-USD"
+    shutil.copytree(ROOT / "examples/proof", proofs)
+    for name in ("chain.proof", "chain.batches"):
+        shutil.copyfile(ROOT / "examples/chain" / name, proofs / name)
+    proven = [proofbook.verify(proofs / f"{number:06}.proof") for number in (1, 2)]
+    names = ("batch", "first_sequence", "last_sequence", "commands", "events", "previous_root", "new_root")
+    lines = [{name: getattr(values, name) for name in names} for values in proven]
+    lines.append({**lines[-1], "batch": 3, "previous_root": lines[-1]["new_root"]})
+    (proofs / "batches.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (proofs / "broken.proof").write_bytes((proofs / "chain.proof").read_bytes()[:-1])
+    public_key = proofbook.keygen(tmp_path / "receipts.key")
+    changes = {'sync = "none"': f'sync = "group"\nreceipt_key = "{tmp_path / "receipts.key"}"'}
+    process = Process(folder, changes=changes)
+    try:
+        client = process.client()
+        found, other = client.get("/api/v1/proofs", is_signed=False)
+        assert (found["market"], found["number"], found["receipt_public_key"]) == ("BTC-USD", 1, public_key)
+        assert [batch["state"] for batch in found["batches"]] == ["proven", "proven", "sealed"]
+        assert found["batches"][1]["new_root"] == proven[1].new_root
+        [chain] = found["chains"]
+        assert (chain["file"], chain["batches_file"], chain["first_batch"]) == ("chain.proof", "chain.batches", 1)
+        assert other["batches"] == other["chains"] == [] and other["config"] is None
+        for name in ("000001.proof", "chain.proof", "market.config"):
+            served = client.send("GET", f"/api/v1/proofs/BTC-USD/{name}")
+            assert served.content == (proofs / name).read_bytes(), name
+        assert client.send("GET", found["config"]).content == (proofs / "market.config").read_bytes()
+        for name in ("none.proof", "..%2Fbatches.jsonl", "%2e%2e", ".hidden", "../../keys.sqlite"):
+            assert client.send("GET", f"/api/v1/proofs/BTC-USD/{name}").status_code == 404, name
+        (proofs / "link").symlink_to(folder / "operator.key")
+        assert client.send("GET", "/api/v1/proofs/BTC-USD/link").status_code == 404
+
+        for number in range(3):
+            client.order("sell", "0.100", f"{100 + number}.00")
+        deadline_s = time.monotonic() + 10
+        while client.get("/api/v1/proofs", is_signed=False)[0]["sequence"] < 3:
+            assert time.monotonic() < deadline_s, "the market's journal follows"
+            time.sleep(0.05)
+        for number in (1, 2, 3):
+            receipt = proofbook.Receipt.decode(client.send("GET", f"/api/v1/receipts/BTC-USD/{number}").content)
+            receipt.verify(public_key)
+            assert (receipt.market, receipt.sequence) == (1, number)
+        assert refused(lambda: client.get("/api/v1/receipts/BTC-USD/99", is_signed=False)) == (404, "not_found")
+    finally:
+        assert process.stop() == 0, process.errors()
+
+
 def test_limits_of_requests_and_of_accounts(tmp_path: Path) -> None:
-    limits = "requests_per_s_per_key = 5\nrequests_per_s_per_address = 40\nburst_s = 1\n"
+    limits = (
+        "requests_per_s_per_key = 5\nrequests_per_s_per_address = 40\nburst_s = 1\nconnections_per_address_max = 10\n"
+    )
     process = Process(tmp_path / "exchange", limits=limits, changes={"accounts_max = 30": "accounts_max = 2"})
     try:
         client = process.client()
@@ -367,6 +422,14 @@ def test_limits_of_requests_and_of_accounts(tmp_path: Path) -> None:
         assert other.get("/api/v1/balances"), "another key has requests of its own"
         codes = [client.send("GET", "/api/v1/time").status_code for _ in range(80)]
         assert 429 in codes
+        host, port = process.url.removeprefix("http://").split(":")
+        crowd = [socket.create_connection((host, int(port))) for _ in range(12)]
+        # Those of the clients count too.
+        assert b"429" in crowd[-1].recv(1000)
+        crowd[0].sendall(b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 10_000)
+        assert b" 431 " in crowd[0].recv(1000)
+        for connection in crowd:
+            connection.close()
         time.sleep(1)
         assert client.get("/api/v1/balances")
     finally:

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import random
 import stat
 import zlib
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 pytest.importorskip("litestar")
 
+import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from uvicorn.server import ServerState
 
-from proofbook.errors import InputError
+import proofbook
+from proofbook import _core
+from proofbook.errors import InputError, JournalError
 from proofbook.exchange import configuration, failures, signing
 from proofbook.exchange.books import CHECKSUM_LEVELS, HeldBook, Merged, checksum
+from proofbook.exchange.connections import bounded
 from proofbook.exchange.failures import ApiError
 from proofbook.exchange.keys import Keys, add_operator, make_private_key, public_key_of, read_private_key
 from proofbook.exchange.limits import Buckets
+from proofbook.exchange.market_journal import acknowledged, read_command
 from proofbook.exchange.messages import Book, BookDelta, Level, Trade, Trades
 from proofbook.exchange.outbox import MERGED_LEVELS_MAX, MERGED_TRADES_MAX, Outbox, framed
 
@@ -193,6 +201,43 @@ def test_requests_come_at_their_rate_and_in_bursts() -> None:
     assert 100 <= taken <= 105, "ten seconds at ten a second, and a burst"
     buckets.take("c", 200.0)
     assert len(buckets) == 2
+
+
+def test_a_request_that_never_arrives_is_dropped() -> None:
+    kind = bounded(5)
+    kind.request_s_max = 0.2
+
+    async def run() -> None:
+        async def app(_: Any, receive: Any, send: Any) -> None:
+            while (await receive()).get("more_body"):
+                pass
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+        config = uvicorn.Config(app, http=kind, lifespan="off", log_config=None)
+        config.load()
+        state = ServerState()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: kind(config, state, {}), "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        for sent in (b"", b"GET / HTTP/1.1\r\nhost:", b"POST / HTTP/1.1\r\ncontent-length: 5\r\n\r\nab"):
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(sent)
+            with contextlib.suppress(ConnectionResetError):
+                assert not (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 2")
+            writer.close()
+        reader, writer = await asyncio.open_connection(*address)
+        for _ in range(3):
+            writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert b" 204 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            await asyncio.sleep(0.15)
+        assert kind.addresses == {"127.0.0.1": 1}
+        writer.close()
+        while kind.addresses:
+            await asyncio.sleep(0.01)
+        server.close()
+
+    asyncio.run(asyncio.wait_for(run(), 20))
 
 
 # Configuration
@@ -374,6 +419,52 @@ def test_the_checksum_is_of_the_best_levels() -> None:
     levels = [level(100 + place, 1000, 1) for place in range(CHECKSUM_LEVELS + 1)]
     assert checksum(levels, []) == checksum(levels[:CHECKSUM_LEVELS], []) != checksum(levels[1:], [])
     assert checksum(levels, []) != checksum([], levels[:3])
+
+
+# Journals of markets
+
+
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A journal of 200 commands with receipts in `log.receipts`, signed with the key in `key`."""
+    folder = tmp_path_factory.mktemp("journal")
+    _core.generate(folder / "flow.pbk", 1, 200)
+    proofbook.keygen(folder / "key")
+    _core.journal([folder / "flow.pbk"], folder / "log", receipts=(folder / "key", folder / "log.receipts"))
+    return folder / "log"
+
+
+def test_a_command_is_read_where_it_stands(journal: Path) -> None:
+    signer = _core.ReceiptSigner(journal.with_name("key"))
+    receipts = journal.with_name("log.receipts").read_bytes()
+    assert acknowledged(journal) == 200
+    for sequence in range(1, 201):
+        found = read_command(journal, sequence)
+        assert found is not None
+        receipt = signer.sign(found.market, found.sequence, found.command)
+        assert receipt.encode() == receipts[128 * (sequence - 1) : 128 * sequence]
+    assert read_command(journal, 0) is None and read_command(journal, 201) is None
+    assert read_command(journal / "none", 1) is None
+
+
+def test_a_damaged_command_is_not_given(journal: Path, tmp_path: Path) -> None:
+    for name in ("acknowledged", *(path.name for path in journal.glob("commands-*.log"))):
+        (tmp_path / name).write_bytes((journal / name).read_bytes())
+    segment = next(tmp_path.glob("commands-*.log"))
+    sound = segment.read_bytes()
+    place = 512 + 128 * 41
+    for bit in range(0, 8 * 128, 5):
+        spoiled = bytearray(sound)
+        spoiled[place + bit // 8] ^= 1 << bit % 8
+        segment.write_bytes(spoiled)
+        with pytest.raises(JournalError, match="command 42"):
+            read_command(tmp_path, 42)
+    segment.write_bytes(sound[: place + 100])
+    with pytest.raises(JournalError, match="end of its segment"):
+        read_command(tmp_path, 42)
+    (tmp_path / "acknowledged").write_bytes(bytes(64))
+    with pytest.raises(JournalError, match="watermark"):
+        read_command(tmp_path, 42)
 
 
 # Slow readers

@@ -101,10 +101,11 @@ class Limits(Part):
     """How many seconds' worth of requests may come at once."""
     body_bytes_max: Annotated[int, Meta(ge=256, le=1 << 20)] = 16_384
     requests_pending_max: Positive = 10_000
-    connections_max: Positive = 2000
+    connections_max: Positive = 4000
+    connections_per_address_max: Positive = 1000
     signature_window_ms: Annotated[int, Meta(ge=100, le=60_000)] = 5000
-    book_levels_max: Annotated[int, Meta(ge=1, le=10_000)] = 1000
-    rows_max: Annotated[int, Meta(ge=1, le=10_000)] = 1000
+    book_levels_max: Annotated[int, Meta(ge=1, le=5000)] = 1000
+    rows_max: Annotated[int, Meta(ge=1, le=1000)] = 1000
     """Trades, candles, orders or fills of one answer."""
     streams_max: Positive = 1000
     streams_per_address_max: Positive = 500

@@ -95,7 +95,8 @@ class Feed:
                     for outbox in readers:
                         outbox.put_trades(message, text)
             case CandleUpdate():
-                self.put_latest("candles", message.market, framed("candles", "update", message), message.start_ns)
+                part = f"{message.interval_s} {message.start_ns}"
+                self.put_latest("candles", message.market, framed("candles", "update", message), part)
             case StateChange():
                 self.states[message.market] = message
                 self.changed.add(message.market)
@@ -117,7 +118,7 @@ class Feed:
                 for outbox in self._everyone:
                     outbox.put(text)
 
-    def put_latest(self, channel: str, name: str, text: str, part: int = 0) -> None:
+    def put_latest(self, channel: str, name: str, text: str, part: str = "") -> None:
         """Give the readers of a topic a message of which only the last one counts."""
         for outbox in self._topics.get((channel, name), {}):
             outbox.put_latest(channel, name, text, part)
@@ -127,4 +128,4 @@ class Feed:
         if readers := self._topics.get(("balances", account)):
             text = framed("balances", "update", balance)
             for outbox in readers:
-                outbox.put_latest("balances", f"{account} {balance.asset}", text)
+                outbox.put_latest("balances", account, text, balance.asset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -23,6 +24,7 @@ from proofbook.exchange.messages import (
     Book,
     BookQuery,
     Candle,
+    CandlesFound,
     CandlesQuery,
     Deposit,
     MarketInfo,
@@ -30,12 +32,14 @@ from proofbook.exchange.messages import (
     ServerStatus,
     StatusQuery,
     Trade,
+    TradesFound,
     TradesQuery,
 )
 from proofbook.exchange.services import Services
 from proofbook.exchange.tickers import Ticker
 
-INTERVALS_S = {"1m": 60, "5m": 300, "15m": 900, "1h": 3600, "4h": 14_400, "1d": 86_400}
+INTERVALS_S = {"1m": (60, 1), "5m": (300, 1), "15m": (300, 3), "1h": (3600, 1), "4h": (3600, 4), "1d": (86_400, 1)}
+"""Of which candles those of an interval are made, and of how many."""
 BOOK_LEVELS = 100
 ROWS = 100
 
@@ -163,7 +167,7 @@ async def get_trades(request: Request[Any, Any, Any], symbol: str, limit: Limit 
     services = services_of(request)
     rows = bounded(limit, ROWS, services.configuration.limits.rows_max)
     query = TradesQuery(market=await known_market(services, symbol), limit=rows)
-    return await services.hub.query(query, list[Trade])
+    return (await services.hub.query(query, TradesFound)).trades
 
 
 @get("/markets/{symbol:str}/candles", tags=["market data"], summary="A market's candles")
@@ -176,13 +180,37 @@ async def get_candles(
 ) -> list[Candle]:
     """The newest one last, which may not be over yet. Intervals without a trade have no candle."""
     services = services_of(request)
+    rows_max = services.configuration.limits.rows_max
+    rows = bounded(limit, ROWS, rows_max)
+    part_s, parts = INTERVALS_S[interval]
     query = CandlesQuery(
         market=await known_market(services, symbol),
-        interval_s=INTERVALS_S[interval],
-        since_ns=since,
-        limit=bounded(limit, ROWS, services.configuration.limits.rows_max),
+        interval_s=part_s,
+        since_ns=None if since is None else since - since % (part_s * parts * 10**9),
+        limit=min(rows * parts, rows_max),
     )
-    return await services.hub.query(query, list[Candle])
+    candles = (await services.hub.query(query, CandlesFound)).candles
+    if parts == 1:
+        return candles
+    joined = _joined(candles, part_s * parts * 10**9)
+    return joined[-rows:] if since is None else joined[:rows]
+
+
+def _joined(candles: list[Candle], interval_ns: int) -> list[Candle]:
+    """Longer candles made of shorter ones."""
+    joined: list[Candle] = []
+    for candle in candles:
+        start_ns = candle.start_ns - candle.start_ns % interval_ns
+        if not joined or joined[-1].start_ns != start_ns:
+            joined.append(msgspec.structs.replace(candle, start_ns=start_ns))
+            continue
+        last = joined[-1]
+        last.high = max(last.high, candle.high, key=Decimal)
+        last.low = min(last.low, candle.low, key=Decimal)
+        last.close = candle.close
+        last.volume = f"{Decimal(last.volume) + Decimal(candle.volume):f}"
+        last.trades += candle.trades
+    return joined
 
 
 @get("/markets/{symbol:str}/ticker", tags=["market data"], summary="A market at a glance")

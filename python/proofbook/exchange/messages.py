@@ -499,6 +499,18 @@ class Candle(msgspec.Struct, kw_only=True):
     trades: int
 
 
+class TradesFound(msgspec.Struct):
+    """The answer to a query of trades, the newest one last."""
+
+    trades: list[Trade]
+
+
+class CandlesFound(msgspec.Struct):
+    """The answer to a query of candles, the newest one last."""
+
+    candles: list[Candle]
+
+
 class AssetInfo(msgspec.Struct, kw_only=True):
     """An asset: its amounts are whole numbers of 10^-decimals."""
 

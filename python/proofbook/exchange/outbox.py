@@ -61,7 +61,7 @@ class Outbox:
     Attributes:
         waiting_bytes: how much waits as it is.
         conflations: how often messages were put together, by channel.
-        overflow: whether it is over: more waits than may.
+        overflow: whether it is over: more waits than may. Nothing is added any more.
     """
 
     def __init__(self, waiting_bytes_max: int) -> None:
@@ -73,7 +73,7 @@ class Outbox:
         self._exempt_bytes = 0
         self._books: dict[str, BookState] = {}
         self._trades: dict[str, list[Trade]] = {}
-        self._latest: dict[tuple[str, str, int], str] = {}
+        self._latest: dict[tuple[str, str, str], str] = {}
         self._ready = asyncio.Event()
 
     @property
@@ -102,11 +102,13 @@ class Outbox:
     def _has_room(self, text: str) -> bool:
         return self.waiting_bytes + len(text) <= self._waiting_bytes_max // 2
 
-    def put_latest(self, channel: str, name: str, text: str, part: int = 0) -> None:
+    def put_latest(self, channel: str, name: str, text: str, part: str = "") -> None:
         """Add a message that the next one of the same channel, name and part replaces."""
         key = (channel, name, part)
         if key not in self._latest and self._has_room(text):
             self.put(text)
+            return
+        if self.overflow:
             return
         self._latest.pop(key, None)
         self._latest[key] = text
@@ -118,6 +120,8 @@ class Outbox:
         merged = self._trades.get(trades.market)
         if merged is None and self._has_room(text):
             self.put(text)
+            return
+        if self.overflow:
             return
         if merged is None:
             merged = self._trades[trades.market] = []
@@ -146,7 +150,7 @@ class Outbox:
     def put_delta(self, delta: BookDelta, text: str) -> None:
         """Add a delta of a book that is shown."""
         book = self._books.get(delta.market)
-        if book is None or (book.held is not None and delta.sequence <= book.held):
+        if self.overflow or book is None or (book.held is not None and delta.sequence <= book.held):
             return
         if book.merged is not None:
             self.conflations["book"] += 1

@@ -16,7 +16,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 import proofbook
-from proofbook.exchange import market_data, operating, signing, stream, trading, web_page
+from proofbook.exchange import market_data, operating, proofs, signing, stream, trading, web_page
 from proofbook.exchange.access import count_request, services_of
 from proofbook.exchange.failures import CODES, ApiError, ErrorAnswer, failure, unreadable
 from proofbook.exchange.messages import ServerStatus, StatusQuery
@@ -110,9 +110,10 @@ def application(services: Services, streams: stream.Streams, more: Sequence[Cont
         }.items()
     }
     signed = [*trading.HANDLERS, *operating.HANDLERS]
-    for handler in (*market_data.HANDLERS, *signed):
+    open_handlers = [*market_data.HANDLERS, *proofs.HANDLERS]
+    for handler in (*open_handlers, *signed):
         handler.responses = errors
-    open_routes = Router("/api/v1", route_handlers=[*market_data.HANDLERS, stream.stream_handler])
+    open_routes = Router("/api/v1", route_handlers=[*open_handlers, stream.stream_handler])
     signed_routes = Router("/api/v1", route_handlers=signed, security=[{"signature": []}])
     return Litestar(
         route_handlers=[open_routes, signed_routes, get_health, get_ready, *web_page.handlers(), *more],

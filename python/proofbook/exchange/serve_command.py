@@ -14,7 +14,7 @@ from proofbook.errors import InputError
 if TYPE_CHECKING:
     from proofbook.exchange.server import Exchange
 
-PACKAGES = ("litestar", "uvicorn", "msgspec", "cryptography")
+PACKAGES = ("blake3", "litestar", "uvicorn", "msgspec", "cryptography")
 
 
 def register(app: typer.Typer) -> None:

@@ -1,7 +1,7 @@
 """Tickers: a market's touch, last price and day, put together from its book, trades and candles.
 
-The day is the last 1,440 one-minute candles. It is looked up again after some seconds only, since it is long; the touch
-and the last price are those of each moment.
+The day is the last 288 candles of five minutes. It is looked up again after some seconds only, since it is long; touch
+and last price are those of each moment.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import msgspec
 
 from proofbook.exchange.feed import Feed
 from proofbook.exchange.hub import Hub
-from proofbook.exchange.messages import Book, BookQuery, Candle, CandlesQuery, Trade, TradesQuery
+from proofbook.exchange.messages import Book, BookQuery, CandlesFound, CandlesQuery, TradesFound, TradesQuery
 from proofbook.exchange.outbox import framed
 
-DAY_MINUTES = 1440
+CANDLE_S = 300
+DAY_CANDLES = 288
 DAY_AGE_S_MAX = 5.0
 PUBLISH_INTERVAL_S = 0.25
 
@@ -61,7 +62,7 @@ class Tickers:
     async def get(self, market: str) -> Ticker:
         """A market's ticker as it is now."""
         book = await self._hub.query(BookQuery(market=market, depth=1), Book)
-        trades = await self._hub.query(TradesQuery(market=market, limit=1), list[Trade])
+        trades = (await self._hub.query(TradesQuery(market=market, limit=1), TradesFound)).trades
         day = await self._day(market)
         ticker = Ticker(
             market=market,
@@ -85,9 +86,9 @@ class Tickers:
         day = self._days.get(market)
         now_s = time.monotonic()
         if day is None or now_s - day.found_s > DAY_AGE_S_MAX:
-            since_ns = time.time_ns() - DAY_MINUTES * 60 * 10**9
-            query = CandlesQuery(market=market, interval_s=60, since_ns=since_ns, limit=DAY_MINUTES)
-            candles = await self._hub.query(query, list[Candle])
+            since_ns = time.time_ns() - DAY_CANDLES * CANDLE_S * 10**9
+            query = CandlesQuery(market=market, interval_s=CANDLE_S, since_ns=since_ns, limit=DAY_CANDLES)
+            candles = (await self._hub.query(query, CandlesFound)).candles
             volume = sum((Decimal(candle.volume) for candle in candles), Decimal(0))
             day = _Day(
                 now_s,
