@@ -56,7 +56,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "journal": frozenset({"types"}),
     "engine": frozenset({"types", "book", "matching", "journal"}),
     "exchange": MARKET | {"journal", "engine"},
-    "gateway": frozenset({"types", "books", "journal", "engine", "exchange", "fix", "session", "net"}),
+    "feed": frozenset({"types", "book", "matching", "exchange"}),
+    "gateway": MARKET | {"journal", "engine", "exchange", "fix", "memory", "session", "net"},
+    "server": MARKET | {"journal", "engine", "exchange", "feed", "gateway", "fix", "session"},
     "replay": MARKET | {"engine", "workload"},
     "testkit": frozenset({"types", "book", "matching", "workload"}),
     "run": frozenset({"types", "book", "matching", "fixed", "replay", "workload"}),
@@ -67,8 +69,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "prover": frozenset({"types", "book", "matching", "commitment", "chain", "ledger", "workload"}),
     "python": RING
     | {"analysis", "bench", "books", "engine", "exchange", "fix", "fixed", "gateway", "journal", "ledger", "light"}
-    | {"memory", "merkle", "net", "poseidon2-simd", "receipts", "replay", "run", "serving", "session", "verifier"}
-    | {"workload"},
+    | {"memory", "merkle", "net", "poseidon2-simd", "receipts", "replay", "run", "server", "serving", "session"}
+    | {"verifier", "workload"},
 }
 """Which crates of the workspace each may import."""
 

@@ -1758,3 +1758,61 @@ def time_loops(
 
     The loop's commands lie in memory already; the batch finds, converts and checks columns, and writes the events.
     """
+
+@final
+class ExchangeServer:
+    """An exchange that runs in threads of its own: JSON requests in, JSON messages out.
+
+    All methods may be called from any thread.
+    """
+
+    @staticmethod
+    def start(config: str) -> ExchangeServer:
+        """Open the exchange of a folder, or start one, as a configuration (JSON) says.
+
+        Raises:
+            InputError: the configuration cannot be understood; the message names the field, what was expected and what
+                was received.
+            JournalError: the exchange's files are damaged or in use, or cannot be written.
+            OSError: the address cannot be listened on.
+        """
+
+    @property
+    def fix_address(self) -> str | None:
+        """Where FIX clients connect, such as ``"127.0.0.1:40123"``; ``None`` where they may not."""
+
+    @property
+    def readiness(self) -> int:
+        """A file descriptor that is readable while ``drain`` has something, for ``loop.add_reader``."""
+
+    def submit(self, request: bytes) -> int:
+        """Give a request (JSON) to the exchange; the ticket by which a message answers it.
+
+        Raises:
+            InputError: the request cannot be understood.
+            BusyError: as many requests wait as may.
+            StoppedError: the exchange has stopped.
+        """
+
+    def drain(self) -> list[bytes]:
+        """Take the messages (JSON) that wait, in order; a bounded number of them, so there may be more."""
+
+    def query(self, query: bytes) -> bytes:
+        """Answer a question (JSON) about the exchange as it is.
+
+        Raises:
+            InputError: the question cannot be understood, or there is no such market, account or order.
+        """
+
+    def watch(self, account: int, is_watched: bool) -> None:
+        """Say whether messages about an account's orders and balances are wanted."""
+
+    def metrics(self) -> bytes:
+        """Counters and histograms (JSON)."""
+
+    def stop(self) -> None:
+        """Stop in order: sessions are logged out, a snapshot is taken, threads end. A second call does nothing.
+
+        Raises:
+            JournalError: the log or a session's store failed.
+        """

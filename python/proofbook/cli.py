@@ -19,6 +19,8 @@ from proofbook.audit_command import register as register_audit
 from proofbook.bench import register as register_bench
 from proofbook.console import EXIT_CHECK_FAILED, EXIT_DEFECT, EXIT_INPUT, EXIT_INTERRUPTED
 from proofbook.errors import BrokenInvariantError, ProofbookError
+from proofbook.exchange.keys_command import register as register_keys
+from proofbook.exchange.serve_command import register as register_serve
 from proofbook.proof_commands import register as register_proofs
 from proofbook.receipt_commands import receipts_file
 from proofbook.receipt_commands import register as register_receipts
@@ -261,6 +263,8 @@ register_proofs(app)
 register_receipts(app)
 register_audit(app)
 register_verify(app)
+register_serve(app)
+register_keys(app)
 
 
 def main() -> None:

@@ -8,6 +8,8 @@
     ├── RejectedError                       raised by ``events.raise_for_reject()`` only
     ├── ReplayError                         a file of market data that cannot be read
     ├── JournalError                        a journal that is damaged or cannot be written
+    ├── BusyError                           more requests wait for the exchange than may: try again later
+    ├── StoppedError                        the exchange has stopped
     ├── ProverError                         a batch that cannot be run or proven, or no prover
     ├── ProofError                          a proof that does not show what it should; always one of these:
     │   ├── ProofFormatError                bytes that are no proof file, or a kind of proof that is checked elsewhere
@@ -55,6 +57,14 @@ class ReplayError(ProofbookError):
 
 class JournalError(ProofbookError):
     """A journal that is damaged before its tail, or that cannot be read or written."""
+
+
+class BusyError(ProofbookError):
+    """As many requests as may wait for the exchange; this one was not taken. Try again later."""
+
+
+class StoppedError(ProofbookError):
+    """The exchange has stopped, in order or because its log failed; the request was not taken."""
 
 
 class ProverError(ProofbookError):

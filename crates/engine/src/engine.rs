@@ -9,16 +9,14 @@
 use std::collections::VecDeque;
 
 use proofbook_book::Book;
-use proofbook_journal::{
-    log_terms, Clock, Journal, Options, Snapshot, Storage, Terms, Ticket, WriterLock,
-};
+use proofbook_journal::{log_terms, Clock, Journal, Options, Storage, Terms, Ticket, WriterLock};
 use proofbook_matching::MatchingEngine;
 use proofbook_types::{Event, MarketConfig};
 
 use crate::digest::{digest, state_bytes};
 use crate::machine::{Machine, Maker, OverBooks};
 use crate::recover::{rebuild, RecoveryReport, Verification};
-use crate::EngineError;
+use crate::{EngineError, Frozen};
 
 /// A batch is written to the journal and applied in pieces of so many entries, which stay in the processor's caches.
 const BATCH_ENTRIES: usize = 256;
@@ -260,15 +258,22 @@ impl<M: Machine, S: Storage, C: Clock> Sequenced<M, S, C> {
     /// The journal failed, or the snapshot could not be written; the latter leaves the engine as good as before.
     pub fn snapshot(&mut self) -> Result<u64, EngineError> {
         self.journal.sync()?;
-        let state = state_bytes(&self.machine);
-        let snapshot = Snapshot {
+        self.freeze()?.store(self.journal.storage())
+    }
+
+    /// Acknowledges everything, and copies what a snapshot of it needs, for another thread to write. That takes as long as writing the state's bytes into
+    /// memory does.
+    ///
+    /// # Errors
+    /// The journal failed, now or earlier.
+    pub fn freeze(&mut self) -> Result<Frozen, EngineError> {
+        self.journal.commit()?;
+        Ok(Frozen {
             sequence: self.journal.sequence(),
             chain: *self.journal.chain(),
-            digest: *blake3::hash(&state).as_bytes(),
-            state,
-        };
-        snapshot.write(self.journal.storage())?;
-        Ok(snapshot.sequence)
+            segment: self.journal.segment().to_owned(),
+            state: state_bytes(&self.machine),
+        })
     }
 
     /// Makes everything durable, hands out the outputs that waited, and gives the lock back.

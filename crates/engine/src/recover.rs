@@ -102,10 +102,11 @@ pub(crate) struct Rebuilt<M: Machine> {
     pub report: RecoveryReport<M::Terms>,
 }
 
-/// A snapshot that is good in itself.
-struct Base<M> {
-    machine: M,
-    chain: Chain,
+/// Where applying a log can start: a snapshot that is good in itself, or the beginning.
+pub(crate) struct Base<M> {
+    pub machine: M,
+    /// The link that the log must have there; none at the beginning.
+    pub link: Option<Chain>,
 }
 
 impl<M: Machine> Base<M> {
@@ -127,9 +128,57 @@ impl<M: Machine> Base<M> {
         }
         Ok(Base {
             machine,
-            chain: snapshot.chain,
+            link: Some(snapshot.chain),
         })
     }
+}
+
+/// What went on from a base, the snapshot that was the base, and what is not as it should be.
+pub(crate) struct Started<R> {
+    pub started: R,
+    pub snapshot: Option<u64>,
+    pub warnings: Vec<String>,
+}
+
+/// Starts with the newest snapshot at or before entry `outputs_after` that is good and belongs to the log, else with the
+/// beginning. `attempt` says with `None` that a base does not belong to the log.
+pub(crate) fn start_from_newest<M: Machine, S: Storage, R>(
+    storage: &S,
+    maker: &impl Maker<M>,
+    outputs_after: u64,
+    attempt: &mut impl FnMut(Base<M>) -> Result<Option<R>, EngineError>,
+) -> Result<Started<R>, EngineError> {
+    let terms = log_terms(storage)?;
+    let mut warnings = Vec::new();
+    let candidates = snapshots(storage)?.into_iter();
+    for sequence in candidates.filter(|sequence| (1..=outputs_after).contains(sequence)) {
+        match Base::read(storage, sequence, &terms, maker) {
+            Ok(base) => {
+                if let Some(started) = attempt(base)? {
+                    return Ok(Started {
+                        started,
+                        snapshot: Some(sequence),
+                        warnings,
+                    });
+                }
+                warnings.push(format!(
+                    "{} does not belong to this log and is passed over",
+                    snapshot_name(sequence)
+                ));
+            }
+            Err(warning) => warnings.push(format!("{warning}; the snapshot is passed over")),
+        }
+    }
+    let base = Base {
+        machine: maker.start(terms)?,
+        link: None,
+    };
+    let started = attempt(base)?.expect("without a snapshot there is no link that could differ");
+    Ok(Started {
+        started,
+        snapshot: None,
+        warnings,
+    })
 }
 
 /// Rebuilds the machine and hands each output of each entry numbered above `outputs_after` to `sink`.
@@ -140,50 +189,34 @@ pub(crate) fn rebuild<M: Machine, S: Storage>(
     outputs_after: u64,
     sink: &mut impl FnMut(u64, M::Output),
 ) -> Result<Rebuilt<M>, EngineError> {
-    let terms = log_terms(storage)?;
-    let mut warnings = Vec::new();
-    let sequences = snapshots(storage)?;
-    for (index, &sequence) in sequences.iter().enumerate() {
-        if sequence == 0 || sequence > outputs_after {
-            continue;
-        }
-        match Base::read(storage, sequence, &terms, maker) {
-            Ok(base) => {
-                let after = match verification {
-                    Verification::WholeLog => 0,
-                    Verification::SinceSnapshot => sequence - 1,
-                };
-                let replay = Replay::new(base.machine, Some(base.chain), outputs_after);
-                match replay.run(storage, after, sink)? {
-                    Some(replay) => {
-                        if verification == Verification::WholeLog {
-                            warn_of_damage(storage, &sequences[index + 1..], &mut warnings);
-                        }
-                        return Ok(finish(replay, warnings, Some(sequence)));
-                    }
-                    None => warnings.push(format!(
-                        "{} does not belong to this log and is passed over",
-                        snapshot_name(sequence)
-                    )),
-                }
-            }
-            Err(warning) => warnings.push(format!("{warning}; the snapshot is passed over")),
-        }
+    let mut started = start_from_newest(storage, maker, outputs_after, &mut |base: Base<M>| {
+        let after = match verification {
+            Verification::WholeLog => 0,
+            Verification::SinceSnapshot => base.machine.sequence().saturating_sub(1),
+        };
+        Replay::new(base, outputs_after).run(storage, after, sink)
+    })?;
+    if let (Some(used), Verification::WholeLog) = (started.snapshot, verification) {
+        warn_of_damage(storage, used, &mut started.warnings)?;
     }
-    let replay = Replay::new(maker.start(terms)?, None, outputs_after);
-    let replay = replay
-        .run(storage, 0, sink)?
-        .expect("without a snapshot there is no link that could differ");
-    Ok(finish(replay, warnings, None))
+    Ok(finish(started))
 }
 
-/// Reads snapshots that are not needed, so that damage to them does not wait until they are.
-fn warn_of_damage<S: Storage>(storage: &S, sequences: &[u64], warnings: &mut Vec<String>) {
-    for &sequence in sequences {
+/// Reads the snapshots older than the one used, so that damage to them does not wait until they are needed.
+fn warn_of_damage<S: Storage>(
+    storage: &S,
+    used: u64,
+    warnings: &mut Vec<String>,
+) -> Result<(), EngineError> {
+    for sequence in snapshots(storage)? {
+        if sequence >= used {
+            continue;
+        }
         if let Err(error) = Snapshot::read(storage, sequence) {
             warnings.push(format!("{error}; the snapshot is not needed"));
         }
     }
+    Ok(())
 }
 
 /// A log that was applied, and how it was read.
@@ -201,12 +234,12 @@ struct Replay<M> {
 }
 
 impl<M: Machine> Replay<M> {
-    fn new(machine: M, link: Option<Chain>, outputs_after: u64) -> Self {
+    fn new(base: Base<M>, outputs_after: u64) -> Self {
         Replay {
-            start: machine.sequence(),
-            machine,
-            link_matches: link.is_none(),
-            link,
+            start: base.machine.sequence(),
+            machine: base.machine,
+            link_matches: base.link.is_none(),
+            link: base.link,
             outputs_after,
             diverged: None,
         }
@@ -267,11 +300,12 @@ impl<M: Machine> Replay<M> {
     }
 }
 
-fn finish<M: Machine>(
-    (replay, scan): Replayed<M>,
-    mut warnings: Vec<String>,
-    snapshot: Option<u64>,
-) -> Rebuilt<M> {
+fn finish<M: Machine>(started: Started<Replayed<M>>) -> Rebuilt<M> {
+    let Started {
+        started: (replay, scan),
+        snapshot,
+        mut warnings,
+    } = started;
     warnings.extend(scan.warnings.iter().cloned());
     let report = RecoveryReport {
         config: scan.config.clone(),

@@ -1,7 +1,9 @@
 //! Core and log put together: an exchange that survives a crash. The engine is the one that markets have.
 
 use proofbook_book::Book;
-use proofbook_engine::{EngineError, Machine, Maker, RecoveryReport, Sequenced, Verification};
+use proofbook_engine::{
+    EngineError, Machine, Maker, RecoveryReport, Replica as Following, Sequenced, Verification,
+};
 use proofbook_journal::{Clock, Options, Storage};
 use proofbook_types::{ConfigError, DecodeError};
 
@@ -13,6 +15,10 @@ pub const HELD_OUTCOMES_MAX: usize = 1 << 18;
 
 /// An exchange with its log: entries are submitted, and their outcomes leave once the log has acknowledged them.
 pub type ExchangeEngine<B, S, C> = Sequenced<Exchange<B>, S, C>;
+
+/// An exchange that follows a log which another thread or process writes. It hands out each outcome with its entry and that
+/// one's number.
+pub type Replica<B, S> = Following<Exchange<B>, S>;
 
 /// An exchange that was opened again, and what its recovery found.
 pub type Recovered<B, S, C> = (ExchangeEngine<B, S, C>, RecoveryReport<ExchangeTerms>);
@@ -89,6 +95,18 @@ pub fn open<B: Book + Default, S: Storage, C: Clock>(
         outcomes_after,
         sink,
     )
+}
+
+/// Follows the log in `storage` from the newest snapshot at or before entry `outcomes_after`, else from its beginning. It is read
+/// only: no lock is taken and no file is changed.
+///
+/// # Errors
+/// The log is missing, damaged or cannot be read.
+pub fn replicate<B: Book + Default, S: Storage + Clone>(
+    storage: S,
+    outcomes_after: u64,
+) -> Result<Replica<B, S>, EngineError> {
+    Following::open(storage, &Exchanges, outcomes_after)
 }
 
 /// Makes the followers' journals durable, then takes a snapshot. So whatever commands a follower lacks after a crash are

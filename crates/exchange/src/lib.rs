@@ -8,6 +8,7 @@
 //!   from its events;
 //! - [`ExchangeEngine`] puts core and log together: outcomes leave once the log has acknowledged their entries, and
 //!   recovery gives the same state and the same outcomes again;
+//! - [`Replica`] follows the log while the engine writes it, and says the same: whatever only looks is built on it;
 //! - [`Follower`] writes the stream of commands that a market was given into a market's own journal, for whoever proves
 //!   or checks that market.
 #![forbid(unsafe_code)]
@@ -36,7 +37,9 @@ mod trading;
 
 pub use codec::ENTRY_BYTES;
 pub use core::Exchange;
-pub use engine::{create, open, snapshot, ExchangeEngine, Recovered, HELD_OUTCOMES_MAX};
+pub use engine::{
+    create, open, replicate, snapshot, ExchangeEngine, Recovered, Replica, HELD_OUTCOMES_MAX,
+};
 pub use entry::{
     Action, AssetId, Entry, Fees, Limits, Listing, MarketId, NewOrder, OrderKind, Target, Transfer,
 };

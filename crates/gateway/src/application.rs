@@ -1,6 +1,7 @@
 //! Where messages of a session become entries of the log. Nothing is answered here but what cannot be understood: answers come once the log has acknowledged.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use proofbook_books::Ladder;
 use proofbook_engine::EngineError;
@@ -12,8 +13,12 @@ use proofbook_session::{
 };
 use proofbook_types::{Side, Timestamp};
 
+use crate::drop_copy;
+use crate::market_data::MarketData;
+use crate::metrics::Metrics;
 use crate::report::MassCancel;
 use crate::request::{self, Asker, Request};
+use crate::securities::Securities;
 
 pub(crate) type Engine = ExchangeEngine<Ladder, Directory, SystemClock>;
 
@@ -34,6 +39,9 @@ pub(crate) struct Desk {
     pub(crate) questions: VecDeque<Question>,
     /// Mass cancels that are not answered, by entry.
     pub(crate) mass_cancels: BTreeMap<u64, MassCancel>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) market_data: MarketData,
+    pub(crate) securities: Securities,
     /// The log failed.
     pub(crate) failure: Option<EngineError>,
 }
@@ -44,6 +52,9 @@ impl Desk {
             engine,
             questions: VecDeque::new(),
             mass_cancels: BTreeMap::new(),
+            metrics: Arc::default(),
+            market_data: MarketData::default(),
+            securities: Securities::default(),
             failure: None,
         }
     }
@@ -56,6 +67,7 @@ impl Desk {
     /// Gives an entry to the log and the exchange; its number.
     pub(crate) fn submit(&mut self, action: Action, now_ns: u64) -> Result<u64, EngineError> {
         let time = self.time(now_ns);
+        self.market_data.before(&action, self.engine.machine());
         let ticket = self.engine.submit(&Entry { time, action })?;
         Ok(ticket.sequence())
     }
@@ -71,6 +83,7 @@ pub(crate) struct Client<'a> {
     pub(crate) desk: &'a mut Desk,
     pub(crate) asker: Asker,
     pub(crate) slot: usize,
+    pub(crate) is_drop_copy: bool,
     pub(crate) was_logged_on: &'a mut bool,
 }
 
@@ -112,7 +125,17 @@ impl Application for Client<'_> {
         message: &ParsedMessage<'_>,
         _: &mut Outgoing<'_, S, O>,
     ) -> Result<(), BusinessReject> {
+        self.desk.metrics.messages_in.add(1);
         let exchange = self.desk.engine.machine();
+        let (data, securities) = (&mut self.desk.market_data, &mut self.desk.securities);
+        match message.message_type() {
+            b"V" => return data.ask(self.slot, message, exchange),
+            b"x" | b"e" => return securities.ask(self.slot, message, exchange),
+            b"D" | b"F" | b"G" | b"H" | b"q" if self.is_drop_copy => {
+                return Err(drop_copy::refuse())
+            }
+            _ => {}
+        }
         match request::read(message, self.asker, exchange)? {
             Request::Enter(action) => self.enter(action, message),
             Request::Status {

@@ -1,5 +1,6 @@
 //! What a gateway is told: its folder, who may log on for which account, and its bounds.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub struct SessionConfig {
     pub authenticator: Arc<dyn Authenticator>,
     /// Whether its orders are cancelled when its connection ends, and when the gateway starts.
     pub cancel_on_disconnect: bool,
+    /// Accounts of which it gets a copy of each report, whoever entered the order. A session with any enters no orders.
+    pub drop_copy_of: Vec<AccountId>,
 }
 
 impl SessionConfig {
@@ -41,7 +44,12 @@ impl SessionConfig {
             },
             authenticator,
             cancel_on_disconnect: false,
+            drop_copy_of: Vec::new(),
         }
+    }
+
+    pub(crate) fn is_drop_copy(&self) -> bool {
+        !self.drop_copy_of.is_empty()
     }
 }
 
@@ -58,6 +66,8 @@ pub struct GatewayConfig {
     pub journal: Options,
     /// The files of each session's store.
     pub store: FileBounds,
+    /// After how many entries a snapshot is taken while the gateway runs; never, where none. At its end there is always one.
+    pub snapshot_entries: Option<NonZeroU64>,
     /// The most connections at a time; more are closed at once.
     pub connections_max: usize,
 }
@@ -71,6 +81,7 @@ impl GatewayConfig {
             terms: ExchangeTerms::default(),
             journal: Options::default(),
             store: FileBounds::default(),
+            snapshot_entries: NonZeroU64::new(1 << 20),
             connections_max: 256,
         }
     }

@@ -25,7 +25,7 @@ pub enum GatewayError {
         /// Its answer.
         source: io::Error,
     },
-    /// Two sessions have the same number or the same names, or a number is 0.
+    /// Two sessions have the same number or the same names, or a number is not from 1 to 2^32 - 1.
     Session {
         /// The number of the second of them.
         id: u64,
@@ -49,7 +49,7 @@ impl fmt::Display for GatewayError {
             GatewayError::Io { operation, source } => write!(f, "cannot {operation}: {source}"),
             GatewayError::Session { id } => write!(
                 f,
-                "expected sessions with numbers from 1 and names of their own, received session {id}"
+                "expected sessions with numbers from 1 to 2^32 - 1 and names of their own, received session {id}"
             ),
             GatewayError::Setup { index, refusal } => write!(
                 f,

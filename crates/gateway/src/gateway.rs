@@ -5,11 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use proofbook_books::Ladder;
 use proofbook_engine::Verification;
-use proofbook_exchange::{create, open, Action, ClientId, Exchange, ExchangeTerms, Outcome};
+use proofbook_exchange::{
+    create, open, Action, ClientId, Exchange, ExchangeTerms, Execution, Outcome,
+};
 use proofbook_fix::{Kernel, SIMDMessageParser};
 use proofbook_journal::{read_log, Directory, SystemClock};
 use proofbook_session::{Identity, Session};
@@ -17,9 +19,12 @@ use proofbook_session::{Identity, Session};
 use crate::application::{Desk, Engine};
 use crate::config::{GatewayConfig, SessionConfig};
 use crate::connection::Connection;
+use crate::drop_copy::DropCopies;
 use crate::error::{failed, GatewayError};
+use crate::handle::HANDLE_SESSION;
 use crate::outbox::{Outbox, Position};
 use crate::report::MassCancel;
+use crate::snapshots::Snapshots;
 use crate::turn::Numbering;
 
 /// A session with its connection, if it has one.
@@ -40,6 +45,7 @@ pub struct Gateway {
     pub(crate) slots: Vec<Slot>,
     pub(crate) by_id: BTreeMap<u64, usize>,
     pub(crate) by_identity: BTreeMap<Identity, usize>,
+    pub(crate) drop_copies: DropCopies,
     pub(crate) connections: Vec<Option<Connection>>,
     pub(crate) parser: SIMDMessageParser,
     pub(crate) numbering: Numbering,
@@ -47,6 +53,7 @@ pub struct Gateway {
     pub(crate) released: Vec<(u64, Outcome)>,
     /// All stores have noted a position of at least this entry.
     pub(crate) noted: u64,
+    pub(crate) snapshots: Snapshots,
 }
 
 /// Nanoseconds since 1970.
@@ -54,6 +61,11 @@ pub(crate) fn now_ns() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.expect("the clock is after 1970");
     u64::try_from(now.as_nanos()).expect("the clock is before 2554")
+}
+
+/// Nanoseconds since a time.
+pub(crate) fn elapsed_ns(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn slot(config: &GatewayConfig, session: &SessionConfig) -> Result<Slot, GatewayError> {
@@ -79,6 +91,20 @@ pub(crate) fn concerns_clients(outcome: &Outcome) -> bool {
         Outcome::Report(_) | Outcome::Command { .. } => true,
         Outcome::Answer { session, .. } => *session != 0,
         Outcome::Event { .. } | Outcome::Balance { .. } => false,
+    }
+}
+
+/// Whether an outcome says that a request was refused.
+pub(crate) fn is_refusal(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Report(report) => matches!(
+            report.execution,
+            Execution::Rejected { .. }
+                | Execution::CancelRejected { .. }
+                | Execution::ReplaceRejected { .. }
+        ),
+        Outcome::Answer { refusal, .. } => refusal.is_some(),
+        _ => false,
     }
 }
 
@@ -162,7 +188,7 @@ impl Gateway {
             let identity = Identity::new(names.version(), names.theirs(), names.ours());
             let identity = identity.expect("they are the names of an identity");
             let place = slots.len();
-            if session.id == 0
+            if !(1..HANDLE_SESSION).contains(&session.id)
                 || by_id.insert(session.id, place).is_some()
                 || by_identity.insert(identity, place).is_some()
             {
@@ -177,7 +203,9 @@ impl Gateway {
         let told = positions.map(|position| position.entry).min();
         let told = told.map_or(u64::MAX, |entry| entry.saturating_sub(1));
         let opened = open_log(&config, told)?;
+        let snapshots = Snapshots::new(&config, opened.engine.acknowledged())?;
         let mut gateway = Gateway {
+            drop_copies: DropCopies::of(&config.sessions),
             config,
             desk: Desk::new(opened.engine),
             slots,
@@ -188,6 +216,7 @@ impl Gateway {
             numbering: Numbering::default(),
             released: Vec::new(),
             noted: 0,
+            snapshots,
         };
         gateway.desk.mass_cancels = opened.mass_cancels;
         gateway.set_up(first)?;

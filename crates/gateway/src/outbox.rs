@@ -59,6 +59,8 @@ pub struct Outbox {
     position: Option<Position>,
     incoming: u64,
     is_changed: bool,
+    /// Messages that were kept since this was last asked.
+    kept: u64,
     scratch: Vec<u8>,
 }
 
@@ -75,6 +77,7 @@ impl Outbox {
             store,
             position: None,
             is_changed: false,
+            kept: 0,
             scratch: Vec::new(),
         };
         outbox.position = outbox.noted()?.max(outbox.last_kept()?);
@@ -108,6 +111,11 @@ impl Outbox {
             self.store.sync()?;
         }
         Ok(())
+    }
+
+    /// How many messages were kept since this was last asked.
+    pub(crate) fn take_kept(&mut self) -> u64 {
+        std::mem::take(&mut self.kept)
     }
 
     /// Notes the position, durably, beside the messages.
@@ -170,11 +178,7 @@ impl Outbox {
 
     /// What the last message that is kept says.
     fn last_kept(&mut self) -> Result<Option<Position>, StoreError> {
-        let outgoing = self.store.numbers().outgoing;
-        let last = (1..outgoing)
-            .rev()
-            .find(|&number| self.store.next_stored(number) == Some(number));
-        let Some(last) = last else {
+        let Some(last) = self.store.last_stored() else {
             return Ok(None);
         };
         let mut bytes = Vec::new();
@@ -199,11 +203,18 @@ impl Store for Outbox {
         let Some(message) = message else {
             return self.store.append(None);
         };
+        self.kept += 1;
         self.scratch.clear();
         let position = self.position.unwrap_or_default();
         self.scratch.extend_from_slice(&position.encode());
         self.scratch.extend_from_slice(message);
         self.store.append(Some(&self.scratch))
+    }
+
+    fn append_transient(&mut self) -> Result<bool, StoreError> {
+        let is_written = self.store.append_transient()?;
+        self.is_changed |= is_written;
+        Ok(is_written)
     }
 
     fn set_incoming(&mut self, next: u64) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -16,7 +16,9 @@ use proofbook_session::{peek, Peek};
 use crate::application::Client;
 use crate::connection::{Connection, Outlet};
 use crate::error::{failed, GatewayError};
-use crate::gateway::{now_ns, Gateway};
+use crate::gateway::{elapsed_ns, now_ns, Gateway};
+use crate::handle::{self, Answers, Handle, Intake};
+use crate::metrics::Metrics;
 use crate::request::Asker;
 
 const LISTENER: Token = Token(0);
@@ -60,8 +62,10 @@ impl Stop {
 pub struct Reactor {
     gateway: Gateway,
     poll: Poll,
-    listener: TcpListener,
+    listener: Option<TcpListener>,
     stop: Stop,
+    /// Requests of other threads, where there is a handle.
+    intake: Option<Intake>,
     /// There may be connections to accept.
     may_accept: bool,
     ticked_ns: u64,
@@ -74,12 +78,22 @@ impl Gateway {
     /// # Errors
     /// Those of the operating system.
     pub fn listen(self, address: SocketAddr) -> Result<Reactor, GatewayError> {
+        self.serve(Some(address))
+    }
+
+    /// Listens on an address, or on none: then there are only requests of handles.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn serve(self, address: Option<SocketAddr>) -> Result<Reactor, GatewayError> {
         let poll = Poll::new().map_err(failed("make a poll"))?;
-        let listener = TcpListener::bind(address);
+        let listener = address.map(TcpListener::bind).transpose();
         let mut listener = listener.map_err(failed("listen"))?;
         let registry = poll.registry();
-        let registered = registry.register(&mut listener, LISTENER, Interest::READABLE);
-        registered.map_err(failed("wait for connections"))?;
+        if let Some(listener) = &mut listener {
+            let registered = registry.register(listener, LISTENER, Interest::READABLE);
+            registered.map_err(failed("wait for connections"))?;
+        }
         let waker = Waker::new(registry, WAKER).map_err(failed("make a waker"))?;
         let stop = Stop {
             is_stopped: Arc::new(AtomicBool::new(false)),
@@ -88,9 +102,10 @@ impl Gateway {
         Ok(Reactor {
             gateway: self,
             poll,
+            may_accept: listener.is_some(),
             listener,
             stop,
-            may_accept: true,
+            intake: None,
             ticked_ns: 0,
             first_read: 0,
         })
@@ -101,9 +116,26 @@ impl Reactor {
     /// Where it listens.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Those of the operating system; or it listens nowhere.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        let listener = self.listener.as_ref();
+        listener
+            .ok_or(io::ErrorKind::AddrNotAvailable)?
+            .local_addr()
+    }
+
+    /// Lets other threads give it requests; what became of them must be read. A second call puts an end to the handle of the first.
+    pub fn attach(&mut self) -> (Handle, Answers) {
+        let waker = Arc::clone(&self.stop.waker);
+        let acknowledged = self.gateway.desk.engine.acknowledged();
+        let (intake, handle, answers) = handle::attach(waker, acknowledged);
+        self.intake = Some(intake);
+        (handle, answers)
+    }
+
+    /// The exchange as it is.
+    pub fn exchange(&self) -> &proofbook_exchange::Exchange {
+        self.gateway.exchange()
     }
 
     /// What stops it.
@@ -126,7 +158,8 @@ impl Reactor {
 
     fn wait(&mut self, events: &mut Events) -> Result<(), GatewayError> {
         let connections = self.gateway.connections.iter().flatten();
-        let has_work = self.gateway.desk.unacknowledged() > 0
+        let has_work = self.intake.as_mut().is_some_and(Intake::has_work)
+            || self.gateway.desk.unacknowledged() > 0
             || connections.into_iter().any(|one| one.is_readable);
         let timeout = if has_work { Duration::ZERO } else { TICK };
         match self.poll.poll(events, Some(timeout)) {
@@ -151,7 +184,11 @@ impl Reactor {
     }
 
     fn turn(&mut self, now_ns: u64) -> Result<(), GatewayError> {
+        let (start, before) = (Instant::now(), self.gateway.desk.engine.acknowledged());
         self.accept(now_ns)?;
+        if let Some(intake) = &mut self.intake {
+            intake.take(&mut self.gateway.desk, now_ns);
+        }
         let count = self.gateway.connections.len();
         for offset in 0..count {
             let index = (self.first_read + offset) % count;
@@ -163,18 +200,41 @@ impl Reactor {
         self.first_read = (self.first_read + 1) % count.max(1);
         if now_ns.saturating_sub(self.ticked_ns) >= TICK_NS {
             self.ticked_ns = now_ns;
+            let connections = self.gateway.connections.iter().flatten().count();
+            self.gateway
+                .desk
+                .metrics
+                .connections
+                .set(connections as u64);
             self.gateway.tick(now_ns)?;
         }
         self.gateway.settle(now_ns)?;
         for index in 0..count {
             self.send(index, now_ns)?;
         }
+        self.publish();
+        if self.gateway.desk.engine.acknowledged() > before {
+            self.gateway.desk.metrics.turn_ns.record(elapsed_ns(start));
+            self.gateway.snapshot_if_due()?;
+        }
         Ok(())
     }
 
+    /// What it counts, for other threads to read.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.gateway.desk.metrics)
+    }
+
+    /// Tells other threads how far the log is.
+    fn publish(&mut self) {
+        if let Some(intake) = &mut self.intake {
+            intake.publish(self.gateway.desk.engine.acknowledged());
+        }
+    }
+
     fn accept(&mut self, now_ns: u64) -> Result<(), GatewayError> {
-        while self.may_accept {
-            match self.listener.accept() {
+        while let Some(listener) = self.listener.as_ref().filter(|_| self.may_accept) {
+            match listener.accept() {
                 Ok((stream, _)) => self.connect(stream, now_ns)?,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.may_accept = false,
                 // The peer has gone, or files are short: the next turn tries again.
@@ -193,7 +253,10 @@ impl Reactor {
                 connections.push(None);
                 connections.len() - 1
             }
-            None => return Ok(()),
+            None => {
+                self.gateway.desk.metrics.connections_refused.add(1);
+                return Ok(());
+            }
         };
         if stream.set_nodelay(true).is_err() {
             return Ok(());
@@ -205,6 +268,7 @@ impl Reactor {
         let registered = registry.register(&mut connection.stream, token, interest);
         registered.map_err(failed("wait for a connection"))?;
         connections[index] = Some(connection);
+        self.gateway.desk.metrics.connections_taken.add(1);
         Ok(())
     }
 
@@ -213,8 +277,11 @@ impl Reactor {
         let Some(connection) = &mut self.gateway.connections[index] else {
             return Ok(());
         };
-        if connection.sender.waiting() > 0 || connection.is_closing() {
+        let waiting = connection.sender.waiting();
+        if waiting > 0 || connection.is_closing() {
             connection.flush();
+            let sent = waiting - connection.sender.waiting();
+            self.gateway.desk.metrics.bytes_out.add(sent as u64);
         }
         if !connection.is_over(now_ns) {
             return Ok(());
@@ -226,8 +293,9 @@ impl Reactor {
 
     /// Logs everyone out, notes positions, takes a snapshot.
     fn end(mut self, now_ns: u64) -> Result<(), GatewayError> {
+        self.gateway.settle(now_ns)?;
+        self.publish();
         let gateway = &mut self.gateway;
-        gateway.settle(now_ns)?;
         for slot in &mut gateway.slots {
             let Some(index) = slot.connection else {
                 continue;
@@ -243,6 +311,7 @@ impl Reactor {
             connection.flush();
         }
         gateway.note_positions()?;
+        gateway.snapshots.finish();
         gateway.desk.engine.snapshot()?;
         self.gateway.desk.engine.close(&mut |_, _| {})?;
         Ok(())
@@ -262,7 +331,10 @@ impl Gateway {
             }
             return Ok(());
         }
+        let before = connection.receiver.waiting().len();
         connection.fill();
+        let read = connection.receiver.waiting().len() - before;
+        self.desk.metrics.bytes_in.add(read as u64);
         let Some(place) = self.session_of(index, now_ns) else {
             return Ok(());
         };
@@ -278,6 +350,7 @@ impl Gateway {
             },
             desk: &mut self.desk,
             slot: place,
+            is_drop_copy: slot.config.is_drop_copy(),
             was_logged_on: &mut slot.was_logged_on,
         };
         let received = slot.session.receive(
@@ -326,6 +399,8 @@ impl Gateway {
         };
         let slot = &mut self.slots[place];
         slot.connection = None;
+        self.desk.market_data.forget(place);
+        self.desk.securities.forget(place);
         slot.session.closed()?;
         if std::mem::take(&mut slot.was_logged_on) {
             self.cancel_orders_of(place, now_ns)?;

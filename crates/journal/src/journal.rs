@@ -160,6 +160,11 @@ impl<S: Storage, C: Clock, T: Terms> Journal<S, C, T> {
         self.lock.storage()
     }
 
+    /// The name of the segment that is written to.
+    pub fn segment(&self) -> &str {
+        &self.segment_name
+    }
+
     /// The last command taken.
     pub fn sequence(&self) -> u64 {
         self.sequence

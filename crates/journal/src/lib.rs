@@ -8,6 +8,7 @@
 //!   **acknowledges** them once the [`SyncPolicy`] holds. After a failed write or sync it takes nothing more.
 //! - [`scan`] reads a log and verifies every record. It tells the torn end that a crash leaves, which was never
 //!   acknowledged, from damage, which stops it with the file and the offset.
+//! - [`LogReader`] follows a log while another writes it.
 //! - [`WriterLock`] keeps a second writer out and repairs the end of a log.
 //! - [`Terms`] say what a log holds: a market's commands, or an exchange's entries.
 //! - [`Snapshot`] spares recovery the start of a long log. It is never needed.
@@ -17,6 +18,7 @@
 
 mod clock;
 mod error;
+mod follow;
 mod header;
 mod journal;
 mod kind;
@@ -32,6 +34,7 @@ mod writer_lock;
 
 pub use clock::{Clock, SystemClock};
 pub use error::JournalError;
+pub use follow::LogReader;
 pub use header::HEADER_BYTES;
 pub use journal::Journal;
 pub use kind::{Terms, TERMS_BYTES_MAX};
@@ -41,5 +44,5 @@ pub use scan::{log_terms, market, read_log, scan, Scan};
 pub use segment::{scan_segment, Position, Tail};
 pub use snapshot::{snapshot_name, snapshots, Snapshot, SNAPSHOTS_KEPT, SNAPSHOT_HEADER_BYTES};
 pub use storage::{Directory, Storage, StoredFile, SECTOR_BYTES};
-pub use watermark::WATERMARK_BYTES;
+pub use watermark::{WATERMARK_BYTES, WATERMARK_NAME};
 pub use writer_lock::WriterLock;

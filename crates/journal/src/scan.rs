@@ -158,7 +158,7 @@ pub fn log_terms<S: Storage, T: Terms>(storage: &S) -> Result<T, JournalError> {
 }
 
 /// The index of the segment to start with.
-fn start_segment<S: Storage>(
+pub(crate) fn start_segment<S: Storage>(
     storage: &S,
     names: &Names,
     watermark: &Found,
@@ -192,7 +192,7 @@ fn start_segment<S: Storage>(
 }
 
 /// The position before the first record that is read.
-fn begin<T: Terms>(
+pub(crate) fn begin<T: Terms>(
     header: &SegmentHeader<T>,
     index: usize,
     name: &str,
@@ -218,7 +218,7 @@ fn begin<T: Terms>(
 }
 
 /// The position before the first record of a segment that follows another.
-fn follow<T: Terms>(
+pub(crate) fn follow<T: Terms>(
     before: &Position,
     config: &T,
     header: &SegmentHeader<T>,

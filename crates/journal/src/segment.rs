@@ -147,7 +147,7 @@ fn chunk<F: StoredFile, T: Terms>(
 
 impl Position {
     /// The entry of the record that comes next.
-    fn accept<T: Terms>(&self, record: &Record<'_>) -> Result<T::Entry, String> {
+    pub(crate) fn accept<T: Terms>(&self, record: &Record<'_>) -> Result<T::Entry, String> {
         if record.sequence != self.sequence + 1 {
             return Err(format!(
                 "expected command {}, found {}",

@@ -13,7 +13,7 @@ use crate::storage::{read_full, write_full, Storage, StoredFile};
 use crate::JournalError;
 
 /// The watermark's file.
-pub(crate) const WATERMARK_NAME: &str = "acknowledged";
+pub const WATERMARK_NAME: &str = "acknowledged";
 
 /// Length of the watermark.
 pub const WATERMARK_BYTES: usize = 64;

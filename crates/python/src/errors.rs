@@ -8,6 +8,8 @@ import_exception!(proofbook.errors, TickError);
 import_exception!(proofbook.errors, RejectedError);
 import_exception!(proofbook.errors, ReplayError);
 import_exception!(proofbook.errors, JournalError);
+import_exception!(proofbook.errors, BusyError);
+import_exception!(proofbook.errors, StoppedError);
 import_exception!(proofbook.errors, ProofFormatError);
 import_exception!(proofbook.errors, InvalidProofError);
 import_exception!(proofbook.errors, ChainError);

@@ -18,6 +18,7 @@ mod event_classes;
 mod event_columns;
 mod event_writer;
 mod events;
+mod exchange_server;
 mod fix;
 mod inclusion;
 mod light;
@@ -54,6 +55,8 @@ mod _core {
     };
     #[pymodule_export]
     use crate::events::{EventObject, Events};
+    #[pymodule_export]
+    use crate::exchange_server::ExchangeServer;
     #[pymodule_export]
     use crate::fix::{FixMessage, FixMessageParser};
     #[pymodule_export]

@@ -1,7 +1,8 @@
 //! A sample exchange on loopback: one market, `BTC-USD`, and two accounts with money, whose sessions (`ALICE` and `BOB` to `EXCHANGE`, FIX 4.4, and `CAROL`, FIX 4.2,
-//! of a third account, whose orders end with her connection) log on without a password. `serve FOLDER PORT [none]`; `none` syncs nothing.
+//! of a third account, whose orders end with her connection) log on without a password; `CLERK` has copies of all their reports. `serve FOLDER PORT [none]`; `none` syncs
+//! nothing.
 //!
-//! It prints the address that it listens on, and serves until it is killed.
+//! It prints the address that it listens on, and serves until it is told to stop (SIGTERM or SIGINT), then in order, or is killed.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,6 +15,8 @@ use proofbook_gateway::{Gateway, GatewayConfig, SessionConfig};
 use proofbook_journal::SyncPolicy;
 use proofbook_session::{Identity, Unauthenticated};
 use proofbook_types::{AccountId, MarketConfig, Phase};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 type Anything = Box<dyn std::error::Error>;
 
@@ -23,6 +26,9 @@ const CLIENTS: [(&str, Version, bool); 3] = [
     ("BOB", Version::Fix44, false),
     ("CAROL", Version::Fix42, true),
 ];
+
+/// The number of the clerk's session.
+const CLERK: u64 = 100;
 
 /// A million of either asset, in units of 10^-8 and 10^-6.
 const DEPOSITS: [u128; 2] = [100_000_000_000_000, 1_000_000_000_000];
@@ -84,11 +90,25 @@ fn main() -> Result<(), Anything> {
             ..SessionConfig::new(id, AccountId(id), identity, Arc::new(Unauthenticated))
         });
     }
+    let clerk = Identity::new(Version::Fix44, b"CLERK", b"EXCHANGE")?;
+    let accounts = (1..=CLIENTS.len() as u64).map(AccountId);
+    sessions.push(SessionConfig {
+        drop_copy_of: accounts.collect(),
+        ..SessionConfig::new(CLERK, AccountId(1), clerk, Arc::new(Unauthenticated))
+    });
     let mut config = GatewayConfig::new(PathBuf::from(folder), sessions);
     config.journal.policy = sync.unwrap_or(config.journal.policy);
     let gateway = Gateway::open(config, &first_entries()?)?;
     let reactor = gateway.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse()?)))?;
     println!("{}", reactor.address()?);
     std::io::stdout().flush()?;
+    let stop = reactor.stop();
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            // It cannot be woken only where it has ended.
+            let _ = stop.stop();
+        }
+    });
     Ok(reactor.run()?)
 }

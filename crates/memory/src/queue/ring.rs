@@ -95,7 +95,7 @@ impl<T> Ring<T> {
 impl<T> Sender<T> {
     /// How many values there is room for, at least.
     #[inline]
-    fn room(&mut self) -> usize {
+    pub fn room(&mut self) -> usize {
         let capacity = self.ring.slots.len();
         if self.pushed.wrapping_sub(self.taken_seen) == capacity {
             // Acquire: the values that were taken have left their slots.
