@@ -5,6 +5,7 @@ import type { AssetTerms, Balance, BookMessage, CandleMessage, MarketTerms, Repo
 import { Stream, type Message, type StreamState } from "../lib/stream";
 import { account } from "./account.svelte";
 import { announce } from "./announce.svelte";
+import { draft } from "./draft.svelte";
 import { MarketFeed } from "./market.svelte";
 
 const CHANNELS = ["book", "trades", "candles", "state", "ticker"] as const;
@@ -54,6 +55,7 @@ class Exchange {
     const before = this.feed;
     if (before) {
       before.close();
+      draft.clear();
       for (const channel of CHANNELS) this.#stream.unsubscribe(channel, before.terms.symbol);
     }
     const feed = new MarketFeed(terms, () => this.#stream.renew("book", terms.symbol));
