@@ -82,6 +82,7 @@ OWNERS: Mapping[str, frozenset[str]] = {
     "pyo3-arrow": frozenset({"python"}),
     "ed25519-dalek": frozenset({"receipts", "session"}),
     "mio": frozenset({"gateway"}),
+    "rustls": frozenset({"gateway"}),
     "sp1-verifier": frozenset({"verifier"}),
     "sp1-recursion-executor": frozenset({"verifier"}),
 }

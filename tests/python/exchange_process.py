@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import os
@@ -181,15 +182,17 @@ class Client:
         return {balance["asset"]: balance for balance in self.get("/api/v1/balances")}
 
     def stream(self, **options: Any) -> Reader:
-        return Reader(self, connect(self.url.replace("http", "ws") + "/api/v1/stream", proxy=None, **options))
+        return Reader(self, **options)
 
 
 class Reader:
     """A connection to the stream."""
 
-    def __init__(self, client: Client, socket: ClientConnection) -> None:
+    def __init__(self, client: Client, **options: Any) -> None:
         self.client = client
-        self.socket = socket
+        self._stack = contextlib.ExitStack()
+        opening = connect(client.url.replace("http", "ws") + "/api/v1/stream", proxy=None, **options)
+        self.socket: ClientConnection = self._stack.enter_context(opening)
 
     def say(self, op: str, **fields: Any) -> None:
         self.socket.send(json.dumps({"op": op, **fields}))
@@ -225,4 +228,7 @@ class Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.socket.close()
+        self.close()
+
+    def close(self) -> None:
+        self._stack.close()

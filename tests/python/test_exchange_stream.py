@@ -234,7 +234,7 @@ def test_streams_and_messages_are_bounded(tmp_path: Path) -> None:
         assert limited and {answer["error"]["code"] for answer in limited} == {"too_many_requests"}
         assert time.monotonic() - begun_s > 0.5, "what comes too fast is not read"
         assert readers[1].call("ping") == "pong"
-        readers.pop().socket.close()
+        readers.pop().close()
         deadline_s = time.monotonic() + 5
         while time.monotonic() < deadline_s:
             try:
@@ -244,7 +244,7 @@ def test_streams_and_messages_are_bounded(tmp_path: Path) -> None:
                 time.sleep(0.02)
         assert len(readers) == 3
         for reader in readers:
-            reader.socket.close()
+            reader.close()
     finally:
         assert process.stop() == 0, process.errors()
 

@@ -13,6 +13,9 @@ use proofbook_types::{Command, MarketConfig};
 
 use crate::{MarketId, Outcome};
 
+/// A command that only a log's last segment can come to.
+const LAST_SEGMENT: u64 = u64::MAX - 1;
+
 /// Why a follower could not go on.
 #[derive(Debug)]
 pub enum FollowError {
@@ -112,7 +115,8 @@ impl<S: Storage, C: Clock> Follower<S, C> {
         }
         let lock = WriterLock::take(storage)?;
         let journal = if found.is_some() {
-            let found = scan(lock.storage(), 0, &mut |_, _, _| {})?;
+            // Earlier segments are read by whoever goes through the market.
+            let found = scan(lock.storage(), LAST_SEGMENT, &mut |_, _, _| {})?;
             Journal::resume(lock, clock, options, &found)?
         } else {
             Journal::create(lock, clock, config, options)?
@@ -167,6 +171,14 @@ impl<S: Storage, C: Clock> Follower<S, C> {
             expected: number,
             received: self.journal.sequence(),
         })
+    }
+
+    /// Does for all that was taken what the journal's policy asks for.
+    ///
+    /// # Errors
+    /// The journal failed.
+    pub fn commit(&mut self) -> Result<(), FollowError> {
+        Ok(self.journal.commit()?)
     }
 
     /// Makes all that was taken durable.

@@ -48,6 +48,13 @@ impl Feed {
         self.markets.resize_with(count, MarketFeed::default);
     }
 
+    /// [`MarketFeed::start_over`] of every market.
+    pub fn start_over(&mut self) {
+        for market in &mut self.markets {
+            market.start_over();
+        }
+    }
+
     /// A market.
     pub fn market(&self, market: MarketId) -> Option<&MarketFeed> {
         self.markets.get((market.0 as usize).checked_sub(1)?)

@@ -86,6 +86,16 @@ impl MarketFeed {
         }
     }
 
+    /// Nobody was told anything yet: the sequence is 1, and what happened so far is not told any more. Trades and candles can be asked for.
+    pub fn start_over(&mut self) {
+        self.touched = Touched::default();
+        self.sequence = 1;
+        self.trades.told(self.trades.new_trades().len());
+        self.trades.take_missed();
+        self.candles.told();
+        self.status = None;
+    }
+
     /// The events that follow are of the market's command of this number, which came of this entry.
     #[inline]
     pub fn begin(&mut self, command: u64, place: Place) {

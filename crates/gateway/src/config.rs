@@ -10,6 +10,8 @@ use proofbook_journal::{Options, SyncPolicy};
 use proofbook_session::{Authenticator, FileBounds, Identity, Settings};
 use proofbook_types::AccountId;
 
+use crate::tls::TlsFiles;
+
 /// One FIX session.
 #[derive(Clone)]
 pub struct SessionConfig {
@@ -53,6 +55,17 @@ impl SessionConfig {
     }
 }
 
+/// When a gateway takes snapshots, which make the next start short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotPolicy {
+    /// Never: whoever follows the log takes them, without holding the gateway up.
+    Never,
+    /// When it ends.
+    AtEnd,
+    /// After so many entries too. The reactor stands still while it copies the state.
+    Every(NonZeroU64),
+}
+
 /// A gateway.
 #[derive(Clone)]
 pub struct GatewayConfig {
@@ -66,10 +79,12 @@ pub struct GatewayConfig {
     pub journal: Options,
     /// The files of each session's store.
     pub store: FileBounds,
-    /// After how many entries a snapshot is taken while the gateway runs; never, where none. At its end there is always one.
-    pub snapshot_entries: Option<NonZeroU64>,
+    /// When snapshots are taken.
+    pub snapshots: SnapshotPolicy,
     /// The most connections at a time; more are closed at once.
     pub connections_max: usize,
+    /// With these the gateway speaks TLS, and nothing else.
+    pub tls: Option<TlsFiles>,
 }
 
 impl GatewayConfig {
@@ -81,8 +96,9 @@ impl GatewayConfig {
             terms: ExchangeTerms::default(),
             journal: Options::default(),
             store: FileBounds::default(),
-            snapshot_entries: NonZeroU64::new(1 << 20),
+            snapshots: SnapshotPolicy::AtEnd,
             connections_max: 256,
+            tls: None,
         }
     }
 

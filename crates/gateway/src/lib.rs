@@ -29,9 +29,10 @@ mod report;
 mod request;
 mod securities;
 mod snapshots;
+mod tls;
 mod turn;
 
-pub use config::{GatewayConfig, SessionConfig};
+pub use config::{GatewayConfig, SessionConfig, SnapshotPolicy};
 pub use error::GatewayError;
 pub use gateway::Gateway;
 pub use handle::{
@@ -41,3 +42,4 @@ pub use metrics::{Counter, Histogram, Metrics, BUCKETS};
 pub use outbox::{Outbox, Position};
 pub use reactor::{Reactor, Stop};
 pub use request::end_of_day;
+pub use tls::TlsFiles;

@@ -15,8 +15,8 @@ mod mailbox;
 mod message;
 mod metrics;
 mod names;
+mod publisher;
 mod query;
-mod relay;
 mod request;
 mod server;
 

@@ -1,13 +1,12 @@
-//! The exchange as a whole: a reactor thread that decides, a relay thread behind it, and callers who speak JSON.
+//! The exchange as a whole: a reactor thread that decides, a publisher thread behind it, and callers who speak JSON.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use proofbook_exchange::{replicate, Action, Target};
+use proofbook_exchange::{Action, Target};
 use proofbook_gateway::{Gateway, Handle, Metrics, Stop, SubmitError};
 use proofbook_journal::Directory;
 use proofbook_types::OrderId;
@@ -15,10 +14,10 @@ use proofbook_types::OrderId;
 use crate::config::Config;
 use crate::error::{InputError, ServerError};
 use crate::fields;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Bounds, Mailbox};
 use crate::names::Names;
+use crate::publisher::{Publisher, Shared, Snapshots, Stage};
 use crate::query::View;
-use crate::relay::{Relay, Shared};
 use crate::request;
 
 type Thread = JoinHandle<Result<(), ServerError>>;
@@ -28,7 +27,7 @@ pub struct Server {
     handle: Handle,
     stop: Stop,
     shared: Arc<Shared>,
-    relay: Mutex<Option<Thread>>,
+    publisher: Mutex<Option<Thread>>,
     address: Option<SocketAddr>,
     folder: String,
     metrics: Arc<Metrics>,
@@ -49,45 +48,38 @@ impl Server {
         let config = Config::read(&fields::parse(config)?)?;
         let folder = config.gateway.folder.clone();
         let gateway = Gateway::open(config.gateway, &config.first)?;
-        let mut names = Names::default();
-        names.catch_up(gateway.exchange());
         let mut reactor = gateway.serve(config.address)?;
         let address = match config.address {
             Some(_) => Some(reactor.address()?),
             None => None,
         };
         let stop = reactor.stop();
-        let reactor_metrics = reactor.metrics();
+        let metrics = reactor.metrics();
         let (handle, answers) = reactor.attach();
         let progress = Arc::clone(handle.progress());
+        // Queries see at once what the exchange has.
+        let mailbox = Mailbox::new(Bounds::default())?;
         let log = Directory::open(folder.join("log"))?;
-        let replica = replicate(log, progress.acknowledged());
-        let replica = replica.map_err(|error| ServerError::Failed(error.to_string()))?;
-        let shared = Arc::new(Shared {
-            replica: Mutex::new(replica),
-            names: RwLock::new(Arc::new(names)),
-            mailbox: Mailbox::new()?,
-            failure: Mutex::new(None),
-            watched: Mutex::default(),
-        });
-        let mut relay = Relay {
-            shared: Arc::clone(&shared),
+        let snapshots = Snapshots::new(log, config.snapshot_entries, progress.acknowledged());
+        let stage = Stage::open(&folder, progress.acknowledged(), mailbox)?;
+        let shared = Arc::clone(stage.shared());
+        let publisher = Publisher {
+            stage,
             answers,
-            progress: Arc::clone(&progress),
+            progress,
             reactor: spawn("proofbook-reactor", move || reactor.run())?,
             interval: config.interval,
-            tickets: BTreeMap::new(),
+            snapshots,
         };
-        // Queries see at once what the exchange has.
-        relay.catch_up()?;
+        let publisher = spawn("proofbook-publisher", move || publisher.run())?;
         Ok(Server {
             handle,
             stop,
             shared,
-            relay: Mutex::new(Some(spawn("proofbook-relay", move || relay.run())?)),
+            publisher: Mutex::new(Some(publisher)),
             address,
             folder: folder.display().to_string(),
-            metrics: reactor_metrics,
+            metrics,
         })
     }
 
@@ -114,7 +106,14 @@ impl Server {
     }
 
     fn enter(&self, action: Action) -> Result<u64, ServerError> {
-        self.handle.submit(action).map_err(|error| match error {
+        if !self.shared.mailbox.begin_request() {
+            return Err(ServerError::Busy(SubmitError::Busy));
+        }
+        let submitted = self.handle.submit(action);
+        if submitted.is_err() {
+            self.shared.mailbox.forget_request();
+        }
+        submitted.map_err(|error| match error {
             SubmitError::Busy => ServerError::Busy(error),
             SubmitError::Stopped => ServerError::Stopped,
             SubmitError::Quantity { received } => ServerError::Input(InputError {
@@ -127,8 +126,8 @@ impl Server {
 
     /// The market of an order that is known, by its symbol.
     fn market_of(&self, target: &Target, names: &Names) -> Option<String> {
-        let replica = self.shared.replica().ok()?;
-        let exchange = replica.machine();
+        let published = self.shared.published().ok()?;
+        let exchange = published.exchange();
         let found = match target.order_id {
             OrderId(0) => exchange.order_named(target.account, &target.original_id),
             order_id => exchange.order(order_id),
@@ -148,15 +147,15 @@ impl Server {
     /// It cannot be understood, or is about something that is not there.
     pub fn query(&self, query: &[u8]) -> Result<Vec<u8>, ServerError> {
         let value = fields::parse(query)?;
-        let failure = self.shared.failure.lock();
-        let failure = failure.unwrap_or_else(PoisonError::into_inner).clone();
-        let replica = self.shared.replica()?;
+        let (failure, journals) = (self.shared.failure(), self.shared.journals_failure());
+        let published = self.shared.published()?;
         let names = self.shared.names();
         let view = View {
-            exchange: replica.machine(),
+            published: &published,
             names: &names,
             acknowledged: self.handle.progress().acknowledged(),
             failure: failure.as_deref(),
+            journals_failure: journals.as_deref(),
             folder: &self.folder,
         };
         let answer = view.answer(&value)?;
@@ -165,15 +164,7 @@ impl Server {
 
     /// Says whether messages about an account's orders and balances are wanted.
     pub fn watch(&self, account: u64, is_watched: bool) {
-        let mut watched = self
-            .shared
-            .watched
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        match is_watched {
-            true => watched.insert(account),
-            false => watched.remove(&account),
-        };
+        self.shared.watch(account, is_watched);
     }
 
     /// Counters and histograms, as JSON.
@@ -186,17 +177,14 @@ impl Server {
     /// # Errors
     /// The log or a store failed.
     pub fn stop(&self) -> Result<(), ServerError> {
-        let relay = self
-            .relay
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let Some(relay) = relay else {
+        let publisher = self.publisher.lock();
+        let publisher = publisher.unwrap_or_else(PoisonError::into_inner).take();
+        let Some(publisher) = publisher else {
             return Ok(());
         };
         self.stop.stop()?;
-        let ended = relay.join();
-        ended.unwrap_or_else(|_| Err(ServerError::Failed("the relay has failed".to_owned())))
+        let ended = publisher.join();
+        ended.unwrap_or_else(|_| Err(ServerError::Failed("the publisher has failed".to_owned())))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A sample exchange on loopback: one market, `BTC-USD`, and two accounts with money, whose sessions (`ALICE` and `BOB` to `EXCHANGE`, FIX 4.4, and `CAROL`, FIX 4.2,
-//! of a third account, whose orders end with her connection) log on without a password; `CLERK` has copies of all their reports. `serve FOLDER PORT [none]`; `none` syncs
-//! nothing.
+//! of a third account, whose orders end with her connection) log on without a password; `CLERK` has copies of all their reports. `serve FOLDER PORT [none] [--tls CERTIFICATE KEY]`; `none`
+//! syncs nothing; with the files in PEM it speaks TLS.
 //!
 //! It prints the address that it listens on, and serves until it is told to stop (SIGTERM or SIGINT), then in order, or is killed.
 
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use proofbook_exchange::{Action, AssetId, Fees, Listing, MarketId, Symbol, TextError, Transfer};
 use proofbook_fix::Version;
-use proofbook_gateway::{Gateway, GatewayConfig, SessionConfig};
+use proofbook_gateway::{Gateway, GatewayConfig, SessionConfig, TlsFiles};
 use proofbook_journal::SyncPolicy;
 use proofbook_session::{Identity, Unauthenticated};
 use proofbook_types::{AccountId, MarketConfig, Phase};
@@ -77,10 +77,20 @@ fn first_entries() -> Result<Vec<Action>, TextError> {
 
 fn main() -> Result<(), Anything> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (folder, port, sync) = match arguments.as_slice() {
+    let (arguments, tls) = match arguments.as_slice() {
+        [before @ .., flag, certificate, key] if flag == "--tls" => {
+            let (certificate, key) = (PathBuf::from(certificate), PathBuf::from(key));
+            (before, Some(TlsFiles { certificate, key }))
+        }
+        all => (all, None),
+    };
+    let (folder, port, sync) = match arguments {
         [folder, port] => (folder, port, None),
         [folder, port, sync] if sync == "none" => (folder, port, Some(SyncPolicy::None)),
-        other => return Err(format!("expected FOLDER PORT [none], received {other:?}").into()),
+        other => {
+            let expected = "FOLDER PORT [none] [--tls CERTIFICATE KEY]";
+            return Err(format!("expected {expected}, received {other:?}").into());
+        }
     };
     let mut sessions = Vec::new();
     for (id, (name, version, cancel_on_disconnect)) in (1..).zip(CLIENTS) {
@@ -98,6 +108,7 @@ fn main() -> Result<(), Anything> {
     });
     let mut config = GatewayConfig::new(PathBuf::from(folder), sessions);
     config.journal.policy = sync.unwrap_or(config.journal.policy);
+    config.tls = tls;
     let gateway = Gateway::open(config, &first_entries()?)?;
     let reactor = gateway.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse()?)))?;
     println!("{}", reactor.address()?);
