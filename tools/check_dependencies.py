@@ -57,7 +57,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "engine": frozenset({"types", "book", "matching", "journal"}),
     "exchange": MARKET | {"journal", "engine"},
     "feed": frozenset({"types", "book", "matching", "exchange"}),
-    "gateway": frozenset({"types", "books", "journal", "engine", "exchange", "fix", "memory", "session", "net"}),
+    "gateway": MARKET | {"journal", "engine", "exchange", "fix", "memory", "session", "net"},
     "server": MARKET | {"journal", "engine", "exchange", "feed", "gateway", "fix", "session"},
     "replay": MARKET | {"engine", "workload"},
     "testkit": frozenset({"types", "book", "matching", "workload"}),

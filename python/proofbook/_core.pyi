@@ -1761,14 +1761,18 @@ def time_loops(
 
 @final
 class ExchangeServer:
-    """An exchange that runs in threads of its own: JSON requests in, JSON messages out. All methods may be called from any thread."""
+    """An exchange that runs in threads of its own: JSON requests in, JSON messages out.
+
+    All methods may be called from any thread.
+    """
 
     @staticmethod
     def start(config: str) -> ExchangeServer:
         """Open the exchange of a folder, or start one, as a configuration (JSON) says.
 
         Raises:
-            InputError: the configuration cannot be understood; the message names the field, what was expected and what was received.
+            InputError: the configuration cannot be understood; the message names the field, what was expected and what
+                was received.
             JournalError: the exchange's files are damaged or in use, or cannot be written.
             OSError: the address cannot be listened on.
         """

@@ -143,7 +143,11 @@ def test_a_client_of_python_and_one_of_fix_trade_with_each_other(exchange: Excha
     trade = bob.receive()
     assert (trade.get(150), trade.get(31), trade.get(32)) == (b"F", b"100.25", b"0.500")
     stands = exchange.ask("new", **limit("a1", "sell", "1.5", "100.25"))["reports"][0]
-    assert (stands["execution"], stands["order"]["filled"], stands["order"]["average"]) == ("status", "0.500", "100.250000")
+    assert (stands["execution"], stands["order"]["filled"], stands["order"]["average"]) == (
+        "status",
+        "0.500",
+        "100.250000",
+    )
     usd = exchange.query("balances", account=1)[1]
     assert (usd["asset"], usd["total"], usd["available"]) == ("USD", "1000050.125000", "1000050.125000")
     # The other way round: the order of FIX rests.
@@ -152,7 +156,12 @@ def test_a_client_of_python_and_one_of_fix_trade_with_each_other(exchange: Excha
     answer = exchange.ask("new", **limit("a2", "sell", "0.4", "98", time_in_force="ioc"))
     assert [report["execution"] for report in answer["reports"]] == ["new", "trade"]
     traded = answer["reports"][1]
-    assert (traded["price"], traded["quantity"], traded["liquidity"], traded["fee"]) == ("99.00", "0.400", "taker", "0.039600")
+    assert (traded["price"], traded["quantity"], traded["liquidity"], traded["fee"]) == (
+        "99.00",
+        "0.400",
+        "taker",
+        "0.039600",
+    )
     assert bob.receive().get(150) == b"F"
 
 
@@ -160,7 +169,11 @@ def test_orders_are_changed_and_cancelled_by_either_id(exchange: Exchange) -> No
     first = exchange.ask("new", **limit("a1", "buy", "2", "90"))["reports"][0]["order"]
     replaced = exchange.ask("replace", account=1, client_id="a2", original_id="a1", price="91", quantity="3")
     report = replaced["reports"][0]
-    assert (report["execution"], report["order"]["client_id"], report["order"]["original_id"]) == ("replaced", "a2", "a1")
+    assert (report["execution"], report["order"]["client_id"], report["order"]["original_id"]) == (
+        "replaced",
+        "a2",
+        "a1",
+    )
     reduced = exchange.ask("reduce", account=1, order_id=first["order_id"], quantity="0.5")["reports"][0]
     assert (reduced["execution"], reduced["quantity"], reduced["order"]["leaves"]) == ("reduced", "0.500", "2.500")
     assert [order["client_id"] for order in exchange.query("open_orders", account=1)] == ["a2"]
@@ -205,10 +218,19 @@ def test_operators_open_accounts_and_list_markets(exchange: Exchange) -> None:
         ({"action": "open_account", "extra": 1}, 'no other fields than action, received "extra"'),
         ({"action": "new", **limit("a", "buy", "1.0001", "1")}, 'quantity: expected a decimal .*, received "1.0001"'),
         ({"action": "new", **limit("a", "buy", "1", "-1")}, "price: expected a decimal"),
-        ({"action": "new", **limit("a", "buy", "1", "1"), "market": "X"}, 'market: expected the symbol of a market, received "X"'),
+        (
+            {"action": "new", **limit("a", "buy", "1", "1"), "market": "X"},
+            'market: expected the symbol of a market, received "X"',
+        ),
         ({"action": "new", **limit("a" * 41, "buy", "1", "1")}, "client_id: expected 1 to 40 printable characters"),
-        ({"action": "new", **limit("a", "buy", "1", "1"), "quantity": 1}, "quantity: expected a decimal .*, received 1"),
-        ({"action": "new", **limit("a", "buy", "1", "1"), "time_in_force": "gtd"}, "expires_ns: expected .*, received nothing"),
+        (
+            {"action": "new", **limit("a", "buy", "1", "1"), "quantity": 1},
+            "quantity: expected a decimal .*, received 1",
+        ),
+        (
+            {"action": "new", **limit("a", "buy", "1", "1"), "time_in_force": "gtd"},
+            "expires_ns: expected .*, received nothing",
+        ),
         ({"action": "deposit", "account": 1, "asset": "XRP", "amount": "1"}, "asset: expected the symbol of an asset"),
     ],
 )
@@ -231,7 +253,9 @@ def test_what_is_no_request_is_an_error_that_says_so(exchange: Exchange, request
         ({"wings": 2}, "wings"),
     ],
 )
-def test_what_is_no_configuration_is_an_error_that_says_where(tmp_path: Path, changes: dict[str, object], expected: str) -> None:
+def test_what_is_no_configuration_is_an_error_that_says_where(
+    tmp_path: Path, changes: dict[str, object], expected: str
+) -> None:
     with pytest.raises(InputError, match=expected):
         ExchangeServer.start(json.dumps(config(tmp_path, **changes)))
 

@@ -9,9 +9,7 @@
 use std::collections::VecDeque;
 
 use proofbook_book::Book;
-use proofbook_journal::{
-    log_terms, Clock, Journal, Options, Storage, Terms, Ticket, WriterLock,
-};
+use proofbook_journal::{log_terms, Clock, Journal, Options, Storage, Terms, Ticket, WriterLock};
 use proofbook_matching::MatchingEngine;
 use proofbook_types::{Event, MarketConfig};
 

@@ -12,7 +12,7 @@ use crate::dictionary::{length_tag, tag, Version};
 use crate::frame::{MESSAGE_BYTES_MAX, TRAILER_BYTES};
 use crate::kernel::{Kernel, SOH};
 use crate::message::Field;
-use crate::time::{ClockText, Precision};
+use crate::time::{ClockText, Precision, DATE_BYTES};
 
 /// `8=FIX.4.4|9=` and five digits and a separator.
 const HEAD_BYTES: usize = 18;
@@ -234,6 +234,30 @@ impl<'draft> Draft<'draft> {
         self.position = end;
         self.put(&[SOH]);
         self
+    }
+
+    /// The day of a time in nanoseconds since 1970 began (UTC).
+    pub fn date(&mut self, tag: i32, time_ns: u64) -> &mut Self {
+        self.part_of_time(tag, time_ns, Precision::Seconds, ..DATE_BYTES)
+    }
+
+    /// The time of day of a time in nanoseconds since 1970 began (UTC).
+    pub fn time_of_day(&mut self, tag: i32, time_ns: u64, precision: Precision) -> &mut Self {
+        self.part_of_time(tag, time_ns, precision, DATE_BYTES + 1..)
+    }
+
+    fn part_of_time(
+        &mut self,
+        tag: i32,
+        time_ns: u64,
+        precision: Precision,
+        part: impl core::slice::SliceIndex<[u8], Output = [u8]>,
+    ) -> &mut Self {
+        let mut text = [0; ClockText::BYTES_MAX];
+        let whole = self.encoder.clock.text(time_ns, precision);
+        let length = whole.len();
+        text[..length].copy_from_slice(whole);
+        self.bytes(tag, &text[..length][part])
     }
 
     /// Bytes of any kind, with the field before them that says how many.

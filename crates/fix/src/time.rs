@@ -10,7 +10,7 @@ const DAY_SECONDS: u64 = 86_400;
 
 /// `YYYYMMDD-HH:MM:SS`.
 const SECOND_TEXT_BYTES: usize = 17;
-const DATE_BYTES: usize = 8;
+pub(crate) const DATE_BYTES: usize = 8;
 
 /// How finely a time is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

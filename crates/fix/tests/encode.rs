@@ -36,6 +36,8 @@ fn a_message_is_written_as_by_hand() {
                 time_ns + 1_000_000_000,
                 Precision::Nanoseconds,
             )
+            .date(tag::MD_ENTRY_DATE, time_ns)
+            .time_of_day(tag::MD_ENTRY_TIME, time_ns, Precision::Milliseconds)
             .data(tag::ENCODED_TEXT_LEN, tag::ENCODED_TEXT, b"a\x01=")
             .unsigned(tag::NO_CONTRA_BROKERS, 0)
             .text(-12, b"x")
@@ -43,7 +45,7 @@ fn a_message_is_written_as_by_hand() {
         let expected = message(
             "8=FIX.4.2|35=8|49=A|34=18446744073709551615|52=20240229-23:59:59.012|43=-9223372036854775808|97=Y|54=1|44=-0.05|\
              6=-9.223372036854775808|14=100|151=10.0|60=20240229-23:59:59|60=20240229-23:59:59.012345|60=20240301-00:00:00.012345678|\
-             354=3|355=a\x01=|382=0|-12=x|1000000=7|",
+             272=20240229|273=23:59:59.012|354=3|355=a\x01=|382=0|-12=x|1000000=7|",
         );
         let received = draft.finish().expect("there is room");
         assert_eq!(

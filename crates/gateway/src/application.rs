@@ -13,9 +13,12 @@ use proofbook_session::{
 };
 use proofbook_types::{Side, Timestamp};
 
+use crate::drop_copy;
+use crate::market_data::MarketData;
 use crate::metrics::Metrics;
 use crate::report::MassCancel;
 use crate::request::{self, Asker, Request};
+use crate::securities::Securities;
 
 pub(crate) type Engine = ExchangeEngine<Ladder, Directory, SystemClock>;
 
@@ -37,6 +40,8 @@ pub(crate) struct Desk {
     /// Mass cancels that are not answered, by entry.
     pub(crate) mass_cancels: BTreeMap<u64, MassCancel>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) market_data: MarketData,
+    pub(crate) securities: Securities,
     /// The log failed.
     pub(crate) failure: Option<EngineError>,
 }
@@ -48,6 +53,8 @@ impl Desk {
             questions: VecDeque::new(),
             mass_cancels: BTreeMap::new(),
             metrics: Arc::default(),
+            market_data: MarketData::default(),
+            securities: Securities::default(),
             failure: None,
         }
     }
@@ -60,6 +67,7 @@ impl Desk {
     /// Gives an entry to the log and the exchange; its number.
     pub(crate) fn submit(&mut self, action: Action, now_ns: u64) -> Result<u64, EngineError> {
         let time = self.time(now_ns);
+        self.market_data.before(&action, self.engine.machine());
         let ticket = self.engine.submit(&Entry { time, action })?;
         Ok(ticket.sequence())
     }
@@ -75,6 +83,7 @@ pub(crate) struct Client<'a> {
     pub(crate) desk: &'a mut Desk,
     pub(crate) asker: Asker,
     pub(crate) slot: usize,
+    pub(crate) is_drop_copy: bool,
     pub(crate) was_logged_on: &'a mut bool,
 }
 
@@ -118,6 +127,15 @@ impl Application for Client<'_> {
     ) -> Result<(), BusinessReject> {
         self.desk.metrics.messages_in.add(1);
         let exchange = self.desk.engine.machine();
+        let (data, securities) = (&mut self.desk.market_data, &mut self.desk.securities);
+        match message.message_type() {
+            b"V" => return data.ask(self.slot, message, exchange),
+            b"x" | b"e" => return securities.ask(self.slot, message, exchange),
+            b"D" | b"F" | b"G" | b"H" | b"q" if self.is_drop_copy => {
+                return Err(drop_copy::refuse())
+            }
+            _ => {}
+        }
         match request::read(message, self.asker, exchange)? {
             Request::Enter(action) => self.enter(action, message),
             Request::Status {

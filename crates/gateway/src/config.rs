@@ -23,6 +23,8 @@ pub struct SessionConfig {
     pub authenticator: Arc<dyn Authenticator>,
     /// Whether its orders are cancelled when its connection ends, and when the gateway starts.
     pub cancel_on_disconnect: bool,
+    /// Accounts of which it gets a copy of each report, whoever entered the order. A session with any enters no orders.
+    pub drop_copy_of: Vec<AccountId>,
 }
 
 impl SessionConfig {
@@ -42,7 +44,12 @@ impl SessionConfig {
             },
             authenticator,
             cancel_on_disconnect: false,
+            drop_copy_of: Vec::new(),
         }
+    }
+
+    pub(crate) fn is_drop_copy(&self) -> bool {
+        !self.drop_copy_of.is_empty()
     }
 }
 

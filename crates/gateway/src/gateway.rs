@@ -19,6 +19,7 @@ use proofbook_session::{Identity, Session};
 use crate::application::{Desk, Engine};
 use crate::config::{GatewayConfig, SessionConfig};
 use crate::connection::Connection;
+use crate::drop_copy::DropCopies;
 use crate::error::{failed, GatewayError};
 use crate::handle::HANDLE_SESSION;
 use crate::outbox::{Outbox, Position};
@@ -44,6 +45,7 @@ pub struct Gateway {
     pub(crate) slots: Vec<Slot>,
     pub(crate) by_id: BTreeMap<u64, usize>,
     pub(crate) by_identity: BTreeMap<Identity, usize>,
+    pub(crate) drop_copies: DropCopies,
     pub(crate) connections: Vec<Option<Connection>>,
     pub(crate) parser: SIMDMessageParser,
     pub(crate) numbering: Numbering,
@@ -203,6 +205,7 @@ impl Gateway {
         let opened = open_log(&config, told)?;
         let snapshots = Snapshots::new(&config, opened.engine.acknowledged())?;
         let mut gateway = Gateway {
+            drop_copies: DropCopies::of(&config.sessions),
             config,
             desk: Desk::new(opened.engine),
             slots,

@@ -55,9 +55,9 @@ impl fmt::Display for SubmitError {
                 f,
                 "expected at most {REQUESTS_MAX} requests that wait, received one more"
             ),
-            SubmitError::Stopped => {
-                f.write_str("expected a request before the exchange has stopped, received one after")
-            }
+            SubmitError::Stopped => f.write_str(
+                "expected a request before the exchange has stopped, received one after",
+            ),
             SubmitError::Quantity { received } => write!(
                 f,
                 "expected a quantity of at most {QUANTITY_MAX} lots, received {received}"
@@ -134,7 +134,7 @@ impl Progress {
         self.is_ended.load(Ordering::Acquire)
     }
 
-    /// Waits until more than `seen` is acknowledged, the reactor has ended or this thread is unparked, and no longer than `limit`. One thread alone may wait.
+    /// Waits until more than `seen` is acknowledged or the reactor has ended, and no longer than `limit`. One thread alone may wait.
     ///
     /// # Panics
     /// Another thread has waited before.
@@ -151,11 +151,8 @@ impl Progress {
             if self.acknowledged() > seen || self.is_ended() || left.is_zero() {
                 return;
             }
+            // It may return at once, with what woke this thread when it did not wait any more.
             std::thread::park_timeout(left);
-            if self.is_awaited.load(Ordering::Relaxed) {
-                // It was not the reactor.
-                return;
-            }
         }
     }
 

@@ -14,16 +14,20 @@
 #![forbid(unsafe_code)]
 
 mod application;
+mod clients;
 mod config;
 mod connection;
+mod drop_copy;
 mod error;
 mod gateway;
 mod handle;
+mod market_data;
 mod metrics;
 mod outbox;
 mod reactor;
 mod report;
 mod request;
+mod securities;
 mod snapshots;
 mod turn;
 

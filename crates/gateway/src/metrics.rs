@@ -181,7 +181,10 @@ mod tests {
         assert_eq!((histogram.count(), histogram.sum()), (1_000, 500_500));
         for (share, expected) in [(0.5, 500), (0.99, 990), (0.0, 1)] {
             let found = histogram.quantile(share).expect("there are values");
-            assert!((expected..=expected + expected / 8).contains(&found), "{found}");
+            assert!(
+                (expected..=expected + expected / 8).contains(&found),
+                "{found}"
+            );
         }
     }
 }

@@ -178,11 +178,7 @@ impl Outbox {
 
     /// What the last message that is kept says.
     fn last_kept(&mut self) -> Result<Option<Position>, StoreError> {
-        let outgoing = self.store.numbers().outgoing;
-        let last = (1..outgoing)
-            .rev()
-            .find(|&number| self.store.next_stored(number) == Some(number));
-        let Some(last) = last else {
+        let Some(last) = self.store.last_stored() else {
             return Ok(None);
         };
         let mut bytes = Vec::new();
@@ -213,6 +209,12 @@ impl Store for Outbox {
         self.scratch.extend_from_slice(&position.encode());
         self.scratch.extend_from_slice(message);
         self.store.append(Some(&self.scratch))
+    }
+
+    fn append_transient(&mut self) -> Result<bool, StoreError> {
+        let is_written = self.store.append_transient()?;
+        self.is_changed |= is_written;
+        Ok(is_written)
     }
 
     fn set_incoming(&mut self, next: u64) -> Result<(), StoreError> {

@@ -119,7 +119,9 @@ impl Reactor {
     /// Those of the operating system; or it listens nowhere.
     pub fn address(&self) -> io::Result<SocketAddr> {
         let listener = self.listener.as_ref();
-        listener.ok_or(io::ErrorKind::AddrNotAvailable)?.local_addr()
+        listener
+            .ok_or(io::ErrorKind::AddrNotAvailable)?
+            .local_addr()
     }
 
     /// Lets other threads give it requests; what became of them must be read. A second call puts an end to the handle of the first.
@@ -199,7 +201,11 @@ impl Reactor {
         if now_ns.saturating_sub(self.ticked_ns) >= TICK_NS {
             self.ticked_ns = now_ns;
             let connections = self.gateway.connections.iter().flatten().count();
-            self.gateway.desk.metrics.connections.set(connections as u64);
+            self.gateway
+                .desk
+                .metrics
+                .connections
+                .set(connections as u64);
             self.gateway.tick(now_ns)?;
         }
         self.gateway.settle(now_ns)?;
@@ -344,6 +350,7 @@ impl Gateway {
             },
             desk: &mut self.desk,
             slot: place,
+            is_drop_copy: slot.config.is_drop_copy(),
             was_logged_on: &mut slot.was_logged_on,
         };
         let received = slot.session.receive(
@@ -392,6 +399,8 @@ impl Gateway {
         };
         let slot = &mut self.slots[place];
         slot.connection = None;
+        self.desk.market_data.forget(place);
+        self.desk.securities.forget(place);
         slot.session.closed()?;
         if std::mem::take(&mut slot.was_logged_on) {
             self.cancel_orders_of(place, now_ns)?;

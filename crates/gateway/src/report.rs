@@ -6,7 +6,7 @@ use proofbook_exchange::{
     Asset, ClientId, Execution, Instrument, Liquidity, OrderKind, OrderStatus, Refusal, Report,
 };
 use proofbook_fix::{tag, Draft, Precision, Version};
-use proofbook_types::{OrderId, Quantity, Side};
+use proofbook_types::{OrderId, Quantity, RejectReason, Side};
 
 use crate::outbox::Position;
 
@@ -21,6 +21,8 @@ pub(crate) struct Context<'e> {
     /// Where in the log it came from; none where it only answers a question.
     pub(crate) position: Option<Position>,
     pub(crate) time_ns: u64,
+    /// It goes to another session than the order's.
+    pub(crate) is_copy: bool,
 }
 
 /// The MsgType of a report.
@@ -117,6 +119,17 @@ fn execution_report(draft: &mut Draft<'_>, context: &Context<'_>, report: &Repor
     }
     let precision = Precision::Milliseconds;
     draft.timestamp(tag::TRANSACT_TIME, context.time_ns, precision);
+    copied_account(draft, context, report);
+    if context.is_copy && context.version == Version::Fix44 {
+        draft.flag(tag::COPY_MSG_INDICATOR, true);
+    }
+}
+
+/// Whose order it is: a copy's reader may have many accounts.
+fn copied_account(draft: &mut Draft<'_>, context: &Context<'_>, report: &Report) {
+    if context.is_copy {
+        draft.unsigned(tag::ACCOUNT, report.account.0);
+    }
 }
 
 fn side(side: Side) -> u8 {
@@ -151,17 +164,55 @@ fn reason(draft: &mut Draft<'_>, version: Version, report: &Report) {
     }
 }
 
+/// Whether an order is refused for how much or how far it would go: it exceeds a limit.
+fn is_beyond_limit(refusal: Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::QuantityLimit
+            | Refusal::NotionalLimit
+            | Refusal::OpenOrdersLimit
+            | Refusal::AccountCollar
+            | Refusal::InsufficientFunds
+            | Refusal::Market(
+                RejectReason::QuantityLimit
+                    | RejectReason::NotionalLimit
+                    | RejectReason::PriceCollar
+            )
+    )
+}
+
+/// OrdRejReason.
 fn order_reject_reason(version: Version, refusal: Refusal) -> u64 {
     match refusal {
         Refusal::UnknownMarket => 1,
-        Refusal::MarketClosed | Refusal::MarketHalted | Refusal::ExchangeKilled => 2,
-        Refusal::QuantityLimit
-        | Refusal::NotionalLimit
-        | Refusal::OpenOrdersLimit
-        | Refusal::InsufficientFunds => 3,
+        Refusal::MarketClosed
+        | Refusal::MarketHalted
+        | Refusal::ExchangeKilled
+        | Refusal::Market(RejectReason::MarketHalted) => 2,
+        _ if is_beyond_limit(refusal) => 3,
         Refusal::DuplicateClientId => 6,
+        // The exchange's option.
+        Refusal::AccountKilled => 0,
         _ if version == Version::Fix42 => 0,
+        Refusal::Market(
+            RejectReason::TimeInForce | RejectReason::PostOnly | RejectReason::DisplayQuantity,
+        ) => 11,
+        Refusal::QuantityRange
+        | Refusal::Market(RejectReason::ZeroQuantity | RejectReason::LotSize) => 13,
+        Refusal::UnknownAccount => 15,
         _ => 99,
+    }
+}
+
+/// CxlRejReason.
+fn cancel_reject_reason(version: Version, refusal: Refusal) -> u64 {
+    match (refusal, version) {
+        (Refusal::UnknownOrder, _) => 1,
+        // The exchange's option, as all else is for 4.2.
+        (Refusal::AccountKilled | Refusal::ExchangeKilled, _) | (_, Version::Fix42) => 2,
+        (_, Version::Fix44) if is_beyond_limit(refusal) => 2,
+        (Refusal::DuplicateClientId, Version::Fix44) => 6,
+        (_, Version::Fix44) => 99,
     }
 }
 
@@ -180,6 +231,16 @@ fn terms(draft: &mut Draft<'_>, instrument: &Instrument, report: &Report) {
     }
     if let Some(price) = report.kind.stop_price() {
         draft.decimal(tag::STOP_PX, price.0, decimals);
+    }
+}
+
+/// As [`Draft::decimal`] writes it, of any 64 bits.
+pub(crate) fn decimal_text(units: u64, decimals: u32) -> String {
+    let one = 10u64.pow(decimals);
+    let (whole, rest, width) = (units / one, units % one, decimals as usize);
+    match decimals {
+        0 => whole.to_string(),
+        _ => format!("{whole}.{rest:0width$}"),
     }
 }
 
@@ -246,13 +307,9 @@ fn cancel_reject(
     draft.char(tag::ORD_STATUS, status(report));
     let precision = Precision::Milliseconds;
     draft.timestamp(tag::TRANSACT_TIME, context.time_ns, precision);
+    copied_account(draft, context, report);
     draft.char(tag::CXL_REJ_RESPONSE_TO, response_to);
-    let code = match (refusal, context.version) {
-        (Refusal::UnknownOrder, _) => 1,
-        (Refusal::DuplicateClientId, Version::Fix44) => 6,
-        (_, Version::Fix44) => 99,
-        (_, Version::Fix42) => 2,
-    };
+    let code = cancel_reject_reason(context.version, refusal);
     draft.unsigned(tag::CXL_REJ_REASON, code);
     draft.text(tag::TEXT, refusal.name().as_bytes());
 }

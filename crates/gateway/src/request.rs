@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 
 use proofbook_exchange::{
-    Action, ClientId, Exchange, Instrument, MarketId, NewOrder, OrderKind, Report, Target,
+    Action, ClientId, Exchange, Instrument, MarketId, NewOrder, OrderKind, OrderStatus, Report,
+    Target,
 };
 use proofbook_fix::{tag, Field, FieldError, ParsedMessage};
 use proofbook_session::{BusinessReject, BusinessRejectReason};
@@ -50,7 +51,7 @@ fn refused(reason: BusinessRejectReason, text: impl Into<Cow<'static, str>>) -> 
     }
 }
 
-fn unreadable(error: FieldError) -> BusinessReject {
+pub(crate) fn unreadable(error: FieldError) -> BusinessReject {
     let reason = match error {
         FieldError::Missing { .. } => BusinessRejectReason::RequiredFieldMissing,
         _ => BusinessRejectReason::Other,
@@ -58,7 +59,7 @@ fn unreadable(error: FieldError) -> BusinessReject {
     refused(reason, error.to_string())
 }
 
-fn unexpected(field: Field<'_>, expected: &str) -> BusinessReject {
+pub(crate) fn unexpected(field: Field<'_>, expected: &str) -> BusinessReject {
     let received = field.value.escape_ascii();
     let text = format!(
         "tag {}: expected {expected}, received \"{received}\"",
@@ -78,7 +79,7 @@ pub(crate) fn read(
 ) -> Result<Request, BusinessReject> {
     let result = match message.message_type() {
         b"D" => new_order(message, asker, exchange).map(Request::Enter),
-        b"F" => cancel(message, asker).map(Request::Enter),
+        b"F" => cancel(message, asker).map(|action| done_before(message, action, exchange)),
         b"G" => replace(message, asker, exchange).map(Request::Enter),
         b"q" => mass_cancel(message, asker, exchange).map(Request::Enter),
         b"H" => status(message, asker, exchange),
@@ -100,17 +101,24 @@ fn market<'e>(
     exchange: &'e Exchange,
 ) -> Result<(MarketId, &'e Instrument), BusinessReject> {
     let field = message.require(tag::SYMBOL).map_err(unreadable)?;
+    find_market(field.value, exchange).ok_or_else(|| {
+        let text = unknown_symbol(field.value);
+        refused(BusinessRejectReason::UnknownSecurity, text)
+    })
+}
+
+pub(crate) fn find_market<'e>(
+    symbol: &[u8],
+    exchange: &'e Exchange,
+) -> Option<(MarketId, &'e Instrument)> {
     let mut markets = (1..).map(MarketId).zip(exchange.markets());
-    let found = markets.find(|(_, (instrument, _))| instrument.symbol.as_bytes() == field.value);
-    found
-        .map(|(market, (instrument, _))| (market, instrument))
-        .ok_or_else(|| {
-            let text = format!(
-                "tag 55: expected the symbol of a market, received \"{}\"",
-                field.value.escape_ascii()
-            );
-            refused(BusinessRejectReason::UnknownSecurity, text)
-        })
+    let found = markets.find(|(_, (instrument, _))| instrument.symbol.as_bytes() == symbol);
+    found.map(|(market, (instrument, _))| (market, instrument))
+}
+
+pub(crate) fn unknown_symbol(symbol: &[u8]) -> String {
+    let received = symbol.escape_ascii();
+    format!("tag 55: expected the symbol of a market, received \"{received}\"")
 }
 
 fn side(message: &ParsedMessage<'_>) -> Result<Side, BusinessReject> {
@@ -274,6 +282,28 @@ fn target(message: &ParsedMessage<'_>, asker: Asker) -> Result<Target, BusinessR
 fn cancel(message: &ParsedMessage<'_>, asker: Asker) -> Result<Action, BusinessReject> {
     let target = target(message, asker)?;
     Ok(Action::Cancel { target })
+}
+
+/// A cancel that may have come before (PossResend), of an order that is gone, is answered with how it stands. New orders and replaces that come again are the
+/// exchange's to see, by their client ids.
+fn done_before(message: &ParsedMessage<'_>, action: Action, exchange: &Exchange) -> Request {
+    let is_again = message
+        .get(tag::POSS_RESEND)
+        .is_some_and(|flag| flag.value == b"Y");
+    let Action::Cancel { target } = action else {
+        return Request::Enter(action);
+    };
+    let report = exchange
+        .order_named(target.account, &target.original_id)
+        .filter(|report| is_again && report.status != OrderStatus::Live);
+    match report {
+        Some(report) => Request::Status {
+            client_id: target.original_id,
+            side: report.side,
+            report: Some(report),
+        },
+        None => Request::Enter(action),
+    }
 }
 
 fn replace(

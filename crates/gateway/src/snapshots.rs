@@ -38,8 +38,7 @@ impl Snapshots {
 
     fn is_due(&self, acknowledged: u64) -> bool {
         let is_due = |entries: NonZeroU64| acknowledged - self.last >= entries.get();
-        self.entries.is_some_and(is_due)
-            && self.writer.as_ref().is_none_or(JoinHandle::is_finished)
+        self.entries.is_some_and(is_due) && self.writer.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Waits for the one that is being written.

@@ -25,7 +25,10 @@ pub(crate) struct Numbering {
 }
 
 /// Where messages for a session go.
-fn outlet(connections: &mut [Option<Connection>], connection: Option<usize>) -> Outlet<'_> {
+pub(crate) fn outlet(
+    connections: &mut [Option<Connection>],
+    connection: Option<usize>,
+) -> Outlet<'_> {
     let connection = connection.and_then(|index| connections[index].as_mut());
     Outlet(connection.map(|connection| &mut connection.sender))
 }
@@ -64,26 +67,31 @@ impl Gateway {
     fn place(&mut self, session: u64) -> (Position, Option<usize>) {
         let position = self.numbering.next;
         self.numbering.next.index += 1;
-        let slot = self.by_id.get(&session).copied().filter(|&place| {
-            let store = self.slots[place].session.store();
-            let is_new = store.position() < Some(position);
-            if is_new {
-                store.advance(position);
-            }
-            is_new
-        });
+        let slot = self.by_id.get(&session).copied();
+        let slot = slot.filter(|&place| self.take_place(place, position));
         (position, slot)
     }
 
-    fn report(&mut self, report: &Report, now_ns: u64) -> Result<(), GatewayError> {
-        let (position, Some(place)) = self.place(report.session) else {
-            return Ok(());
-        };
-        let time_ns = self.numbering.time_ns;
-        self.send_report(place, report, Some(position), time_ns, now_ns)
+    /// Whether a session is to be told what has this place.
+    pub(crate) fn take_place(&mut self, place: usize, position: Position) -> bool {
+        let store = self.slots[place].session.store();
+        let is_new = store.position() < Some(position);
+        if is_new {
+            store.advance(position);
+        }
+        is_new
     }
 
-    fn send_report(
+    fn report(&mut self, report: &Report, now_ns: u64) -> Result<(), GatewayError> {
+        let (position, place) = self.place(report.session);
+        let time_ns = self.numbering.time_ns;
+        if let Some(place) = place {
+            self.send_report(place, report, Some(position), time_ns, now_ns)?;
+        }
+        self.copy_report(report, position, time_ns, now_ns)
+    }
+
+    pub(crate) fn send_report(
         &mut self,
         place: usize,
         report: &Report,
@@ -104,6 +112,7 @@ impl Gateway {
             quote,
             position,
             time_ns,
+            is_copy: slot.config.is_drop_copy(),
         };
         let mut outlet = outlet(&mut self.connections, slot.connection);
         slot.is_changed = true;
@@ -184,8 +193,10 @@ impl Gateway {
         for (entry, outcome) in &released {
             self.answer_questions(*entry, now_ns)?;
             self.deliver(*entry, outcome, now_ns)?;
+            self.desk.market_data.observe(*entry, outcome);
         }
         self.answer_questions(u64::MAX, now_ns)?;
+        self.publish(now_ns)?;
         released.clear();
         self.released = released;
         self.write_stores(now_ns)?;

@@ -151,7 +151,11 @@ fn a_handle_and_a_fix_client_trade_and_the_next_start_knows_both() {
     let folder = Temporary::new();
     let mut running = listen(config(folder.path()));
     for (action, entry) in setup().into_iter().zip(1..) {
-        assert_eq!(running.ask(action), entry, "numbers of the log go up by one");
+        assert_eq!(
+            running.ask(action),
+            entry,
+            "numbers of the log go up by one"
+        );
     }
     let mut alice = Client::new("ALICE", Version::Fix44);
     alice.log_on(running.address);
@@ -220,7 +224,10 @@ fn a_full_queue_refuses_and_every_request_is_told_of_once_with_the_end_too() {
     assert!(tickets.is_empty(), "each is told of");
     assert_eq!((entries.len(), stopped), (REQUESTS_MAX, REQUESTS_MAX));
     assert!(entries.is_sorted_by(|one, next| one + 1 == *next));
-    assert_eq!(running.handle.progress().acknowledged(), entries[entries.len() - 1]);
+    assert_eq!(
+        running.handle.progress().acknowledged(),
+        entries[entries.len() - 1]
+    );
 }
 
 #[test]
@@ -294,7 +301,9 @@ fn snapshots_are_taken_while_it_runs() {
     assert_eq!(found.len(), 2, "older ones are removed");
     let digest = |remove: bool| {
         if remove {
-            for sequence in snapshots(&Directory::open(&log).expect("it is there")).expect("a listing") {
+            for sequence in
+                snapshots(&Directory::open(&log).expect("it is there")).expect("a listing")
+            {
                 let name = proofbook_journal::snapshot_name(sequence);
                 std::fs::remove_file(log.join(name)).expect("it is there");
             }

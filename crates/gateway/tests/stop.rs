@@ -6,10 +6,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-use common::{Client, Temporary};
+use common::{Client, Server, Temporary};
 use proofbook_exchange::{Action, Refusal};
 use proofbook_fix::Version;
-use proofbook_gateway::{Gateway, GatewayConfig, GatewayError, SessionConfig};
+use proofbook_gateway::{Gateway, GatewayConfig, GatewayError, SessionConfig, HANDLE_SESSION};
+use proofbook_journal::{snapshots, Directory};
 use proofbook_session::{Identity, Unauthenticated};
 use proofbook_types::AccountId;
 
@@ -52,6 +53,28 @@ fn a_stop_logs_everyone_out_and_the_next_start_goes_on() {
 }
 
 #[test]
+fn signals_stop_the_server_in_order() {
+    for signal in ["TERM", "INT"] {
+        let folder = Temporary::new();
+        let server = Server::start(folder.path(), &[]);
+        let mut alice = Client::on(&server, "ALICE", Version::Fix44);
+        alice.ask("D", "11=a1 55=BTC-USD 54=1 38=1 40=2 44=90 59=1");
+        alice.next().has("150=0 39=0");
+        server.signal(signal);
+        alice.next().has("35=5");
+        assert!(alice.try_next().is_none(), "the connection ends");
+        assert!(server.ends_well(), "{signal}");
+        let log = Directory::open(folder.path().join("log")).expect("it is there");
+        assert_eq!(snapshots(&log).expect("a listing").len(), 1, "{signal}");
+        // The next start goes on from there.
+        let server = Server::start(folder.path(), &[]);
+        alice.log_on(server.address);
+        alice.send("H", "11=a1 55=BTC-USD 54=1");
+        alice.next().has("150=I 39=0 11=a1");
+    }
+}
+
+#[test]
 fn what_makes_no_gateway_is_an_error() {
     let folder = Temporary::new();
     let twice = |second: SessionConfig| {
@@ -63,6 +86,7 @@ fn what_makes_no_gateway_is_an_error() {
         }
     };
     assert_eq!(twice(session(0, b"BOB")), 0);
+    assert_eq!(twice(session(HANDLE_SESSION, b"BOB")), HANDLE_SESSION);
     assert_eq!(twice(session(1, b"BOB")), 1);
     assert_eq!(twice(session(2, b"ALICE")), 2);
     let wrong = [FIRST[0], FIRST[0]];

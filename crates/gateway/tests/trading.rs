@@ -160,7 +160,7 @@ fn what_cannot_be_done_is_refused_in_the_right_message() {
     refused(
         "D",
         &format!("11=12 {BUY} 38=0 40=2 44=1"),
-        "150=8 39=8 103=99",
+        "150=8 39=8 103=13",
     );
     alice.send("B", "148=news 33=1 58=x");
     alice.next().has("35=j 372=B 380=3");

@@ -1,13 +1,12 @@
 //! The configuration: what the folder is, who may log on, and the log's first entries.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use proofbook_exchange::{
-    Action, AssetId, Listing, MarketId, Scale, Transfer, AMOUNT_MAX,
-};
+use proofbook_exchange::{Action, AssetId, Listing, MarketId, Scale, Transfer, AMOUNT_MAX};
 use proofbook_fix::Version;
 use proofbook_gateway::{GatewayConfig, SessionConfig};
 use proofbook_journal::SyncPolicy;
@@ -43,7 +42,15 @@ impl Config {
     /// It cannot be understood.
     pub(crate) fn read(value: &Value) -> Result<Self> {
         let fields = Fields::of(value)?.only(&[
-            "folder", "fix", "tls", "sync", "publish_interval_ms", "assets", "markets", "accounts",
+            "folder",
+            "fix",
+            "tls",
+            "sync",
+            "publish_interval_ms",
+            "snapshot_entries",
+            "assets",
+            "markets",
+            "accounts",
             "sessions",
         ])?;
         let folder = required(fields.text("folder")?, "folder", "the path of a folder")?;
@@ -52,6 +59,9 @@ impl Config {
         let group = gateway.journal.policy;
         let policy = fields.word("sync", &[("group", group), ("none", SyncPolicy::None)])?;
         gateway.journal.policy = policy.unwrap_or(group);
+        if let Some(entries) = fields.whole("snapshot_entries")? {
+            gateway.snapshot_entries = NonZeroU64::new(entries);
+        }
         let address = fields.text("fix")?.map(|text| {
             let expected = "an address with a port, such as \"127.0.0.1:0\"";
             let wrong = |_| InputError::new("fix", expected, &Value::from(text));
@@ -156,7 +166,11 @@ fn first_of_market(fields: Fields<'_>, market: MarketId, names: &mut Names) -> R
 }
 
 fn market_name(listing: &Listing, names: &Names) -> Result<MarketName> {
-    let decimals = |asset| names.asset(asset).map_or(0, |asset: &AssetName| asset.decimals);
+    let decimals = |asset| {
+        names
+            .asset(asset)
+            .map_or(0, |asset: &AssetName| asset.decimals)
+    };
     let scale = Scale::of(
         decimals(listing.base),
         decimals(listing.quote),
@@ -180,8 +194,14 @@ fn deposits(fields: Fields<'_>, account: AccountId, names: &Names) -> Result<Vec
         return Ok(Vec::new());
     };
     let amounts = Fields::of(value).map_err(|error| error.within("deposits"))?;
-    let symbols: Vec<&str> = names.assets.iter().map(|asset| asset.symbol.as_str()).collect();
-    let amounts = amounts.only(&symbols).map_err(|error| error.within("deposits"))?;
+    let symbols: Vec<&str> = names
+        .assets
+        .iter()
+        .map(|asset| asset.symbol.as_str())
+        .collect();
+    let amounts = amounts
+        .only(&symbols)
+        .map_err(|error| error.within("deposits"))?;
     let mut actions = Vec::new();
     for (asset, name) in (1..).map(AssetId).zip(&names.assets) {
         let amount = amounts.units(&name.symbol, name.decimals, AMOUNT_MAX);
@@ -199,7 +219,13 @@ fn deposits(fields: Fields<'_>, account: AccountId, names: &Names) -> Result<Vec
 
 fn session(fields: Fields<'_>) -> Result<SessionConfig> {
     let fields = fields.only(&[
-        "id", "account", "version", "client", "exchange", "authentication", "cancel_on_disconnect",
+        "id",
+        "account",
+        "version",
+        "client",
+        "exchange",
+        "authentication",
+        "cancel_on_disconnect",
         "drop_copy_of",
     ])?;
     let versions = [("FIX.4.2", Version::Fix42), ("FIX.4.4", Version::Fix44)];

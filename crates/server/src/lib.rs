@@ -13,6 +13,7 @@ mod error;
 mod fields;
 mod mailbox;
 mod message;
+mod metrics;
 mod names;
 mod publisher;
 mod query;

@@ -117,7 +117,9 @@ impl<'a> Places<'a> {
     /// Notional over quantity, cut off behind four decimals more than prices have.
     fn average(&self, report: &Report) -> Option<String> {
         let traded = u128::from(report.cumulative.0).checked_mul(self.market?.scale.tick_units)?;
-        let scaled = report.notional.checked_mul(10u128.pow(u32::from(AVERAGE_DECIMALS)))?;
+        let scaled = report
+            .notional
+            .checked_mul(10u128.pow(u32::from(AVERAGE_DECIMALS)))?;
         let average = scaled.checked_div(traded)?;
         Some(decimal::amount(average, self.price + AVERAGE_DECIMALS))
     }

@@ -50,8 +50,7 @@ impl Names {
 
     /// Whether an exchange has more.
     pub(crate) fn is_behind(&self, exchange: &Exchange) -> bool {
-        self.assets.len() < exchange.assets().len()
-            || self.markets.len() < exchange.markets().len()
+        self.assets.len() < exchange.assets().len() || self.markets.len() < exchange.markets().len()
     }
 
     pub(crate) fn asset(&self, asset: AssetId) -> Option<&AssetName> {

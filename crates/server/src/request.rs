@@ -1,8 +1,8 @@
 //! What a JSON request asks of the exchange. Decimals are read exactly; what cannot be understood is refused here and is no entry of the log.
 
 use proofbook_exchange::{
-    Action, AssetId, ClientId, Fees, Limits, Listing, MarketId, NewOrder, OrderKind, Symbol, Target,
-    Transfer, AMOUNT_MAX, BASIS_POINTS,
+    Action, AssetId, ClientId, Fees, Limits, Listing, MarketId, NewOrder, OrderKind, Symbol,
+    Target, Transfer, AMOUNT_MAX, BASIS_POINTS,
 };
 use proofbook_gateway::{end_of_day, HANDLE_SESSION};
 use proofbook_types::{
@@ -94,12 +94,20 @@ fn quantity(fields: Fields<'_>, name: &str, market: &MarketName) -> Result<Optio
 fn kind(fields: Fields<'_>, market: &MarketName) -> Result<OrderKind> {
     const EXPECTED: &str = "a decimal text";
     let kind = fields.text("kind")?;
-    let kind = required(kind, "kind", "\"market\", \"limit\", \"stop\" or \"stop_limit\"")?;
+    let kind = required(
+        kind,
+        "kind",
+        "\"market\", \"limit\", \"stop\" or \"stop_limit\"",
+    )?;
     let price_found = price(fields, "price", market)?;
     let stop_found = price(fields, "stop_price", market)?;
     if let ("market" | "limit", Some(_)) = (kind, stop_found) {
         let received = fields.get("stop_price").unwrap_or(&Value::Null);
-        return Err(InputError::new("stop_price", "none for this kind", received));
+        return Err(InputError::new(
+            "stop_price",
+            "none for this kind",
+            received,
+        ));
     }
     let price = || required(price_found, "price", EXPECTED);
     let stop_price = || required(stop_found, "stop_price", EXPECTED);
@@ -158,8 +166,20 @@ fn time_in_force(fields: Fields<'_>, kind: OrderKind, now_ns: u64) -> Result<Tim
 
 fn new_order(fields: Fields<'_>, names: &Names, now_ns: u64) -> Result<Action> {
     let fields = fields.only(&[
-        "action", "account", "client_id", "market", "side", "kind", "quantity", "price",
-        "stop_price", "time_in_force", "expires_ns", "post_only", "display", "self_trade",
+        "action",
+        "account",
+        "client_id",
+        "market",
+        "side",
+        "kind",
+        "quantity",
+        "price",
+        "stop_price",
+        "time_in_force",
+        "expires_ns",
+        "post_only",
+        "display",
+        "self_trade",
     ])?;
     let (market, name) = market(fields, names)?;
     let kind = kind(fields, name)?;
@@ -216,7 +236,9 @@ fn market_of<'n>(
     }
     let found = find(target).and_then(|symbol| names.find_market(&symbol));
     let expected = "the symbol of a market, or an order that is known";
-    found.map(|(_, name)| name).ok_or_else(|| InputError::missing("market", expected))
+    found
+        .map(|(_, name)| name)
+        .ok_or_else(|| InputError::missing("market", expected))
 }
 
 fn change(
@@ -408,8 +430,15 @@ pub(crate) fn add_asset(fields: Fields<'_>) -> Result<Action> {
 
 /// The fields of a listing.
 pub(crate) const LISTING: [&str; 9] = [
-    "symbol", "base", "quote", "price_decimals", "quantity_decimals", "maker_fee", "taker_fee",
-    "reference_price", "collar",
+    "symbol",
+    "base",
+    "quote",
+    "price_decimals",
+    "quantity_decimals",
+    "maker_fee",
+    "taker_fee",
+    "reference_price",
+    "collar",
 ];
 
 fn list_market(fields: Fields<'_>, names: &Names) -> Result<Action> {
@@ -423,7 +452,10 @@ pub(crate) fn listing(fields: Fields<'_>, names: &Names) -> Result<Listing> {
         const EXPECTED: &str = "the symbol of an asset";
         let symbol = required(fields.text(name)?, name, EXPECTED)?;
         let unknown = || InputError::new(name, EXPECTED, &Value::from(symbol));
-        names.find_asset(symbol).map(|(id, _)| id).ok_or_else(unknown)
+        names
+            .find_asset(symbol)
+            .map(|(id, _)| id)
+            .ok_or_else(unknown)
     };
     let decimals = |name: &str| {
         let found = fields.up_to::<u8>(name, 18)?;

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use proofbook_exchange::{Action, Target};
-use proofbook_gateway::{Gateway, Handle, Stop, SubmitError};
+use proofbook_gateway::{Gateway, Handle, Metrics, Stop, SubmitError};
 use proofbook_types::OrderId;
 
 use crate::config::Config;
@@ -29,6 +29,7 @@ pub struct Server {
     publisher: Mutex<Option<Thread>>,
     address: Option<SocketAddr>,
     folder: String,
+    metrics: Arc<Metrics>,
 }
 
 fn now_ns() -> u64 {
@@ -52,6 +53,7 @@ impl Server {
             None => None,
         };
         let stop = reactor.stop();
+        let metrics = reactor.metrics();
         let (handle, answers) = reactor.attach();
         let progress = Arc::clone(handle.progress());
         // Queries see at once what the exchange has.
@@ -73,6 +75,7 @@ impl Server {
             publisher: Mutex::new(Some(publisher)),
             address,
             folder: folder.display().to_string(),
+            metrics,
         })
     }
 
@@ -162,8 +165,7 @@ impl Server {
 
     /// Counters and histograms, as JSON.
     pub fn metrics(&self) -> Vec<u8> {
-        let status = serde_json::json!({ "requests_waiting": self.handle.waiting() });
-        status.to_string().into_bytes()
+        crate::metrics::encode(&self.metrics)
     }
 
     /// Stops in order: sessions are logged out, a snapshot is taken, threads end. A second call does nothing.

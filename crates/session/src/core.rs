@@ -35,6 +35,17 @@ pub(crate) enum State {
     LoggingOut { until_ns: u64 },
 }
 
+/// What the store is told of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keeping {
+    /// All of it: the peer may ask for it again.
+    Message,
+    /// Its number.
+    Number,
+    /// Its number, which may be forgotten in a crash.
+    Transient,
+}
+
 /// Messages that the peer was asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gap {
@@ -101,14 +112,14 @@ impl<S: Store> Core<S> {
         self.disconnect.get_or_insert(reason);
     }
 
-    /// Writes a message under the next number. An administrative one is not kept; an application one is, whether it goes out or not.
+    /// Writes a message under the next number. What is kept is kept whether it goes out or not.
     fn write(
         &mut self,
         output: &mut impl Output,
         now_ns: u64,
         message_type: &[u8],
         extra: &[HeaderField<'_>],
-        is_kept: bool,
+        keeping: Keeping,
         body: impl FnOnce(&mut Draft<'_>),
     ) -> Result<u64, SendError> {
         let number = self.store.numbers().outgoing;
@@ -136,8 +147,12 @@ impl<S: Store> Core<S> {
         let message = draft.finish().map_err(SendError::Encode)?;
         let start = message.as_ptr().addr() - base;
         let end = start + message.len();
-        let kept = is_kept.then_some(message);
-        self.store.append(kept).map_err(SendError::Store)?;
+        let taken = match keeping {
+            Keeping::Message => self.store.append(Some(message)),
+            Keeping::Number => self.store.append(None),
+            Keeping::Transient => self.store.append_transient().map(drop),
+        };
+        taken.map_err(SendError::Store)?;
         if !is_online {
             return Ok(number);
         }
@@ -164,7 +179,24 @@ impl<S: Store> Core<S> {
             tags().is_sorted() && !tags().any(|tag| SESSION_TAGS.contains(&tag)),
             "expected fields by rising tag, none of the session's, received {header:?}"
         );
-        self.write(output, now_ns, message_type, header, true, body)
+        let keeping = Keeping::Message;
+        self.write(output, now_ns, message_type, header, keeping, body)
+    }
+
+    /// Sends an application message now or never. Its number, if it went out.
+    pub(crate) fn transient(
+        &mut self,
+        output: &mut impl Output,
+        now_ns: u64,
+        message_type: &[u8],
+        body: impl FnOnce(&mut Draft<'_>),
+    ) -> Result<Option<u64>, SendError> {
+        let is_active = self.state == State::Active && self.disconnect.is_none();
+        if !is_active || output.room().len() < MESSAGE_BYTES_MAX {
+            return Ok(None);
+        }
+        self.write(output, now_ns, message_type, &[], Keeping::Transient, body)
+            .map(Some)
     }
 
     /// Sends an administrative message. What it repeats of a peer's message is bounded, so it always fits.
@@ -176,7 +208,8 @@ impl<S: Store> Core<S> {
         extra: &[HeaderField<'_>],
         body: impl FnOnce(&mut Draft<'_>),
     ) -> Result<(), StoreError> {
-        match self.write(output, now_ns, message_type, extra, false, body) {
+        let keeping = Keeping::Number;
+        match self.write(output, now_ns, message_type, extra, keeping, body) {
             Ok(_) => Ok(()),
             Err(SendError::Store(error)) => Err(error),
             Err(SendError::Encode(error)) => {
@@ -210,7 +243,7 @@ impl<S: Store> Core<S> {
         reject: &BusinessReject,
     ) -> Result<(), SendError> {
         let routes = routes_back(&self.settings.identity, message);
-        self.write(output, now_ns, b"j", &routes, true, |draft| {
+        self.write(output, now_ns, b"j", &routes, Keeping::Message, |draft| {
             business_reject(draft, message, number, reject);
         })?;
         Ok(())

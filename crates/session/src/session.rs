@@ -344,6 +344,21 @@ impl<S: Store> Session<S> {
             .application(output, now_ns, message_type, header, body)
     }
 
+    /// Sends an application message that is worth nothing later, as market data are: it takes a number, but is not kept, and where the peer asks for it again, the
+    /// gap is filled. Nothing is sent, and no number taken, while the peer is not logged on or the output has no room. Its number, if it went out.
+    ///
+    /// # Errors
+    /// The message cannot be written, or the number not be kept.
+    pub fn send_transient(
+        &mut self,
+        now_ns: u64,
+        output: &mut impl Output,
+        message_type: &[u8],
+        body: impl FnOnce(&mut Draft<'_>),
+    ) -> Result<Option<u64>, SendError> {
+        self.core.transient(output, now_ns, message_type, body)
+    }
+
     /// Logs the peer out; the connection ends with its answer, or after the limit.
     ///
     /// # Errors

@@ -274,3 +274,72 @@ fn a_folder_is_open_once() {
     drop(store);
     FileStore::open(folder.path(), BOUNDS).expect("it is free");
 }
+
+/// Opens a store whose process ended without closing it: the files as they are.
+fn after_a_crash(folder: &Path) -> FileStore {
+    let copy = Temporary::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let entry = entry.expect("an entry");
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).expect("a copy");
+    }
+    FileStore::open(copy.path(), BOUNDS).expect("it is sound")
+}
+
+#[test]
+fn transient_numbers_are_never_used_again_and_cost_few_writes() {
+    let folder = Temporary::new();
+    let mut store = FileStore::open(folder.path(), BOUNDS).expect("a new store");
+    let mut writes = 0;
+    for number in 1..10_000 {
+        assert_eq!(store.numbers().outgoing, number);
+        if number % 1_000 == 0 {
+            store.append(Some(b"kept")).expect("the store works");
+        } else {
+            writes += u32::from(store.append_transient().expect("the store works"));
+        }
+        if number % 777 == 0 {
+            let mut crashed = after_a_crash(folder.path());
+            assert!(crashed.numbers().outgoing > number);
+            assert_eq!(known(&mut crashed).messages, known(&mut store).messages);
+            // It goes on there, and so does the one that opens what it left.
+            let next = crashed.numbers().outgoing;
+            crashed.append(Some(b"after")).expect("the store works");
+            assert_eq!(crashed.numbers().outgoing, next + 1);
+            assert_eq!(crashed.last_stored(), Some(next));
+        }
+    }
+    assert_eq!(writes, 3);
+    drop(store);
+    // In order, nothing is skipped.
+    let store = FileStore::open(folder.path(), BOUNDS).expect("it is sound");
+    assert_eq!(store.numbers().outgoing, 10_000);
+}
+
+#[test]
+fn reserved_numbers_survive_new_segments_and_a_reset() {
+    let bounds = FileBounds {
+        segment_bytes: 200,
+        segments_max: 2,
+    };
+    let folder = Temporary::new();
+    let copy = Temporary::new();
+    let mut store = FileStore::open(folder.path(), bounds).expect("a new store");
+    for step in 0..200 {
+        store.append_transient().expect("the store works");
+        store.append(Some(b"kept")).expect("the store works");
+        if step == 100 {
+            store.reset().expect("the store works");
+        }
+        let next = store.numbers().outgoing;
+        for entry in fs::read_dir(copy.path()).expect("a folder") {
+            fs::remove_file(entry.expect("an entry").path()).expect("it was there");
+        }
+        for entry in fs::read_dir(folder.path()).expect("a folder") {
+            let entry = entry.expect("an entry");
+            fs::copy(entry.path(), copy.path().join(entry.file_name())).expect("a copy");
+        }
+        let crashed = FileStore::open(copy.path(), bounds).expect("it is sound");
+        assert!(crashed.numbers().outgoing >= next, "step {step}");
+        assert_eq!(step == 100, next == 1, "step {step}");
+    }
+}

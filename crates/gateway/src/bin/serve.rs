@@ -1,5 +1,6 @@
 //! A sample exchange on loopback: one market, `BTC-USD`, and two accounts with money, whose sessions (`ALICE` and `BOB` to `EXCHANGE`, FIX 4.4, and `CAROL`, FIX 4.2,
-//! of a third account, whose orders end with her connection) log on without a password. `serve FOLDER PORT [none]`; `none` syncs nothing.
+//! of a third account, whose orders end with her connection) log on without a password; `CLERK` has copies of all their reports. `serve FOLDER PORT [none]`; `none` syncs
+//! nothing.
 //!
 //! It prints the address that it listens on, and serves until it is told to stop (SIGTERM or SIGINT), then in order, or is killed.
 
@@ -25,6 +26,9 @@ const CLIENTS: [(&str, Version, bool); 3] = [
     ("BOB", Version::Fix44, false),
     ("CAROL", Version::Fix42, true),
 ];
+
+/// The number of the clerk's session.
+const CLERK: u64 = 100;
 
 /// A million of either asset, in units of 10^-8 and 10^-6.
 const DEPOSITS: [u128; 2] = [100_000_000_000_000, 1_000_000_000_000];
@@ -86,6 +90,12 @@ fn main() -> Result<(), Anything> {
             ..SessionConfig::new(id, AccountId(id), identity, Arc::new(Unauthenticated))
         });
     }
+    let clerk = Identity::new(Version::Fix44, b"CLERK", b"EXCHANGE")?;
+    let accounts = (1..=CLIENTS.len() as u64).map(AccountId);
+    sessions.push(SessionConfig {
+        drop_copy_of: accounts.collect(),
+        ..SessionConfig::new(CLERK, AccountId(1), clerk, Arc::new(Unauthenticated))
+    });
     let mut config = GatewayConfig::new(PathBuf::from(folder), sessions);
     config.journal.policy = sync.unwrap_or(config.journal.policy);
     let gateway = Gateway::open(config, &first_entries()?)?;

@@ -43,6 +43,18 @@ impl Server {
         self.end();
     }
 
+    /// Sends it a signal by name; it has not ended then.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.expect("there is a kill").success());
+    }
+
+    /// Waits for its end; whether it ended by itself and without an error.
+    pub fn ends_well(mut self) -> bool {
+        self.child.wait().expect("it is ours").success()
+    }
+
     fn end(&mut self) {
         // It may be gone already.
         let _ = self.child.kill();
@@ -68,6 +80,12 @@ impl Message {
     pub fn find(&self, tag: i32) -> Option<&str> {
         let field = self.0.iter().find(|(number, _)| *number == tag)?;
         Some(&field.1)
+    }
+
+    /// The values of a tag that stands in each entry of a group.
+    pub fn all(&self, tag: i32) -> Vec<&str> {
+        let fields = self.0.iter().filter(|(number, _)| *number == tag);
+        fields.map(|(_, value)| value.as_str()).collect()
     }
 
     pub fn number(&self, tag: i32) -> u64 {
@@ -246,6 +264,12 @@ impl Client {
             self.write(if is_administrative { &fill } else { message }, true);
         }
         self.sent = sent;
+    }
+
+    /// Asks for messages that it has, and takes them once more.
+    pub fn ask_again_from(&mut self, number: u64) {
+        self.send("2", &format!("7={number} 16=0"));
+        self.expected = number;
     }
 
     /// The next whole message of the connection, or none at its end.

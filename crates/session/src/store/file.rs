@@ -6,6 +6,9 @@
 //! Opening reads every segment. What does not end with a whole record is the torn tail of the last write, and is cut off, in the last segment alone; a
 //! broken record with a whole one behind it, or in an earlier segment, is damage and an error, since numbers would go back unseen.
 //!
+//! Numbers of messages that are never sent again are reserved in blocks, so that most of them cost no write. What is left of a block when the process dies is
+//! skipped; a store that is closed in order gives it back.
+//!
 //! Invariants: one process has the folder open; records follow each other without a hole; `index` has just the messages that the files hold.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,6 +21,9 @@ use super::record::{At, Record, HEAD_BYTES};
 use super::{Numbers, Store, StoreError, NUMBER_MAX};
 
 const FIRST_SEGMENT: u64 = 1;
+
+/// Numbers that are reserved at a time.
+const RESERVED_NUMBERS: u64 = 4_096;
 
 /// How much a store keeps: older messages are forgotten, and a resend fills them as a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +67,8 @@ pub struct FileStore {
     segments: VecDeque<Segment>,
     index: BTreeMap<u64, Place>,
     numbers: Numbers,
+    /// Numbers below this may be taken without a record.
+    reserved: u64,
     scratch: Vec<u8>,
     has_failed: bool,
     /// Holds the folder's lock.
@@ -96,6 +104,7 @@ impl FileStore {
             segments: VecDeque::new(),
             index: BTreeMap::new(),
             numbers: Numbers::FIRST,
+            reserved: 0,
             scratch: Vec::new(),
             has_failed: false,
             lock: lock(folder)?,
@@ -107,7 +116,14 @@ impl FileStore {
         if store.segments.is_empty() {
             store.start_segment(FIRST_SEGMENT)?;
         }
+        // Any of them may have been taken.
+        store.numbers.outgoing = store.numbers.outgoing.max(store.reserved);
         Ok(store)
+    }
+
+    /// The number of the last message that can be read.
+    pub fn last_stored(&self) -> Option<u64> {
+        self.index.last_key_value().map(|(number, _)| *number)
     }
 
     fn segment_path(&self, index: u64) -> PathBuf {
@@ -173,9 +189,14 @@ impl FileStore {
     fn apply(&mut self, segment: u64, offset: u64, record: Record<'_>) -> bool {
         match record {
             Record::Start(numbers) => {
-                let is_right = self.segments.is_empty() || numbers == self.numbers;
+                let is_first = self.segments.is_empty();
+                let is_right = is_first || self.may_be_next(numbers.outgoing);
+                let before = Numbers {
+                    outgoing: numbers.outgoing,
+                    ..self.numbers
+                };
                 self.numbers = numbers;
-                return is_right;
+                return is_right && (is_first || numbers == before);
             }
             Record::Message { number, bytes } => {
                 let place = Place {
@@ -196,13 +217,25 @@ impl FileStore {
                     logon_time_ns,
                     ..Numbers::FIRST
                 };
+                self.reserved = 0;
+            }
+            Record::Reserved { next, end } => {
+                let is_right = self.may_be_next(next) && end >= next;
+                (self.numbers.outgoing, self.reserved) = (next, end);
+                return is_right;
             }
         }
         true
     }
 
+    /// Whether a number follows those before: at once, or behind numbers that left no record.
+    fn may_be_next(&self, number: u64) -> bool {
+        let next = self.numbers.outgoing;
+        (next..=next.max(self.reserved)).contains(&number)
+    }
+
     fn take_number(&mut self, number: u64) -> bool {
-        let is_next = number == self.numbers.outgoing;
+        let is_next = self.may_be_next(number);
         self.numbers.outgoing = number.saturating_add(1);
         is_next
     }
@@ -266,6 +299,10 @@ impl FileStore {
             bytes: 0,
         });
         self.write(Record::Start(self.numbers))?;
+        let (next, end) = (self.numbers.outgoing, self.reserved);
+        if end > next {
+            self.write(Record::Reserved { next, end })?;
+        }
         self.sync_last()?;
         let folder = File::open(&self.folder).and_then(|folder| folder.sync_all());
         folder.map_err(failed("sync", &self.folder))
@@ -279,6 +316,11 @@ impl FileStore {
 
 impl Drop for FileStore {
     fn drop(&mut self) {
+        let next = self.numbers.outgoing;
+        if self.reserved > next && !self.has_failed {
+            // Where it fails, numbers are skipped.
+            let _ = self.record(Record::Reserved { next, end: next });
+        }
         // Closing would do, but for a process that another thread is just starting, which has the file open until it runs its program.
         let _ = self.lock.unlock();
     }
@@ -340,6 +382,20 @@ impl Store for FileStore {
             Some(bytes) => Record::Message { number, bytes },
             None => Record::Administrative { number },
         })
+    }
+
+    fn append_transient(&mut self) -> Result<bool, StoreError> {
+        let next = self.numbers.outgoing;
+        if next > NUMBER_MAX {
+            return Err(StoreError::Exhausted);
+        }
+        let needs_more = next >= self.reserved;
+        if needs_more {
+            let end = next + RESERVED_NUMBERS;
+            self.record(Record::Reserved { next, end })?;
+        }
+        self.numbers.outgoing = next + 1;
+        Ok(needs_more)
     }
 
     fn set_incoming(&mut self, next: u64) -> Result<(), StoreError> {

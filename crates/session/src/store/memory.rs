@@ -42,6 +42,11 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn append_transient(&mut self) -> Result<bool, StoreError> {
+        self.append(None)?;
+        Ok(false)
+    }
+
     fn set_incoming(&mut self, next: u64) -> Result<(), StoreError> {
         self.numbers.incoming = next;
         Ok(())

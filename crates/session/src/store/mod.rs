@@ -47,6 +47,14 @@ pub trait Store {
     /// Writing fails, here and below.
     fn append(&mut self, message: Option<&[u8]>) -> Result<(), StoreError>;
 
+    /// Takes the next number for a message that is worth nothing later and is never sent again. Most of these numbers are written nowhere: a store that is
+    /// opened after a crash may go on with a higher number than the one that was next, and a peer finds a gap, which is filled. Whether something was
+    /// written now, which must survive a loss of power before the message goes out.
+    ///
+    /// # Errors
+    /// As above.
+    fn append_transient(&mut self) -> Result<bool, StoreError>;
+
     /// The next message that is expected.
     ///
     /// # Errors

@@ -27,6 +27,8 @@ pub(super) enum Record<'b> {
     LogonTime { time_ns: u64 },
     /// Both sides start again.
     Reset,
+    /// From the next number on, those below `end` may be taken by messages that leave no record.
+    Reserved { next: u64, end: u64 },
 }
 
 /// Where a record stands.
@@ -49,7 +51,7 @@ impl<'b> Record<'b> {
     /// Puts the record's bytes into `out`.
     pub(super) fn encode(&self, at: At, out: &mut Vec<u8>) {
         out.clear();
-        let start;
+        let (start, next_bytes);
         let (kind, number, content): (u8, u64, &[u8]) = match *self {
             Record::Start(numbers) => {
                 let [a, b] = [numbers.incoming, numbers.logon_time_ns].map(u64::to_le_bytes);
@@ -61,6 +63,10 @@ impl<'b> Record<'b> {
             Record::Incoming { next } => (4, next, &[]),
             Record::LogonTime { time_ns } => (5, time_ns, &[]),
             Record::Reset => (6, 0, &[]),
+            Record::Reserved { next, end } => {
+                next_bytes = next.to_le_bytes();
+                (7, end, &next_bytes)
+            }
         };
         assert!(content.len() <= CONTENT_BYTES_MAX, "no message is longer");
         out.extend_from_slice(&(content.len() as u32).to_le_bytes());
@@ -98,6 +104,10 @@ impl<'b> Record<'b> {
             (4, 0) => Record::Incoming { next: number },
             (5, 0) => Record::LogonTime { time_ns: number },
             (6, 0) => Record::Reset,
+            (7, 8) => Record::Reserved {
+                next: u64_at(content, 0),
+                end: number,
+            },
             _ => return None,
         };
         Some((decoded, record.len()))
