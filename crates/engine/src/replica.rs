@@ -7,6 +7,8 @@
 
 use proofbook_journal::{LogReader, Storage, Terms};
 
+use crate::digest::state_bytes;
+use crate::frozen::Frozen;
 use crate::machine::{Machine, Maker};
 use crate::recover::{start_from_newest, Base};
 use crate::EngineError;
@@ -51,9 +53,24 @@ impl<M: Machine, S: Storage> Replica<M, S> {
         &self.machine
     }
 
+    /// The machine, which follows no more.
+    pub fn into_machine(self) -> M {
+        self.machine
+    }
+
     /// The last entry that it took.
     pub fn sequence(&self) -> u64 {
         self.machine.sequence()
+    }
+
+    /// Copies what a snapshot of its state needs, for another thread to write.
+    pub fn freeze(&self) -> Frozen {
+        Frozen {
+            sequence: self.machine.sequence(),
+            chain: *self.reader.chain(),
+            segment: self.reader.segment().to_owned(),
+            state: state_bytes(&self.machine),
+        }
     }
 
     /// What opening found that is not as it should be, but changes nothing.

@@ -12,7 +12,9 @@ use proofbook_exchange::{
     Action, AssetId, ClientId, Fees, Listing, MarketId, NewOrder, OrderKind, Symbol, Target,
     Transfer,
 };
-use proofbook_gateway::{Answers, Gateway, GatewayConfig, Handle, SubmitError, HANDLE_SESSION};
+use proofbook_gateway::{
+    Answers, Gateway, GatewayConfig, Handle, SnapshotPolicy, SubmitError, HANDLE_SESSION,
+};
 use proofbook_journal::SyncPolicy;
 use proofbook_types::{
     AccountId, MarketConfig, OrderId, Phase, Price, Quantity, Side, TimeInForce,
@@ -133,7 +135,8 @@ fn speed(
 fn run(folder: &Path, requests: u64) {
     let mut config = GatewayConfig::new(folder.to_owned(), Vec::new());
     config.journal.policy = SyncPolicy::None;
-    config.snapshot_entries = NonZeroU64::new(SNAPSHOT_ENTRIES);
+    let entries = NonZeroU64::new(SNAPSHOT_ENTRIES).expect("it is not zero");
+    config.snapshots = SnapshotPolicy::Every(entries);
     let gateway = Gateway::open(config.clone(), &first_entries()).expect("it opens");
     let mut reactor = gateway.serve(None).expect("it runs");
     let (handle, mut answers) = reactor.attach();

@@ -53,6 +53,17 @@ impl SessionConfig {
     }
 }
 
+/// When a gateway takes snapshots, which make the next start short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotPolicy {
+    /// Never: whoever follows the log takes them, without holding the gateway up.
+    Never,
+    /// When it ends.
+    AtEnd,
+    /// After so many entries too. The reactor stands still while it copies the state.
+    Every(NonZeroU64),
+}
+
 /// A gateway.
 #[derive(Clone)]
 pub struct GatewayConfig {
@@ -66,8 +77,8 @@ pub struct GatewayConfig {
     pub journal: Options,
     /// The files of each session's store.
     pub store: FileBounds,
-    /// After how many entries a snapshot is taken while the gateway runs; never, where none. At its end there is always one.
-    pub snapshot_entries: Option<NonZeroU64>,
+    /// When snapshots are taken.
+    pub snapshots: SnapshotPolicy,
     /// The most connections at a time; more are closed at once.
     pub connections_max: usize,
 }
@@ -81,7 +92,7 @@ impl GatewayConfig {
             terms: ExchangeTerms::default(),
             journal: Options::default(),
             store: FileBounds::default(),
-            snapshot_entries: NonZeroU64::new(1 << 20),
+            snapshots: SnapshotPolicy::AtEnd,
             connections_max: 256,
         }
     }

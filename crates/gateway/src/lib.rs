@@ -31,7 +31,7 @@ mod securities;
 mod snapshots;
 mod turn;
 
-pub use config::{GatewayConfig, SessionConfig};
+pub use config::{GatewayConfig, SessionConfig, SnapshotPolicy};
 pub use error::GatewayError;
 pub use gateway::Gateway;
 pub use handle::{

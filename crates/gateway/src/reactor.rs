@@ -312,7 +312,9 @@ impl Reactor {
         }
         gateway.note_positions()?;
         gateway.snapshots.finish();
-        gateway.desk.engine.snapshot()?;
+        if gateway.snapshots.has_end() {
+            gateway.desk.engine.snapshot()?;
+        }
         self.gateway.desk.engine.close(&mut |_, _| {})?;
         Ok(())
     }

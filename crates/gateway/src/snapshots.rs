@@ -3,14 +3,13 @@
 //! Invariant: one is written at a time; while one is, no other is begun. A snapshot that cannot be written costs nothing but a longer start, so it is tried again
 //! later.
 
-use std::num::NonZeroU64;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use proofbook_engine::EngineError;
 use proofbook_journal::Directory;
 
-use crate::config::GatewayConfig;
+use crate::config::{GatewayConfig, SnapshotPolicy};
 use crate::error::{failed, GatewayError};
 use crate::gateway::{elapsed_ns, Gateway};
 
@@ -18,7 +17,7 @@ type Writer = JoinHandle<Result<u64, EngineError>>;
 
 /// When the next snapshot is due, and the one that is being written.
 pub(crate) struct Snapshots {
-    entries: Option<NonZeroU64>,
+    policy: SnapshotPolicy,
     last: u64,
     writer: Option<Writer>,
     storage: Directory,
@@ -29,7 +28,7 @@ impl Snapshots {
     pub(crate) fn new(config: &GatewayConfig, acknowledged: u64) -> Result<Self, GatewayError> {
         let storage = Directory::open(config.folder.join("log"));
         Ok(Snapshots {
-            entries: config.snapshot_entries,
+            policy: config.snapshots,
             last: acknowledged,
             writer: None,
             storage: storage.map_err(failed("open the log's folder"))?,
@@ -37,8 +36,16 @@ impl Snapshots {
     }
 
     fn is_due(&self, acknowledged: u64) -> bool {
-        let is_due = |entries: NonZeroU64| acknowledged - self.last >= entries.get();
-        self.entries.is_some_and(is_due) && self.writer.as_ref().is_none_or(JoinHandle::is_finished)
+        let SnapshotPolicy::Every(entries) = self.policy else {
+            return false;
+        };
+        acknowledged - self.last >= entries.get()
+            && self.writer.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Whether the gateway's end is to have one.
+    pub(crate) fn has_end(&self) -> bool {
+        self.policy != SnapshotPolicy::Never
     }
 
     /// Waits for the one that is being written.

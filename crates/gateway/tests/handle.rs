@@ -15,8 +15,8 @@ use proofbook_exchange::{
 };
 use proofbook_fix::Version;
 use proofbook_gateway::{
-    Answers, Gateway, GatewayConfig, GatewayError, Handle, NotTaken, Reactor, SessionConfig, Stop,
-    SubmitError, Taken, HANDLE_SESSION, REQUESTS_MAX,
+    Answers, Gateway, GatewayConfig, GatewayError, Handle, NotTaken, Reactor, SessionConfig,
+    SnapshotPolicy, Stop, SubmitError, Taken, HANDLE_SESSION, REQUESTS_MAX,
 };
 use proofbook_journal::{snapshots, Directory, SyncPolicy};
 use proofbook_session::{Identity, Unauthenticated};
@@ -277,7 +277,7 @@ fn snapshots_are_taken_while_it_runs() {
     let folder = Temporary::new();
     let log = folder.path().join("log");
     let settings = || GatewayConfig {
-        snapshot_entries: NonZeroU64::new(500),
+        snapshots: SnapshotPolicy::Every(NonZeroU64::new(500).expect("it is not zero")),
         ..config(folder.path())
     };
     let mut running = listen(settings());

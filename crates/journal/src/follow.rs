@@ -102,6 +102,11 @@ impl<S: Storage, T: Terms> LogReader<S, T> {
         self.position.sequence
     }
 
+    /// The name of the segment that is read.
+    pub fn segment(&self) -> &str {
+        &self.name
+    }
+
     /// The link that this entry makes.
     pub fn chain(&self) -> &Chain {
         &self.position.chain

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use proofbook_exchange::{Action, AssetId, Listing, MarketId, Scale, Transfer, AMOUNT_MAX};
 use proofbook_fix::Version;
-use proofbook_gateway::{GatewayConfig, SessionConfig};
+use proofbook_gateway::{GatewayConfig, SessionConfig, SnapshotPolicy};
 use proofbook_journal::SyncPolicy;
 use proofbook_session::{Authenticator, Identity, Passwords, Signatures, Unauthenticated};
 use proofbook_types::AccountId;
@@ -24,6 +24,9 @@ type Result<T> = std::result::Result<T, InputError>;
 /// How often the public feed is published where nothing else is said.
 const PUBLISH_INTERVAL_MS: u64 = 20;
 
+/// After how many entries a snapshot is taken where nothing else is said.
+const SNAPSHOT_ENTRIES: u64 = 1 << 20;
+
 /// The longest interval.
 const PUBLISH_INTERVAL_MS_MAX: u64 = 10_000;
 
@@ -33,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) first: Vec<Action>,
     pub(crate) address: Option<SocketAddr>,
     pub(crate) interval: Duration,
+    /// After how many entries a snapshot is taken while it runs; at its end there is always one.
+    pub(crate) snapshot_entries: Option<NonZeroU64>,
 }
 
 impl Config {
@@ -59,9 +64,9 @@ impl Config {
         let group = gateway.journal.policy;
         let policy = fields.word("sync", &[("group", group), ("none", SyncPolicy::None)])?;
         gateway.journal.policy = policy.unwrap_or(group);
-        if let Some(entries) = fields.whole("snapshot_entries")? {
-            gateway.snapshot_entries = NonZeroU64::new(entries);
-        }
+        // The publisher takes them, which follows the log anyway.
+        gateway.snapshots = SnapshotPolicy::Never;
+        let entries = fields.whole("snapshot_entries")?;
         let address = fields.text("fix")?.map(|text| {
             let expected = "an address with a port, such as \"127.0.0.1:0\"";
             let wrong = |_| InputError::new("fix", expected, &Value::from(text));
@@ -74,6 +79,7 @@ impl Config {
         Ok(Config {
             gateway,
             first: first_entries(fields)?,
+            snapshot_entries: NonZeroU64::new(entries.unwrap_or(SNAPSHOT_ENTRIES)),
             address: address.transpose()?,
             interval: Duration::from_millis(interval.unwrap_or(PUBLISH_INTERVAL_MS)),
         })
@@ -241,9 +247,11 @@ fn session(fields: Fields<'_>) -> Result<SessionConfig> {
         expected: "names of a FIX session".to_owned(),
         received: error.to_string(),
     })?;
-    if let Some(accounts) = fields.get("drop_copy_of") {
-        return Err(InputError::new("drop_copy_of", "null", accounts));
-    }
+    let drop_copy_of = fields.list("drop_copy_of")?.iter().map(|account| {
+        let wrong = || InputError::new("drop_copy_of", "numbers of accounts", account);
+        account.as_u64().map(AccountId).ok_or_else(wrong)
+    });
+    let drop_copy_of = drop_copy_of.collect::<Result<Vec<AccountId>>>()?;
     let id = required(fields.whole("id")?, "id", "a number from 1")?;
     let account = required(fields.whole("account")?, "account", "an account's number")?;
     let authenticator = match fields.get("authentication") {
@@ -254,6 +262,7 @@ fn session(fields: Fields<'_>) -> Result<SessionConfig> {
     };
     Ok(SessionConfig {
         cancel_on_disconnect: fields.flag("cancel_on_disconnect")?,
+        drop_copy_of,
         ..SessionConfig::new(id, AccountId(account), identity, authenticator)
     })
 }

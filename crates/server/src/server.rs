@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use proofbook_exchange::{Action, Target};
 use proofbook_gateway::{Gateway, Handle, Metrics, Stop, SubmitError};
+use proofbook_journal::Directory;
 use proofbook_types::OrderId;
 
 use crate::config::Config;
@@ -15,7 +16,7 @@ use crate::error::{InputError, ServerError};
 use crate::fields;
 use crate::mailbox::{Bounds, Mailbox};
 use crate::names::Names;
-use crate::publisher::{Publisher, Shared, Stage};
+use crate::publisher::{Publisher, Shared, Snapshots, Stage};
 use crate::query::View;
 use crate::request;
 
@@ -58,6 +59,8 @@ impl Server {
         let progress = Arc::clone(handle.progress());
         // Queries see at once what the exchange has.
         let mailbox = Mailbox::new(Bounds::default())?;
+        let log = Directory::open(folder.join("log"))?;
+        let snapshots = Snapshots::new(log, config.snapshot_entries, progress.acknowledged());
         let stage = Stage::open(&folder, progress.acknowledged(), mailbox)?;
         let shared = Arc::clone(stage.shared());
         let publisher = Publisher {
@@ -66,6 +69,7 @@ impl Server {
             progress,
             reactor: spawn("proofbook-reactor", move || reactor.run())?,
             interval: config.interval,
+            snapshots,
         };
         let publisher = spawn("proofbook-publisher", move || publisher.run())?;
         Ok(Server {

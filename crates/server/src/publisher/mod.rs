@@ -11,6 +11,7 @@
 mod journals;
 mod messages;
 mod private;
+mod snapshots;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ use crate::message::Message;
 use crate::names::Names;
 
 pub(crate) use messages::{CandleView, DepthView, TradeView};
+pub(crate) use snapshots::Snapshots;
 pub(crate) use stage::Stage;
 
 /// The exchange as the log has it, with the public's view of it.
@@ -147,6 +149,7 @@ pub(crate) struct Publisher {
     pub(crate) progress: Arc<Progress>,
     pub(crate) reactor: JoinHandle<Result<(), GatewayError>>,
     pub(crate) interval: Duration,
+    pub(crate) snapshots: Snapshots,
 }
 
 impl Publisher {
@@ -166,7 +169,12 @@ impl Publisher {
         if let Err(error) = &result {
             shared.fail(&error.to_string());
         }
-        followed.and(result).and(self.stage.end())
+        let followed = followed.and(result).and(self.stage.end());
+        if followed.is_ok() {
+            let frozen = shared.published()?.replica.freeze();
+            self.snapshots.end(frozen)?;
+        }
+        followed
     }
 
     fn follow(&mut self) -> Result<(), ServerError> {
@@ -183,6 +191,10 @@ impl Publisher {
             if now >= next_flush || (is_ended && count == 0) {
                 self.stage.flush()?;
                 next_flush = now + self.interval;
+            }
+            if self.snapshots.is_due(acknowledged) {
+                let frozen = self.stage.shared().published()?.replica.freeze();
+                self.snapshots.begin(frozen);
             }
             if count > 0 {
                 continue;

@@ -1,0 +1,634 @@
+"""What goes over the native boundary, as types: requests, queries, and the messages that come back.
+
+``_core.ExchangeServer`` takes and gives JSON. Each request names its ``action``, each query its ``query``, each message
+its ``type``. Prices, quantities and amounts are decimal strings, exact; times are nanoseconds since 1970; ids are
+integers. Unknown fields of a request are refused, unknown fields of a message are ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+Text: TypeAlias = Annotated[
+    str,
+    Meta(
+        max_length=80,
+        description="An exact decimal number, as text, with at most the market's or the asset's decimals.",
+        examples=["1.5"],
+    ),
+]
+"""A price, a quantity or an amount that is passed in."""
+ClientId: TypeAlias = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=40,
+        description="The client's own name for an order, printable ASCII: the same one is the same order.",
+    ),
+]
+Symbol: TypeAlias = Annotated[str, Meta(min_length=1, max_length=16, examples=["BTC-USD"])]
+OrderId: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Account: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 63) - 1, description="The number of an account.")]
+BasisPoints: TypeAlias = Annotated[int, Meta(ge=0, le=10_000, description="Basis points of what is traded.")]
+Nanoseconds: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 63) - 1, description="Nanoseconds since 1970.")]
+
+Side: TypeAlias = Literal["buy", "sell"]
+Kind: TypeAlias = Literal["market", "limit", "stop", "stop_limit"]
+TimeInForce: TypeAlias = Literal["gtc", "ioc", "fok", "gtd", "day"]
+SelfTrade: TypeAlias = Literal["allow", "cancel_newest", "cancel_oldest", "cancel_both", "decrement_and_cancel"]
+MarketState: TypeAlias = Literal["closed", "auction", "continuous", "halted"]
+Status: TypeAlias = Literal["rejected", "live", "filled", "cancelled", "expired"]
+Execution: TypeAlias = Literal[
+    "new",
+    "trade",
+    "triggered",
+    "reduced",
+    "replaced",
+    "cancelled",
+    "expired",
+    "rejected",
+    "cancel_rejected",
+    "replace_rejected",
+    "status",
+]
+
+
+class Request(msgspec.Struct, kw_only=True, tag_field="action", omit_defaults=True, forbid_unknown_fields=True):
+    """Something that becomes an entry of the log."""
+
+
+class OrderTerms(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A new order, as a client sends it."""
+
+    market: Symbol
+    side: Side
+    quantity: Text
+    kind: Kind = "limit"
+    client_id: ClientId | None = None
+    price: Text | None = None
+    """The limit; of a market or stop order its bound."""
+    stop_price: Text | None = None
+    time_in_force: TimeInForce | None = None
+    """Without one: good till cancel, and immediate or cancel for a market order."""
+    expires_ns: Nanoseconds | None = None
+    post_only: bool = False
+    display: Text | None = None
+    """How much of it is shown at a time."""
+    self_trade: SelfTrade | None = None
+    """What happens when it would trade with the same account; without it, what the account has set."""
+
+
+class ReplaceTerms(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """New terms of an order: at least one of price, quantity and stop price."""
+
+    client_id: ClientId | None = None
+    """The order's client id from then on."""
+    price: Text | None = None
+    quantity: Text | None = None
+    """The new total, what has traded included."""
+    stop_price: Text | None = None
+
+
+class New(OrderTerms, kw_only=True, tag_field="action", tag="new", omit_defaults=False):
+    """A new order of an account."""
+
+    account: Account
+
+
+class Cancel(Request, kw_only=True, tag="cancel"):
+    """An order to cancel, by its id or by its client id (``original_id``)."""
+
+    account: Account
+    order_id: OrderId | None = None
+    original_id: ClientId | None = None
+    client_id: ClientId | None = None
+
+
+class Replace(ReplaceTerms, kw_only=True, tag_field="action", tag="replace"):
+    """An order to replace, by its id or by its client id (``original_id``)."""
+
+    account: Account
+    market: Symbol
+    order_id: OrderId | None = None
+    original_id: ClientId | None = None
+
+
+class Reduce(Request, kw_only=True, tag="reduce"):
+    """An order to make smaller by a quantity; it keeps its place."""
+
+    account: Account
+    market: Symbol
+    quantity: Text
+    order_id: OrderId | None = None
+    original_id: ClientId | None = None
+    client_id: ClientId | None = None
+
+
+class MassCancel(Request, kw_only=True, tag="mass_cancel"):
+    """All orders of an account to cancel, in one market or in all."""
+
+    account: Account
+    market: Symbol | None = None
+
+
+Trading: TypeAlias = New | Cancel | Replace | Reduce | MassCancel
+
+
+class OpenAccount(Request, kw_only=True, tag="open_account"):
+    """The next account."""
+
+
+class Deposit(Request, kw_only=True, tag="deposit"):
+    """More of an asset for an account."""
+
+    account: Account
+    asset: Symbol
+    amount: Text
+
+
+class Withdraw(Request, kw_only=True, tag="withdraw"):
+    """Less of an asset for an account."""
+
+    account: Account
+    asset: Symbol
+    amount: Text
+
+
+class SetCredit(Request, kw_only=True, tag="set_credit"):
+    """How far below zero an account's total of an asset may go."""
+
+    account: Account
+    asset: Symbol
+    amount: Text
+
+
+class SetAccountFees(Request, kw_only=True, tag="set_account_fees"):
+    """An account's own fees in all markets; without fees, those of the markets."""
+
+    account: Account
+    maker_fee: BasisPoints | None = None
+    taker_fee: BasisPoints | None = None
+
+
+class SetMarketFees(Request, kw_only=True, tag="set_market_fees"):
+    """The fees of a market."""
+
+    market: Symbol
+    maker_fee: BasisPoints
+    taker_fee: BasisPoints
+
+
+class SetLimits(Request, kw_only=True, tag="set_limits"):
+    """Limits of an account in a market; without an account, of all. What is not named is off."""
+
+    market: Symbol
+    account: Account | None = None
+    quantity_max: Text | None = None
+    notional_max: Text | None = None
+    open_orders_max: Annotated[int, Meta(ge=0, le=(1 << 32) - 1)] | None = None
+    collar: Text | None = None
+
+
+class SetSelfTrade(Request, kw_only=True, tag="set_self_trade"):
+    """What happens when an account would trade with itself."""
+
+    account: Account
+    self_trade: SelfTrade
+
+
+class KillAccount(Request, kw_only=True, tag="kill_account"):
+    """Cancel an account's orders and take no more of it."""
+
+    account: Account
+
+
+class ReviveAccount(Request, kw_only=True, tag="revive_account"):
+    """Take orders of a killed account again."""
+
+    account: Account
+
+
+class KillAll(Request, kw_only=True, tag="kill_all"):
+    """Cancel all orders and take no more."""
+
+
+class ReviveAll(Request, kw_only=True, tag="revive_all"):
+    """Take orders again."""
+
+
+class AddAsset(Request, kw_only=True, tag="add_asset"):
+    """A new asset."""
+
+    symbol: Symbol
+    decimals: Annotated[int, Meta(ge=0, le=18)]
+
+
+class MarketLimits(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Limits of every account in a market; what is not named is off."""
+
+    quantity_max: Text | None = None
+    notional_max: Text | None = None
+    open_orders_max: Annotated[int, Meta(ge=0, le=(1 << 32) - 1)] | None = None
+    collar: Text | None = None
+
+
+class Listing(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A market, as it is listed."""
+
+    symbol: Symbol
+    base: Symbol
+    quote: Symbol
+    price_decimals: Annotated[int, Meta(ge=0, le=18)]
+    quantity_decimals: Annotated[int, Meta(ge=0, le=18)]
+    maker_fee: BasisPoints = 0
+    taker_fee: BasisPoints = 0
+    reference_price: Text | None = None
+    collar: Text | None = None
+    """How far from the reference price orders may be."""
+
+
+class MarketTerms(Listing, kw_only=True):
+    """A market of a new exchange."""
+
+    state: Literal["continuous", "closed", "auction"] = "continuous"
+    limits: MarketLimits | None = None
+
+
+class ListMarket(Listing, kw_only=True, tag_field="action", tag="list_market"):
+    """A new market. It is closed."""
+
+
+class Open(Request, kw_only=True, tag="open"):
+    """A closed market begins to trade."""
+
+    market: Symbol
+
+
+class OpenAuction(Request, kw_only=True, tag="open_auction"):
+    """A market collects orders for an auction."""
+
+    market: Symbol
+
+
+class Uncross(Request, kw_only=True, tag="uncross"):
+    """An auction trades, and continuous trading follows."""
+
+    market: Symbol
+
+
+class Halt(Request, kw_only=True, tag="halt"):
+    """A market stops."""
+
+    market: Symbol
+
+
+class Resume(Request, kw_only=True, tag="resume"):
+    """A halted market goes on."""
+
+    market: Symbol
+
+
+class Close(Request, kw_only=True, tag="close"):
+    """A market closes; its orders stay."""
+
+    market: Symbol
+
+
+Operating: TypeAlias = (
+    OpenAccount
+    | Deposit
+    | Withdraw
+    | SetCredit
+    | SetAccountFees
+    | SetMarketFees
+    | SetLimits
+    | SetSelfTrade
+    | KillAccount
+    | ReviveAccount
+    | KillAll
+    | ReviveAll
+    | AddAsset
+    | ListMarket
+    | Open
+    | OpenAuction
+    | Uncross
+    | Halt
+    | Resume
+    | Close
+)
+OPERATING: dict[str, type[msgspec.Struct]] = {str(each.__struct_config__.tag): each for each in Operating.__args__}
+"""What an operator may ask for, by action."""
+
+
+Level: TypeAlias = tuple[str, str, int]
+"""Price, quantity, number of orders; a quantity of 0 takes the level away."""
+
+
+class OrderState(msgspec.Struct, kw_only=True):
+    """An order as it stands."""
+
+    order_id: int
+    client_id: str | None
+    account: int
+    market: str
+    side: Side
+    kind: Kind
+    status: Status
+    quantity: str
+    """The total, what has traded included."""
+    leaves: str
+    """What is still open."""
+    filled: str
+    notional: str
+    """What has traded, in the quote asset."""
+    fees: str
+    hold: str
+    """What the order holds of the account's balance."""
+    original_id: str | None = None
+    limit_price: str | None = None
+    stop_price: str | None = None
+    average: str | None = None
+    """The average price of what has traded."""
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """A change of an order, and how it stands after it."""
+
+    execution: Execution
+    order: OrderState
+    reason: str | None = None
+    price: str | None = None
+    """Of a trade."""
+    quantity: str | None = None
+    liquidity: Literal["maker", "taker"] | None = None
+    fee: str | None = None
+    """Of this trade, in the quote asset."""
+
+
+class Answer(msgspec.Struct, kw_only=True, tag_field="type", tag="answer"):
+    """What came of a request; the log has it."""
+
+    ticket: int
+    entry: int
+    time_ns: int
+    account: int
+    reports: list[Report]
+    refusal: str | None = None
+    cancelled: int = 0
+
+
+class Refused(msgspec.Struct, kw_only=True, tag_field="type", tag="refused"):
+    """A request that never became an entry."""
+
+    ticket: int
+    reason: str
+
+
+class AccountReport(msgspec.Struct, kw_only=True, tag_field="type", tag="report"):
+    """A report of a watched account; entry and index name it and increase."""
+
+    entry: int
+    index: int
+    time_ns: int
+    report: Report
+
+
+class Balance(msgspec.Struct, kw_only=True, tag_field="type", tag="balance"):
+    """What a watched account has of an asset."""
+
+    account: int
+    asset: str
+    total: str
+    held: str
+    credit: str
+    available: str
+
+
+class BookDelta(msgspec.Struct, kw_only=True, tag_field="type", tag="book"):
+    """Levels of a book that changed."""
+
+    market: str
+    sequence: int
+    previous: int
+    entry: int
+    time_ns: int
+    bids: list[Level]
+    asks: list[Level]
+    checksum: int
+
+
+class Trade(msgspec.Struct, kw_only=True):
+    """A trade; its side is the aggressor's."""
+
+    id: int
+    entry: int
+    time_ns: int
+    price: str
+    quantity: str
+    side: Side
+
+
+class Trades(msgspec.Struct, kw_only=True, tag_field="type", tag="trades"):
+    """Trades of a market."""
+
+    market: str
+    trades: list[Trade]
+
+
+class CandleUpdate(msgspec.Struct, kw_only=True, tag_field="type", tag="candle"):
+    """The candle of a market that is being formed."""
+
+    market: str
+    interval_s: int
+    start_ns: int
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    trades: int
+
+
+class Indicative(msgspec.Struct, kw_only=True):
+    """What an auction would trade now."""
+
+    price: str
+    quantity: str
+
+
+class StateChange(msgspec.Struct, kw_only=True, tag_field="type", tag="state"):
+    """The state of a market."""
+
+    market: str
+    state: MarketState
+    indicative: Indicative | None = None
+
+
+class Resync(msgspec.Struct, kw_only=True, tag_field="type", tag="resync"):
+    """Reports of an account were dropped: fetch its state anew."""
+
+    account: int
+
+
+class Failed(msgspec.Struct, kw_only=True, tag_field="type", tag="failed"):
+    """The log failed: nothing is acknowledged any more."""
+
+    reason: str
+
+
+Message: TypeAlias = (
+    Answer | Refused | AccountReport | Balance | BookDelta | Trades | CandleUpdate | StateChange | Resync | Failed
+)
+
+decode_message = msgspec.json.Decoder(Message).decode
+encode = msgspec.json.Encoder().encode
+
+
+class Candle(msgspec.Struct, kw_only=True):
+    """Prices and volume of an interval."""
+
+    start_ns: int
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    trades: int
+
+
+class TradesFound(msgspec.Struct):
+    """The answer to a query of trades, the newest one last."""
+
+    trades: list[Trade]
+
+
+class CandlesFound(msgspec.Struct):
+    """The answer to a query of candles, the newest one last."""
+
+    candles: list[Candle]
+
+
+class AssetInfo(msgspec.Struct, kw_only=True):
+    """An asset: its amounts are whole numbers of 10^-decimals."""
+
+    symbol: str
+    decimals: int
+
+
+class MarketInfo(msgspec.Struct, kw_only=True):
+    """A market as it is now. Fees are basis points."""
+
+    symbol: str
+    base: str
+    quote: str
+    price_decimals: int
+    quantity_decimals: int
+    maker_fee: int
+    taker_fee: int
+    state: MarketState
+    reference_price: str | None = None
+    collar: str | None = None
+
+
+class ServerStatus(msgspec.Struct, kw_only=True):
+    """How far the log and what follows it are, as entries."""
+
+    sequence: int
+    """The last entry that was taken."""
+    acknowledged: int
+    """The last entry that the log holds as it should."""
+    published: int
+    """The last entry that market data and queries show."""
+    clock_ns: int
+    is_killed: bool
+    failure: str | None = None
+
+
+class BalanceInfo(msgspec.Struct, kw_only=True):
+    """What an account has of an asset."""
+
+    asset: str
+    total: str
+    held: str
+    credit: str
+    available: str
+    """What new orders can hold: total less held, and the credit."""
+
+
+class Book(msgspec.Struct, kw_only=True):
+    """Levels of a book, best first; `sequence` is that of the last delta that it has."""
+
+    market: str
+    sequence: int
+    entry: int
+    time_ns: int
+    bids: list[Level]
+    asks: list[Level]
+    checksum: int
+
+
+class Query(msgspec.Struct, kw_only=True, tag_field="query", omit_defaults=True):
+    """Something to look up, which changes nothing."""
+
+
+class MarketsQuery(Query, tag="markets"):
+    """All markets."""
+
+
+class AssetsQuery(Query, tag="assets"):
+    """All assets."""
+
+
+class StatusQuery(Query, tag="status"):
+    """How far the log and what follows it are."""
+
+
+class AccountsQuery(Query, tag="accounts"):
+    """How many accounts there are."""
+
+
+class BookQuery(Query, kw_only=True, tag="book"):
+    """A book's best levels."""
+
+    market: str
+    depth: int
+
+
+class TradesQuery(Query, kw_only=True, tag="trades"):
+    """A market's last trades."""
+
+    market: str
+    limit: int
+
+
+class CandlesQuery(Query, kw_only=True, tag="candles"):
+    """Candles of a market."""
+
+    market: str
+    interval_s: int
+    limit: int
+    since_ns: int | None = None
+
+
+class BalancesQuery(Query, kw_only=True, tag="balances"):
+    """What an account has."""
+
+    account: int
+
+
+class OpenOrdersQuery(Query, kw_only=True, tag="open_orders"):
+    """The live orders of an account."""
+
+    account: int
+    market: str | None = None
+
+
+class OrderQuery(Query, kw_only=True, tag="order"):
+    """One order of an account, by its id or its client id."""
+
+    account: int
+    order_id: int | None = None
+    client_id: str | None = None

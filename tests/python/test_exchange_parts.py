@@ -1,0 +1,612 @@
+"""The web's parts without a running exchange: signatures, keys, limits, configuration, deltas, slow readers."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import random
+import stat
+import zlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+pytest.importorskip("litestar")
+
+import uvicorn
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from uvicorn.server import ServerState
+
+import proofbook
+from proofbook import _core
+from proofbook.errors import InputError, JournalError
+from proofbook.exchange import configuration, failures, signing
+from proofbook.exchange.books import CHECKSUM_LEVELS, HeldBook, Merged, checksum
+from proofbook.exchange.connections import bounded
+from proofbook.exchange.failures import ApiError
+from proofbook.exchange.keys import Keys, add_operator, make_private_key, public_key_of, read_private_key
+from proofbook.exchange.limits import Buckets
+from proofbook.exchange.market_journal import acknowledged, read_command
+from proofbook.exchange.messages import Book, BookDelta, Level, Trade, Trades
+from proofbook.exchange.outbox import MERGED_LEVELS_MAX, MERGED_TRADES_MAX, Outbox, framed
+
+NOW_MS = 1_700_000_000_000
+
+
+def code_of(error: pytest.ExceptionInfo[ApiError]) -> str:
+    return error.value.body.code
+
+
+# Signatures
+
+
+def test_a_signature_is_of_everything_in_a_request() -> None:
+    key = Ed25519PrivateKey.generate()
+    parts = (NOW_MS, "POST", "/api/v1/orders?x=1", b'{"a":1}')
+    signature = signing.decode_signature(signing.sign(key, *parts))
+    public = key.public_key()
+    signing.check_signature(public, signature, signing.signed_text(*parts))
+    others = [
+        (NOW_MS + 1, *parts[1:]),
+        (parts[0], "PUT", *parts[2:]),
+        (*parts[:2], "/api/v1/orders?x=2", parts[3]),
+        (*parts[:3], b'{"a":2}'),
+    ]
+    for other in others:
+        with pytest.raises(ApiError) as error:
+            signing.check_signature(public, signature, signing.signed_text(*other))
+        assert code_of(error) == "wrong_signature"
+    for place in range(0, 512, 37):
+        altered = bytearray(signature)
+        altered[place // 8] ^= 1 << place % 8
+        with pytest.raises(ApiError):
+            signing.check_signature(public, bytes(altered), signing.signed_text(*parts))
+
+
+@pytest.mark.parametrize("text", ["", "abc", "é" * 88, base64.b64encode(bytes(63)).decode(), "!" * 88])
+def test_what_is_no_signature(text: str) -> None:
+    with pytest.raises(ApiError) as error:
+        signing.decode_signature(text)
+    assert code_of(error) == "wrong_signature"
+
+
+def test_a_signature_has_one_spelling() -> None:
+    text = base64.b64encode(bytes(64)).decode()
+    assert signing.decode_signature(text) == bytes(64)
+    # The last character before the padding has bits that are not part of the bytes.
+    respelt = text[:85] + "B" + text[86:]
+    assert base64.b64decode(respelt) == bytes(64)
+    with pytest.raises(ApiError):
+        signing.decode_signature(respelt)
+
+
+@pytest.mark.parametrize("timestamp", ["", "x", "-5", "1e9", "٣", "9" * 30, str(NOW_MS - 5001), str(NOW_MS + 5001)])
+def test_times_outside_the_window(timestamp: str) -> None:
+    with pytest.raises(ApiError) as error:
+        signing.Window(5000).check_time(timestamp, NOW_MS)
+    assert code_of(error) == "wrong_timestamp"
+    assert error.value.body.expected is not None and str(NOW_MS) in error.value.body.expected
+
+
+def test_a_signature_is_taken_once_as_long_as_its_time_may_be() -> None:
+    window = signing.Window(5000, taken_max=3)
+    assert window.check_time(str(NOW_MS + 5000), NOW_MS) == NOW_MS + 5000
+    window.take(b"a", NOW_MS)
+    # Its time is in the window for twice the window's length, if it was ahead by all of it.
+    for now_ms in (NOW_MS, NOW_MS + 5000, NOW_MS + 10_000):
+        with pytest.raises(ApiError) as error:
+            window.take(b"a", now_ms)
+        assert code_of(error) == "replayed_signature"
+    with pytest.raises(ApiError):
+        window.check_time(str(NOW_MS + 5000), NOW_MS + 10_001)
+    window.take(b"b", NOW_MS + 1)
+    window.take(b"c", NOW_MS + 2)
+    with pytest.raises(ApiError) as error:
+        window.take(b"d", NOW_MS + 3)
+    assert code_of(error) == "busy", "what cannot be remembered is not taken"
+    window.take(b"d", NOW_MS + 10_002)
+    assert len(window) == 2, "the first two were forgotten"
+
+
+# Keys
+
+
+def test_keys_are_kept_and_revoked(tmp_path: Path) -> None:
+    private = Ed25519PrivateKey.generate()
+    public = private.public_key().public_bytes_raw()
+    keys = Keys(tmp_path)
+    key = keys.add(public, 7, "trade")
+    assert keys.add(public, 7, "trade") == key
+    for account, role in ((8, "trade"), (7, "read")):
+        with pytest.raises(ApiError) as error:
+            keys.add(public, account, role)  # type: ignore[arg-type]
+        assert code_of(error) == "key_in_use"
+    found = keys.get(key.id)
+    assert found is not None and found[0] == key
+    assert keys.get("0" * 16) is None
+
+    elsewhere = Keys(tmp_path)
+    assert [each.id for each in elsewhere.list()] == [key.id]
+    elsewhere.revoke(key.id)
+    elsewhere.close()
+    assert keys.get(key.id) is None, "another process revoked it"
+    with pytest.raises(InputError, match=key.id):
+        keys.revoke(key.id)
+    with pytest.raises(ApiError):
+        keys.add(public, 7, "trade")
+    keys.close()
+
+
+def test_an_operators_signature_is_taken_once_across_restarts(tmp_path: Path) -> None:
+    keys = Keys(tmp_path)
+    keys.take_operator_signature(b"signature", NOW_MS, 5000)
+    keys.close()
+    keys = Keys(tmp_path)
+    with pytest.raises(ApiError) as error:
+        keys.take_operator_signature(b"signature", NOW_MS + 10_000, 5000)
+    assert code_of(error) == "replayed_signature"
+    keys.take_operator_signature(b"signature", NOW_MS + 10_001, 5000)
+    keys.close()
+
+
+def test_the_operators_key_is_made_once_and_is_his_alone(tmp_path: Path) -> None:
+    keys = Keys(tmp_path)
+    first = add_operator(keys, tmp_path, None)
+    path = tmp_path / "operator.key"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert read_private_key(path).public_key().public_bytes_raw() == first.public_key
+    assert add_operator(keys, tmp_path, None) == first
+    assert (first.role, first.account) == ("operator", 0)
+    named = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    assert add_operator(keys, tmp_path, named.hex()).public_key == named
+    with pytest.raises(InputError, match="not there yet"):
+        make_private_key(path)
+    path.write_text("something else")
+    with pytest.raises(InputError, match="64 hexadecimal digits"):
+        add_operator(keys, tmp_path, None)
+    keys.close()
+
+
+@pytest.mark.parametrize("digits", ["", "ab", "g" * 64, "0" * 63, " " * 64])
+def test_what_is_no_public_key(digits: str) -> None:
+    with pytest.raises(InputError, match="expected 64 hexadecimal digits; received"):
+        public_key_of(digits)
+
+
+# Limits
+
+
+def test_requests_come_at_their_rate_and_in_bursts() -> None:
+    buckets = Buckets("a key", rate_per_s=10, burst=5, buckets_max=2)
+    for _ in range(5):
+        buckets.take("a", 100.0)
+    with pytest.raises(ApiError) as error:
+        buckets.take("a", 100.05)
+    assert code_of(error) == "too_many_requests"
+    assert error.value.headers == {"Retry-After": "1"}
+    buckets.take("b", 100.05)
+    buckets.take("a", 100.11)
+    with pytest.raises(ApiError):
+        buckets.take("a", 100.12)
+    taken = 0
+    for step in range(1000):
+        try:
+            buckets.take("a", 101 + step / 100)
+            taken += 1
+        except ApiError:
+            pass
+    assert 100 <= taken <= 105, "ten seconds at ten a second, and a burst"
+    buckets.take("c", 200.0)
+    assert len(buckets) == 2
+
+
+def test_a_request_that_never_arrives_is_dropped() -> None:
+    kind = bounded(5)
+    kind.request_s_max = 0.2
+
+    async def run() -> None:
+        async def app(_: Any, receive: Any, send: Any) -> None:
+            while (await receive()).get("more_body"):
+                pass
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+        config = uvicorn.Config(app, http=kind, lifespan="off", log_config=None)
+        config.load()
+        state = ServerState()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: kind(config, state, {}), "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        for sent in (b"", b"GET / HTTP/1.1\r\nhost:", b"POST / HTTP/1.1\r\ncontent-length: 5\r\n\r\nab"):
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(sent)
+            with contextlib.suppress(ConnectionResetError):
+                assert not (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 2")
+            writer.close()
+        reader, writer = await asyncio.open_connection(*address)
+        for _ in range(3):
+            writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert b" 204 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            await asyncio.sleep(0.15)
+        assert kind.addresses == {"127.0.0.1": 1}
+        writer.close()
+        while kind.addresses:
+            await asyncio.sleep(0.01)
+        server.close()
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+
+
+# Configuration
+
+
+def test_the_template_is_a_configuration(tmp_path: Path) -> None:
+    found = configuration.read(tmp_path / "new")
+    assert (tmp_path / "new" / "exchange.toml").is_file()
+    assert configuration.read(tmp_path / "new") == found
+    value = msgspec.json.decode(found.native(tmp_path))
+    assert [market["symbol"] for market in value["markets"]] == ["BTC-USD", "ETH-USD", "ETH-BTC"]
+    assert value["sessions"][0]["authentication"] == {"kind": "none"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected", "received"),
+    [
+        ('web = "127.0.0.1:8000"', "web = 5", "str", "int"),
+        ('sync = "group"', 'sync = "often"', "sync", "often"),
+        ("demo = true", "dmeo = true", "unknown field", "dmeo"),
+        ("decimals = 6", "decimals = 60", "<= 18", "60"),
+        ('quote = "USD"', 'quote = "EUR"', "one of BTC, ETH, USD", "'EUR'"),
+        ("USD = ", "EUR = ", "one of BTC, ETH, USD", "'EUR'"),
+        ("id = 2", "id = 1", "each once", "'1' twice"),
+        ('symbol = "ETH"', 'symbol = "BTC"', "each once", "'BTC' twice"),
+        ("demo = true", "demo = ", "expected TOML", "Invalid value"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used(before: str, after: str, expected: str, received: str) -> None:
+    text = configuration.TEMPLATE.read_text()
+    assert before in text
+    with pytest.raises(InputError) as error:
+        configuration.parse(text.replace(before, after))
+    assert expected in str(error.value) and received in str(error.value)
+
+
+@pytest.mark.parametrize("address", ["", "here", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", ":80"])
+def test_what_is_no_address(address: str) -> None:
+    with pytest.raises(InputError, match=r"expected an address .* received"):
+        configuration.split_address(address)
+    assert configuration.split_address("[::1]:80") == ("::1", 80)
+
+
+# Errors
+
+
+def test_each_code_and_reason_has_words() -> None:
+    for code, (status, message) in failures.CODES.items():
+        assert failures.failure(code).status == status
+        assert message
+    assert failures.refusal("insufficient_funds").status == 409
+    assert failures.refusal("something_new").body.message == "something new"
+    assert failures.refusal("unknown_market").status == 404
+
+
+@pytest.mark.parametrize(
+    ("message", "expected", "received"),
+    [
+        ('price: expected a decimal text, received "x"', "price: a decimal text", '"x"'),
+        ("Expected `str`, got `int` - at `$.market`", "market: `str`", "`int`"),
+        ("Object missing required field `side` - at `$.data`", "side", "nothing"),
+        ("Object contains unknown field `sidee`", "known fields only", "sidee"),
+    ],
+)
+def test_errors_name_what_was_expected_and_received(message: str, expected: str, received: str) -> None:
+    body = failures.unreadable(message).body
+    assert (body.code, body.expected, body.received) == ("invalid_request", expected, received)
+
+
+# Books
+
+
+def level(price: int, quantity: int, orders: int) -> Level:
+    return (f"{price // 100}.{price % 100:02}", f"{quantity // 1000}.{quantity % 1000:03}", orders)
+
+
+class Market:
+    """A book that changes at random, and its deltas, written down without the code under test."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.sides: list[dict[int, tuple[int, int]]] = [{}, {}]
+        self.sequence = 0
+
+    def change(self) -> BookDelta:
+        changed: list[dict[int, Level]] = [{}, {}]
+        for _ in range(self.random.randint(1, 4)):
+            side = self.random.randint(0, 1)
+            price = self.random.randint(9_900, 9_999) if side == 0 else self.random.randint(10_000, 10_100)
+            if self.random.random() < 0.4:
+                self.sides[side].pop(price, None)
+                changed[side][price] = level(price, 0, 0)
+            else:
+                quantity, orders = self.random.randint(1, 10**6), self.random.randint(1, 9)
+                self.sides[side][price] = (quantity, orders)
+                changed[side][price] = level(price, quantity, orders)
+        self.sequence += 1
+        return BookDelta(
+            market="BTC-USD",
+            sequence=self.sequence,
+            previous=self.sequence - 1,
+            entry=self.sequence,
+            time_ns=self.sequence,
+            bids=list(changed[0].values()),
+            asks=list(changed[1].values()),
+            checksum=self.checksum(),
+        )
+
+    def levels(self) -> tuple[list[Level], list[Level]]:
+        bids = [level(price, *self.sides[0][price]) for price in sorted(self.sides[0], reverse=True)]
+        asks = [level(price, *self.sides[1][price]) for price in sorted(self.sides[1])]
+        return bids, asks
+
+    def checksum(self) -> int:
+        text = ""
+        for side, is_reversed in zip(self.sides, (True, False), strict=True):
+            for price in sorted(side, reverse=is_reversed)[:25]:
+                quantity, orders = side[price]
+                text += f"{price}:{quantity}:{orders};"
+        return zlib.crc32(text.encode())
+
+    def snapshot(self) -> Book:
+        bids, asks = self.levels()
+        return Book(
+            market="BTC-USD",
+            sequence=self.sequence,
+            entry=self.sequence,
+            time_ns=self.sequence,
+            bids=bids,
+            asks=asks,
+            checksum=self.checksum(),
+        )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_merged_deltas_give_the_same_book(seed: int) -> None:
+    market = Market(seed)
+    for _ in range(50):
+        market.change()
+    held = HeldBook(market.snapshot())
+    first, *more = (market.change() for _ in range(40))
+    merged = Merged(first)
+    for delta in more:
+        assert merged.add(delta)
+    delta = merged.delta(held.sequence)
+    assert delta is not None and held.apply(delta)
+    assert (held.bids, held.asks) == market.levels(), f"seed {seed}"
+    assert held.checksum() == delta.checksum == market.checksum()
+    assert not merged.add(first), "it does not follow"
+    assert merged.delta(delta.sequence) is None
+    assert merged.delta(first.previous - 1) is None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_merged_delta_meets_a_snapshot_in_its_middle(seed: int) -> None:
+    market = Market(seed)
+    merged = Merged(market.change())
+    for _ in range(20):
+        merged.add(market.change())
+    held = HeldBook(market.snapshot())
+    for _ in range(20):
+        merged.add(market.change())
+    delta = merged.delta(held.sequence)
+    assert delta is not None and held.apply(delta)
+    assert (held.bids, held.asks, held.checksum()) == (*market.levels(), market.checksum()), f"seed {seed}"
+
+
+def test_a_gap_is_seen_and_an_old_delta_changes_nothing() -> None:
+    market = Market(1)
+    held = HeldBook(market.snapshot())
+    first, second, third = (market.change() for _ in range(3))
+    assert held.apply(first)
+    assert not held.apply(third)
+    assert held.apply(second) and held.apply(third) and held.apply(first)
+    assert held.sequence == 3 and held.checksum() == third.checksum
+
+
+def test_the_checksum_is_of_the_best_levels() -> None:
+    levels = [level(100 + place, 1000, 1) for place in range(CHECKSUM_LEVELS + 1)]
+    assert checksum(levels, []) == checksum(levels[:CHECKSUM_LEVELS], []) != checksum(levels[1:], [])
+    assert checksum(levels, []) != checksum([], levels[:3])
+
+
+# Journals of markets
+
+
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A journal of 200 commands with receipts in `log.receipts`, signed with the key in `key`."""
+    folder = tmp_path_factory.mktemp("journal")
+    _core.generate(folder / "flow.pbk", 1, 200)
+    proofbook.keygen(folder / "key")
+    _core.journal([folder / "flow.pbk"], folder / "log", receipts=(folder / "key", folder / "log.receipts"))
+    return folder / "log"
+
+
+def test_a_command_is_read_where_it_stands(journal: Path) -> None:
+    signer = _core.ReceiptSigner(journal.with_name("key"))
+    receipts = journal.with_name("log.receipts").read_bytes()
+    assert acknowledged(journal) == 200
+    for sequence in range(1, 201):
+        found = read_command(journal, sequence)
+        assert found is not None
+        receipt = signer.sign(found.market, found.sequence, found.command)
+        assert receipt.encode() == receipts[128 * (sequence - 1) : 128 * sequence]
+    assert read_command(journal, 0) is None and read_command(journal, 201) is None
+    assert read_command(journal / "none", 1) is None
+
+
+def test_a_damaged_command_is_not_given(journal: Path, tmp_path: Path) -> None:
+    for name in ("acknowledged", *(path.name for path in journal.glob("commands-*.log"))):
+        (tmp_path / name).write_bytes((journal / name).read_bytes())
+    segment = next(tmp_path.glob("commands-*.log"))
+    sound = segment.read_bytes()
+    place = 512 + 128 * 41
+    for bit in range(0, 8 * 128, 5):
+        spoiled = bytearray(sound)
+        spoiled[place + bit // 8] ^= 1 << bit % 8
+        segment.write_bytes(spoiled)
+        with pytest.raises(JournalError, match="command 42"):
+            read_command(tmp_path, 42)
+    segment.write_bytes(sound[: place + 100])
+    with pytest.raises(JournalError, match="end of its segment"):
+        read_command(tmp_path, 42)
+    (tmp_path / "acknowledged").write_bytes(bytes(64))
+    with pytest.raises(JournalError, match="watermark"):
+        read_command(tmp_path, 42)
+
+
+# Slow readers
+
+
+class Reader:
+    """What a client has of what an outbox sends; it takes a message whenever it is let."""
+
+    def __init__(self, market: Market, waiting_bytes_max: int) -> None:
+        self.outbox = Outbox(waiting_bytes_max)
+        self.taken: list[dict[str, object]] = []
+        self.snapshots = 0
+        self.allowed = asyncio.Semaphore(0)
+        self._market = market
+        self._task = asyncio.create_task(self.outbox.drain(self._send, self._snapshot))
+
+    async def _send(self, text: str) -> None:
+        await self.allowed.acquire()
+        self.taken.append(msgspec.json.decode(text))
+
+    async def _snapshot(self, _: str) -> Book:
+        self.snapshots += 1
+        await asyncio.sleep(0)
+        return self._market.snapshot()
+
+    async def settle(self, messages: int) -> None:
+        for _ in range(messages):
+            self.allowed.release()
+        for _ in range(20 * messages + 20):
+            await asyncio.sleep(0)
+
+    def book(self) -> HeldBook | None:
+        held: HeldBook | None = None
+        for message in self.taken:
+            if message["channel"] != "book":
+                continue
+            if message["type"] == "snapshot":
+                held = HeldBook(msgspec.convert(message, Book))
+            else:
+                del message["type"]
+                assert held is not None, "a delta before any snapshot"
+                delta = msgspec.convert({**message, "type": "book"}, BookDelta)
+                assert delta.previous == held.sequence, "no gap, nothing twice"
+                assert held.apply(delta)
+                assert held.checksum() == delta.checksum
+        return held
+
+
+@pytest.mark.parametrize("waiting_bytes_max", [2_000, 20_000, 1 << 20])
+def test_a_reader_has_the_same_book_at_any_pace(waiting_bytes_max: int) -> None:
+    async def run() -> None:
+        market = Market(waiting_bytes_max)
+        for _ in range(100):
+            market.change()
+        reader = Reader(market, waiting_bytes_max)
+        reader.outbox.open_book("BTC-USD")
+        chance = random.Random(7)
+        for _ in range(600):
+            delta = market.change()
+            reader.outbox.put_delta(delta, framed("book", "delta", delta))
+            assert not reader.outbox.overflow
+            if chance.random() < 0.1:
+                await reader.settle(chance.randint(0, 3))
+        await reader.settle(1000)
+        held = reader.book()
+        assert held is not None and held.sequence == market.sequence
+        assert (held.bids, held.asks) == market.levels()
+        if waiting_bytes_max < 10_000:
+            assert reader.outbox.conflations["book"] > 100
+            assert len(reader.taken) < 300, "most deltas were put together"
+        assert reader.outbox.waiting_bytes == 0
+
+    asyncio.run(run())
+
+
+def test_a_long_merged_delta_gives_way_to_a_snapshot() -> None:
+    async def run() -> None:
+        market = Market(3)
+        reader = Reader(market, 1_000)
+        reader.outbox.open_book("BTC-USD")
+        await reader.settle(1)
+        for sequence in range(1, 30):
+            bids = [level(price, sequence, 1) for price in range(sequence * 100, sequence * 100 + 100)]
+            for price in range(sequence * 100, sequence * 100 + 100):
+                market.sides[0][price] = (sequence, 1)
+            market.sequence = sequence
+            delta = BookDelta(
+                market="BTC-USD",
+                sequence=sequence,
+                previous=sequence - 1,
+                entry=0,
+                time_ns=0,
+                bids=bids,
+                asks=[],
+                checksum=market.checksum(),
+            )
+            reader.outbox.put_delta(delta, framed("book", "delta", delta))
+        assert MERGED_LEVELS_MAX < 29 * 100
+        await reader.settle(50)
+        held = reader.book()
+        assert held is not None and held.bids == market.levels()[0]
+        assert reader.snapshots == 2
+
+    asyncio.run(run())
+
+
+def trades(first: int, count: int) -> Trades:
+    rows = [
+        Trade(id=first + place, entry=1, time_ns=1, price="1.00", quantity="1.000", side="buy")
+        for place in range(count)
+    ]
+    return Trades(market="BTC-USD", trades=rows)
+
+
+def test_trades_come_all_and_in_order_in_fewer_messages() -> None:
+    async def run() -> None:
+        reader = Reader(Market(0), 4_000)
+        for place in range(200):
+            message = trades(place * 3, 3)
+            reader.outbox.put_trades(message, framed("trades", "update", message))
+            reader.outbox.put_latest("ticker", "BTC-USD", f'{{"channel":"ticker","place":{place}}}')
+        await reader.settle(500)
+        ids = [each["id"] for message in reader.taken for each in message.get("trades", [])]  # type: ignore[attr-defined]
+        assert ids == list(range(600))
+        assert len(reader.taken) < 100
+        places = [message["place"] for message in reader.taken if message["channel"] == "ticker"]
+        assert places == sorted(places) and places[-1] == 199  # type: ignore[type-var]
+
+    asyncio.run(run())
+
+
+def test_a_reader_that_takes_nothing_is_given_up_and_costs_no_more() -> None:
+    async def run() -> None:
+        reader = Reader(Market(0), 4_000)
+        for _ in range(1000):
+            reader.outbox.put("x" * 100)
+        assert reader.outbox.overflow
+        assert reader.outbox.waiting_bytes < 4_200
+        other = Reader(Market(0), 4_000)
+        for place in range(0, 2 * MERGED_TRADES_MAX, 100):
+            message = trades(place, 100)
+            other.outbox.put_trades(message, framed("trades", "update", message))
+        assert other.outbox.overflow
+
+    asyncio.run(run())

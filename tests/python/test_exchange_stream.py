@@ -1,0 +1,301 @@
+"""The exchange over its WebSocket: books kept from deltas, what accounts are told, bounds, readers that stop."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("litestar")
+
+from exchange_process import Client, Process, Reader
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+MARKET = "BTC-USD"
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    limits = "stream_subscriptions_max = 8\nrequests_per_s_per_key = 100000\nrequests_per_s_per_address = 100000\n"
+    process = Process(tmp_path_factory.mktemp("stream") / "exchange", limits=limits)
+    yield process
+    assert process.stop() == 0, process.errors()
+    assert "Traceback" not in process.errors()
+
+
+class Book:
+    """A book kept as `docs/API.md` says, in lines of its own."""
+
+    def __init__(self) -> None:
+        self.sides: list[dict[str, tuple[str, int]]] = [{}, {}]
+        self.sequence: int | None = None
+        self.messages: list[dict[str, Any]] = []
+
+    def take(self, message: dict[str, Any]) -> None:
+        self.messages.append(message)
+        if message["type"] == "snapshot":
+            self.sides = [{}, {}]
+        else:
+            assert message["previous"] == self.sequence, "no gap"
+        for side, name in zip(self.sides, ("bids", "asks"), strict=True):
+            for price, quantity, orders in message[name]:
+                if quantity.strip("0.") == "":
+                    side.pop(price, None)
+                else:
+                    side[price] = (quantity, orders)
+        self.sequence = message["sequence"]
+        text = ""
+        for number, side in enumerate(self.sides):
+            prices = sorted(side, key=lambda price: int(price.replace(".", "")), reverse=number == 0)
+            for price in prices[:25]:
+                quantity, orders = side[price]
+                text += f"{int(price.replace('.', ''))}:{int(quantity.replace('.', ''))}:{orders};"
+        assert zlib.crc32(text.encode()) == message["checksum"]
+
+
+def trade_at_random(client: Client, seed: int, orders: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(orders):
+        price = f"{chance.randint(9_000, 11_000) / 100:.2f}"
+        client.order(chance.choice(["buy", "sell"]), f"0.0{chance.randint(10, 99)}", price)
+
+
+def follow(reader: Reader, book: Book, until_entry: int) -> None:
+    """Take messages until the book has all that entries up to this one did."""
+    while True:
+        message = reader.next()
+        if message.get("channel") == "book":
+            book.take(message)
+            if message["entry"] >= until_entry:
+                return
+
+
+def test_a_book_is_kept_from_its_deltas(exchange: Process) -> None:
+    client = exchange.client()
+    trade_at_random(client, 1, 30)
+    with client.stream() as reader:
+        assert reader.call("subscribe", channel="book", market=MARKET) == {"subscribed": "book", "market": MARKET}
+        book = Book()
+        book.take(reader.next())
+        assert book.messages[0]["type"] == "snapshot"
+        trade_at_random(client, 2, 100)
+        last = client.order("buy", "0.001", "1.23")
+        follow(reader, book, last["entry"])
+        assert len(book.messages) > 3 and {message["type"] for message in book.messages[1:]} == {"delta"}
+        now = client.get(f"/api/v1/markets/{MARKET}/book?limit=1000", is_signed=False)
+        assert now["sequence"] == book.sequence
+        assert {price: (quantity, orders) for price, quantity, orders in now["bids"]} == book.sides[0]
+        assert {price: (quantity, orders) for price, quantity, orders in now["asks"]} == book.sides[1]
+        assert now["checksum"] == book.messages[-1]["checksum"]
+    client.ask("DELETE", "/api/v1/orders")
+
+
+def test_trades_candles_states_and_tickers(exchange: Process) -> None:
+    alice, bob, operator = exchange.client(), exchange.client(), exchange.operator()
+    with alice.stream() as reader:
+        for channel in ("trades", "candles", "ticker", "state"):
+            assert reader.call("subscribe", channel=channel, market="BTC-ALT")["subscribed"] == channel
+        alice.order("sell", "1.000", "101.00", market="BTC-ALT")
+        taken = bob.order("buy", "0.300", "101.00", market="BTC-ALT")
+        trades = reader.until(channel="trades")
+        assert trades["market"] == "BTC-ALT"
+        [trade] = trades["trades"]
+        assert (trade["price"], trade["quantity"], trade["side"]) == ("101.00", "0.300", "buy")
+        assert trade["entry"] == taken["entry"]
+        bob.order("buy", "0.200", "101.00", market="BTC-ALT")
+        seen: dict[str, dict[str, Any]] = {}
+        while seen.get("ticker", {}).get("ask_quantity") != "0.500" or "candles" not in seen:
+            message = reader.next()
+            seen[message["channel"]] = message
+        assert (seen["ticker"]["last"], seen["ticker"]["ask"], seen["ticker"]["bid"]) == ("101.00", "101.00", None)
+        assert (seen["candles"]["high"], seen["candles"]["interval_s"]) == ("101.00", 60)
+        operator.operate("halt", market="BTC-ALT")
+        assert reader.until(channel="state", state="halted")["market"] == "BTC-ALT"
+        operator.operate("resume", market="BTC-ALT")
+        assert reader.until(channel="state", state="continuous")
+        assert reader.call("unsubscribe", channel="trades", market="BTC-ALT")
+        bob.order("buy", "0.100", "101.00", market="BTC-ALT")
+        assert reader.until(channel="candles", trades=3)
+    alice.ask("DELETE", "/api/v1/orders")
+
+
+def test_an_account_is_told_of_its_orders_and_balances(exchange: Process) -> None:
+    alice, bob = exchange.client(), exchange.client()
+    with alice.stream() as reader:
+        assert reader.call("subscribe", channel="orders")["code"] == "missing_key"
+        assert reader.login() == {"account": alice.account, "role": "trade"}
+        assert reader.call("subscribe", channel="orders")["subscribed"] == "orders"
+        assert reader.call("subscribe", channel="balances")["subscribed"] == "balances"
+        order = alice.order("sell", "1.000", "777.00", client_id="mine")
+        report = reader.until(channel="orders")
+        assert (report["entry"], report["report"]["execution"]) == (order["entry"], "new")
+        assert report["report"]["order"]["client_id"] == "mine"
+        balance = reader.until(channel="balances", asset="BTC")
+        assert (balance["held"], balance["available"]) == ("1.00000000", "9.00000000")
+        bob.order("buy", "0.250", "777.00")
+        trade = reader.until(channel="orders")
+        assert trade["report"]["execution"] == "trade" and trade["report"]["liquidity"] == "maker"
+        assert (trade["entry"], trade["index"]) > (report["entry"], report["index"])
+        assert reader.until(channel="balances", asset="USD")["total"] == "100194.250000"
+        bob.order("buy", "0.001", "1.00")
+        alice.ask("DELETE", "/api/v1/orders")
+        assert reader.until(channel="orders")["report"]["order"]["account"] == alice.account
+    bob.ask("DELETE", "/api/v1/orders")
+
+
+def test_orders_over_the_stream(exchange: Process) -> None:
+    client = exchange.client()
+    terms = {"market": MARKET, "side": "buy", "quantity": "0.100", "price": "2.00"}
+    with client.stream() as reader:
+        assert reader.call("order", **terms)["code"] == "missing_key"
+        reader.login()
+        order = reader.call("order", client_id="streamed", **terms)
+        assert (order["status"], order["client_id"]) == ("live", "streamed")
+        assert reader.call("order", client_id="streamed", **terms)["order_id"] == order["order_id"]
+        changed = reader.call("replace", order_id=order["order_id"], price="3.00")
+        assert changed["limit_price"] == "3.00"
+        for number in range(50):
+            reader.say("order", id=number, **terms)
+        answers = [reader.next() for _ in range(50)]
+        assert sorted(answer["id"] for answer in answers) == list(range(50))
+        ids = {answer["id"]: answer["result"]["order_id"] for answer in answers}
+        assert [ids[number] for number in range(50)] == sorted(ids.values()), "they are taken in the order they came in"
+        assert reader.call("cancel", order_id=order["order_id"])["status"] == "cancelled"
+        assert reader.call("cancel", order_id=order["order_id"])["code"] == "unknown_order_of_account"
+        assert reader.call("order", **{**terms, "quantity": "1000000.000"})["code"] == "insufficient_funds"
+    assert client.ask("DELETE", "/api/v1/orders")["cancelled"] == 50
+
+
+def test_what_is_said_wrongly_is_answered(exchange: Process) -> None:
+    client, other = exchange.client(), exchange.client()
+    with client.stream() as reader:
+        for text in (
+            "",
+            "{",
+            "[]",
+            "5",
+            '"x"',
+            "null",
+            "{}",
+            '{"op":"fly"}',
+            '{"op":"subscribe"}',
+            '{"op":"ping","x":1}',
+        ):
+            reader.socket.send(text)
+            error = reader.next()["error"]
+            assert error["code"] == "invalid_request" and error["message"], text
+        reader.socket.send(b'{"op":"ping","id":7}')
+        assert reader.next() == {"id": 7, "result": "pong"}
+        assert reader.call("subscribe", channel="book")["code"] == "invalid_request"
+        assert reader.call("subscribe", channel="book", market="XYZ")["code"] == "unknown_market"
+        assert reader.call("subscribe", channel="boook", market=MARKET)["code"] == "invalid_request"
+        headers = client.headers("GET", "/api/v1/stream", b"")
+        fields = {name.removeprefix("PB-").lower(): value for name, value in headers.items()}
+        assert reader.call("login", **{**fields, "key": other.key})["code"] == "wrong_signature"
+        assert reader.call("login", **fields)["account"] == client.account
+        assert reader.call("login", **fields)["code"] == "replayed_signature"
+        for number in range(8):
+            market = (MARKET, "BTC-ALT")[number % 2]
+            channel = ("book", "trades", "candles", "state")[number // 2]
+            assert "subscribed" in reader.call("subscribe", channel=channel, market=market)
+        assert reader.call("subscribe", channel="ticker", market=MARKET)["code"] == "too_many_subscriptions"
+        assert "subscribed" in reader.call("subscribe", channel="state", market=MARKET), "it has this one"
+        reader.socket.send(json.dumps({"op": "ping", "id": "x" * 20_000}))
+        with pytest.raises(ConnectionClosed) as closed:
+            for _ in reader.messages():
+                pass
+        assert closed.value.sent is not None and closed.value.sent.code == 1009
+
+
+def test_streams_and_messages_are_bounded(tmp_path: Path) -> None:
+    limits = "streams_per_address_max = 3\nstream_messages_per_s = 20\nburst_s = 1\n"
+    process = Process(tmp_path / "exchange", limits=limits)
+    try:
+        client = process.client()
+        readers = [client.stream() for _ in range(3)]
+        with pytest.raises(InvalidStatus) as error:
+            client.stream()
+        assert error.value.response.status_code == 429
+        assert error.value.response.headers["Retry-After"] == "10"
+        assert json.loads(error.value.response.body or b"")["error"]["code"] == "too_many_streams"
+        begun_s = time.monotonic()
+        for number in range(60):
+            readers[0].say("ping", id=number)
+        answers = [readers[0].next() for _ in range(60)]
+        limited = [answer for answer in answers if "error" in answer]
+        assert limited and {answer["error"]["code"] for answer in limited} == {"too_many_requests"}
+        assert time.monotonic() - begun_s > 0.5, "what comes too fast is not read"
+        assert readers[1].call("ping") == "pong"
+        readers.pop().socket.close()
+        deadline_s = time.monotonic() + 5
+        while time.monotonic() < deadline_s:
+            try:
+                readers.append(client.stream())
+                break
+            except InvalidStatus:
+                time.sleep(0.02)
+        assert len(readers) == 3
+        for reader in readers:
+            reader.socket.close()
+    finally:
+        assert process.stop() == 0, process.errors()
+
+
+def test_a_reader_that_stops_costs_itself_alone(tmp_path: Path) -> None:
+    limits = (
+        "stream_waiting_bytes_max = 16384\nstream_stall_s_max = 2\nstream_socket_bytes = 4096\n"
+        "requests_per_s_per_key = 100000\nrequests_per_s_per_address = 100000\n"
+    )
+    process = Process(tmp_path / "exchange", limits=limits)
+    try:
+        client = process.client()
+        address = process.url.removeprefix("http://")
+        host, port = address.split(":")
+        narrow = socket.socket()
+        narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        narrow.connect((host, int(port)))
+        # The client's library is told to take no more than a message ahead, so that what it does not read stays away.
+        stopped = client.stream(sock=narrow, max_queue=1)
+        for channel in ("book", "trades"):
+            stopped.say("subscribe", channel=channel, market=MARKET)
+        with client.stream() as reader:
+            reader.call("subscribe", channel="book", market=MARKET)
+            book = Book()
+            book.take(reader.next())
+            done = threading.Event()
+            last: dict[str, Any] = {}
+
+            def trade() -> None:
+                seed, until_s = 0, time.monotonic() + 6
+                while time.monotonic() < until_s:
+                    seed += 1
+                    trade_at_random(client, seed, 20)
+                last.update(client.order("buy", "0.001", "1.23"))
+                done.set()
+
+            thread = threading.Thread(target=trade)
+            thread.start()
+            while not done.is_set():
+                message = reader.next()
+                if message["channel"] == "book":
+                    book.take(message)
+            thread.join()
+            if book.messages[-1]["entry"] < last["entry"]:
+                follow(reader, book, last["entry"])
+            assert len(book.messages) > 50, "the one that reads has every delta in time"
+        with pytest.raises(ConnectionClosed) as closed:
+            for _ in stopped.messages(20):
+                pass
+        ending = closed.value.rcvd
+        assert ending is None or ending.code == 4008
+        assert client.get("/ready", is_signed=False)
+    finally:
+        assert process.stop() == 0, process.errors()
