@@ -60,7 +60,7 @@ fn follower(
 fn follow(log: &Path, journal: &Path, last: u64, what: What) -> Result<(f64, [u8; 32]), Anything> {
     let mut replica: Replica<Ladder, _> = replicate(Directory::open(log)?, 0)?;
     // The market is listed by the first entries.
-    replica.advance(last, 4, &mut |_, _, _| {})?;
+    replica.advance(last, 3, &mut |_, _, _| {})?;
     let mut feed = Feed::new(replica.machine());
     let mut follower = match what {
         What::Journal => Some(follower(journal, replica.machine())?),

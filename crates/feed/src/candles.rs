@@ -114,6 +114,24 @@ impl Candles {
         }
     }
 
+    pub(crate) fn all(&self) -> [Vec<Candle>; 4] {
+        self.series
+            .each_ref()
+            .map(|series| series.iter().copied().collect())
+    }
+
+    /// Starts with these.
+    pub(crate) fn start_with(earlier: [Vec<Candle>; 4]) -> Self {
+        let last = |series: Vec<Candle>| -> VecDeque<Candle> {
+            let skipped = series.len().saturating_sub(CANDLES_MAX);
+            series.into_iter().skip(skipped).collect()
+        };
+        Candles {
+            series: earlier.map(last),
+            changed: None,
+        }
+    }
+
     /// The candles that start at or after `since`, the oldest first.
     pub(crate) fn since(
         &self,

@@ -3,7 +3,7 @@
 use proofbook_book::Book;
 use proofbook_exchange::{Exchange, MarketId, Outcome};
 
-use crate::market::MarketFeed;
+use crate::market::{History, MarketFeed};
 use crate::trades::Place;
 
 /// The public's view of an exchange.
@@ -52,6 +52,18 @@ impl Feed {
     pub fn start_over(&mut self) {
         for market in &mut self.markets {
             market.start_over();
+        }
+    }
+
+    /// [`MarketFeed::history`] of every market.
+    pub fn histories(&self) -> Vec<History> {
+        self.markets.iter().map(MarketFeed::history).collect()
+    }
+
+    /// [`MarketFeed::remember`] of every market.
+    pub fn remember(&mut self, histories: Vec<History>) {
+        for (market, history) in self.markets.iter_mut().zip(histories) {
+            market.remember(history);
         }
     }
 

@@ -23,6 +23,6 @@ pub use candles::{Candle, Interval, CANDLES_MAX};
 pub use depth::{checksum, levels, Depth, LevelView, CHECKSUM_LEVELS};
 pub use feed::Feed;
 pub use indicative::{indicative, Indicative, INDICATIVE_LEVELS_MAX};
-pub use market::{BookDelta, MarketFeed, Status};
+pub use market::{BookDelta, History, MarketFeed, Status};
 pub use touched::TOUCHED_MAX;
 pub use trades::{trade_id, Place, PublicTrade, TRADES_KEPT_MAX, TRADES_NEW_MAX};

@@ -44,6 +44,15 @@ pub struct Status {
     pub indicative: Option<Indicative>,
 }
 
+/// Trades and candles as they are kept, the oldest first; candles by their lengths, the shortest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// The latest trades.
+    pub trades: Vec<PublicTrade>,
+    /// The latest candles.
+    pub candles: [Vec<Candle>; 4],
+}
+
 /// The public's view of one market.
 #[derive(Clone, Debug)]
 pub struct MarketFeed {
@@ -94,6 +103,20 @@ impl MarketFeed {
         self.trades.take_missed();
         self.candles.told();
         self.status = None;
+    }
+
+    /// What is kept of the past.
+    pub fn history(&self) -> History {
+        History {
+            trades: self.trades.latest(usize::MAX).copied().collect(),
+            candles: self.candles.all(),
+        }
+    }
+
+    /// Takes over what was kept up to here by another feed of the market. To be called before the first event.
+    pub fn remember(&mut self, history: History) {
+        self.trades.remember(history.trades);
+        self.candles = Candles::start_with(history.candles);
     }
 
     /// The events that follow are of the market's command of this number, which came of this entry.

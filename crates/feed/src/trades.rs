@@ -83,6 +83,16 @@ impl Trades {
         self.kept.range(skipped..)
     }
 
+    /// Puts earlier trades before those that there are.
+    pub(crate) fn remember(&mut self, earlier: Vec<PublicTrade>) {
+        for trade in earlier.into_iter().rev() {
+            if self.kept.len() == TRADES_KEPT_MAX {
+                return;
+            }
+            self.kept.push_front(trade);
+        }
+    }
+
     pub(crate) fn new_trades(&self) -> &[PublicTrade] {
         &self.new
     }

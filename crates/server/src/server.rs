@@ -60,7 +60,8 @@ impl Server {
         // Queries see at once what the exchange has.
         let mailbox = Mailbox::new(Bounds::default())?;
         let log = Directory::open(folder.join("log"))?;
-        let snapshots = Snapshots::new(log, config.snapshot_entries, progress.acknowledged());
+        let (entries, last) = (config.snapshot_entries, progress.acknowledged());
+        let snapshots = Snapshots::new(log, &folder, entries, last);
         let stage = Stage::open(&folder, progress.acknowledged(), mailbox)?;
         let shared = Arc::clone(stage.shared());
         let publisher = Publisher {

@@ -9,6 +9,10 @@ use crate::message::{BalanceView, ReportView};
 use crate::names::MarketName;
 
 /// A message, tagged by its type.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a message is encoded as soon as it is made, and never kept"
+)]
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum Publication<'a> {

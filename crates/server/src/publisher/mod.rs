@@ -11,6 +11,7 @@
 mod journals;
 mod messages;
 mod private;
+mod recent;
 mod snapshots;
 mod stage;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use proofbook_feed::{Feed, Place};
 use proofbook_gateway::{Answers, GatewayError, Progress};
 use proofbook_journal::Directory;
 
+use self::snapshots::Copied;
 use crate::error::ServerError;
 use crate::mailbox::Mailbox;
 use crate::message::Message;
@@ -171,8 +173,8 @@ impl Publisher {
         }
         let followed = followed.and(result).and(self.stage.end());
         if followed.is_ok() {
-            let frozen = shared.published()?.replica.freeze();
-            self.snapshots.end(frozen)?;
+            let copied = Copied::of(&*shared.published()?);
+            self.snapshots.end(copied)?;
         }
         followed
     }
@@ -193,8 +195,8 @@ impl Publisher {
                 next_flush = now + self.interval;
             }
             if self.snapshots.is_due(acknowledged) {
-                let frozen = self.stage.shared().published()?.replica.freeze();
-                self.snapshots.begin(frozen);
+                let copied = Copied::of(&*self.stage.shared().published()?);
+                self.snapshots.begin(copied);
             }
             if count > 0 {
                 continue;

@@ -14,6 +14,8 @@ use proofbook_types::AccountId;
 use super::journals::Journals;
 use super::messages::{CandleView, DeltaView, Publication, StatusView, TradeView};
 use super::private::Private;
+use super::recent::Recent;
+use super::snapshots::RECENT_FOLDER;
 use super::{place, Published, Shared};
 use crate::error::ServerError;
 use crate::mailbox::Mailbox;
@@ -89,7 +91,11 @@ impl Stage {
         let (replica, journals) = start(&log, folder, acknowledged)?;
         let mut names = Names::default();
         names.catch_up(replica.machine());
-        let feed = Feed::new(replica.machine());
+        let mut feed = Feed::new(replica.machine());
+        let recent = folder.join(RECENT_FOLDER);
+        if let Some(histories) = Recent::read(&recent, replica.sequence()) {
+            feed.remember(histories);
+        }
         let mut stage = Stage {
             shared: Arc::new(Shared {
                 published: Mutex::new(Published { replica, feed }),
