@@ -48,7 +48,7 @@ $(VENV)/.stamp-native: $(VENV)/.stamp-python $(rust_sources)
 run: $(VENV)/.stamp-native $(VENV)/.stamp-executor ## Replay order flow through the engine and report: a sample, or DATA=path
 	@$(BIN)/proofbook run $(if $(DATA),"$(DATA)") --out "$(OUT)"
 
-test: test-rust loom test-prover wasm test-python lint ## Run every test and every check
+test: test-rust loom test-prover wasm test-page test-python lint ## Run every test and every check
 
 test-rust: $(VENV)/.stamp-tools ## Run the Rust tests
 	cargo test --workspace --quiet
@@ -57,7 +57,7 @@ test-python: $(VENV)/.stamp-native $(VENV)/.stamp-executor ## Run the Python tes
 	tools/install_chromium.sh
 	$(BIN)/python -m pytest -q
 
-wheel: $(VENV)/.stamp-python ## Build a wheel, install it into a clean environment, and run the Python tests there
+wheel: $(VENV)/.stamp-python page ## Build a wheel, install it into a clean environment, and run the Python tests there
 	rm -rf dist
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --quiet --release --out dist
 	$(PYTHON) -m venv dist/venv
@@ -70,8 +70,10 @@ clean: ## Remove .venv and out (native builds stay in their cache)
 
 include make/bench.mk
 include make/concurrency.mk
+include make/exchange.mk
 include make/harness.mk
 include make/lint.mk
+include make/page.mk
 include make/proof.mk
 include make/soak.mk
 include make/wasm.mk

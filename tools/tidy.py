@@ -48,8 +48,11 @@ BESIDE_SEAM = re.compile(
 )
 """What the models of concurrent code do not see, or what only they know."""
 
-CODE = frozenset({".rs", ".py", ".pyi", ".sh", ".c", ".h", ".mk", ".js", ".mjs", ".html", ".css"})
+CODE = frozenset({".rs", ".py", ".pyi", ".sh", ".c", ".h", ".mk", ".js", ".mjs", ".ts", ".svelte", ".html", ".css"})
 TEXT = CODE | {".md", ".toml", ".yml", ".yaml", ".json", ".txt", ""}
+
+WEB_HEADS: Mapping[str, tuple[str, ...]] = {".mjs": ("// ",), ".ts": ("// ",), ".svelte": ("<!--",)}
+"""How source files for web pages begin."""
 
 # Put together from pieces, so that this file does not hold what it forbids.
 FORBIDDEN: Mapping[str, re.Pattern[str]] = {
@@ -152,7 +155,7 @@ def check_texts(path: str, text: str) -> Iterator[Complaint]:
 
 def check_head(path: str, text: str) -> Iterator[Complaint]:
     """Source files begin with what they are."""
-    starts = {".rs": ("//!",), ".py": ('"""', 'r"""', "#!"), ".sh": ("#!",), ".mjs": ("// ",)}.get(Path(path).suffix)
+    starts = {".rs": ("//!",), ".py": ('"""', 'r"""', "#!"), ".sh": ("#!",), **WEB_HEADS}.get(Path(path).suffix)
     if starts is not None and text.strip() and not text.startswith(starts):
         yield Complaint(path, 1, f"expected the file to start with {starts[0]} and what it is")
 

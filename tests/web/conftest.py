@@ -42,7 +42,7 @@ def earlier_site(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("Cargo.toml", "Cargo.lock"):
         shutil.copy(ROOT / name, copy)
     for name in (".cargo", "crates", "tools", "web"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("target", "__pycache__"))
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("target", "__pycache__", "node_modules"))
     (copy / "guest").mkdir()
     shutil.copy(EARLIER / "program.key", copy / "guest")
     shutil.copy(ROOT / "guest/chain.key", copy / "guest")

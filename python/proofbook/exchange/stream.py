@@ -360,6 +360,10 @@ class Streams:
     def __len__(self) -> int:
         return len(self._streams)
 
+    def outboxes(self) -> list[Outbox]:
+        """What waits for each connection that there is now."""
+        return [stream.outbox for stream in list(self._streams)]
+
     async def serve(self, socket: Socket) -> None:
         """Serve one connection, if there may be one more."""
         limits = self._services.configuration.limits
