@@ -403,7 +403,7 @@ def test_proofs_and_receipts(tmp_path: Path) -> None:
 
 
 def pipelined(process: Process, requests: list[tuple[str, dict[str, str]]]) -> list[str]:
-    """The answers, from their status on, to requests that are sent at once, so that no client is too slow for a limit."""
+    """The answers, from their status on, to requests that are sent at once: no client is too slow for a limit so."""
     host, port = process.url.removeprefix("http://").split(":")
     text = ""
     for path, headers in requests:
