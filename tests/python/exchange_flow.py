@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import select
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,6 +149,20 @@ class Flow:
             # More than anyone has: refused.
             request["quantity"] = decimal(10**12, quantity_decimals)
         return request
+
+
+def run_and_kill(program: list[str], flushes: int, pick: random.Random) -> None:
+    """Run a program that prints a line before each of its flushes, and kill it in or around one of them."""
+    with subprocess.Popen(program, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        begun = time.monotonic()
+        for _ in range(flushes):
+            begun = time.monotonic()
+            if not child.stdout.readline():
+                break
+        # About as long as a flush takes, after it began.
+        time.sleep(pick.uniform(0.0, 1.2) * (time.monotonic() - begun))
+        child.kill()
 
 
 def decimal(units: int, places: int) -> str:
