@@ -20,7 +20,7 @@ MARKETS = {"BTC-USD": (2, 3, "BTC", "USD"), "ETH-BTC": (4, 2, "ETH", "BTC")}
 IN_FLIGHT_MAX = 2_000
 
 
-def settings(folder: Path) -> dict[str, Any]:
+def settings(folder: Path, sync: str) -> dict[str, Any]:
     """Three assets, two markets, accounts with money."""
     assets = [{"symbol": "BTC", "decimals": 8}, {"symbol": "USD", "decimals": 6}, {"symbol": "ETH", "decimals": 18}]
     markets = [
@@ -40,7 +40,7 @@ def settings(folder: Path) -> dict[str, Any]:
     return {
         "folder": str(folder),
         "fix": None,
-        "sync": "group",
+        "sync": sync,
         "assets": assets,
         "markets": markets,
         "accounts": [{"deposits": deposits}] * ACCOUNTS,
@@ -55,10 +55,10 @@ class Flow:
         answers: what it has answered, in order.
     """
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, sync: str = "group") -> None:
         print(f"seed {seed}")
         self.random = random.Random(seed)
-        self.server = ExchangeServer.start(json.dumps(settings(folder)))
+        self.server = ExchangeServer.start(json.dumps(settings(folder, sync)))
         self.answers: list[dict[str, Any]] = []
         self.submitted = 0
         self.known: list[tuple[int, str]] = []

@@ -307,6 +307,29 @@ def test_what_is_in_no_file_yet_is_seen(flow: tuple[Path, Flow], tmp_path: Path)
     assert HistoryFolder(tmp_path).files()["entries"][-1].last == end
 
 
+def test_what_the_machine_may_lose_is_seen_and_not_written(tmp_path: Path) -> None:
+    out = tmp_path / "history"
+    with Flow(tmp_path, seed=3, sync="none") as running:
+        writer = parquet_writer(tmp_path, flush_s=0.0, acknowledged=lambda: running.query("status")["acknowledged"])
+        thread = threading.Thread(target=writer.run)
+        thread.start()
+        running.run(300)
+        end = running.answers[-1]["entry"]
+        limit = time.monotonic() + 30
+        while writer.last < end:
+            assert time.monotonic() < limit
+            time.sleep(0.01)
+        # Nothing is synced: the log itself promises less than the server has acknowledged.
+        covered = HistoryReader(tmp_path).acknowledged()
+        assert writer.position <= covered < end
+        assert History(writer).sql("SELECT max(entry) AS last FROM entries")["last"][0].as_py() == end
+    writer.stop()
+    thread.join()
+    writer.close()
+    assert HistoryFolder(out).files()["entries"][-1].last == end
+    assert_equal(read_files(out), read_log(tmp_path))
+
+
 def test_questions_of_accounts_and_markets(flow: tuple[Path, Flow], monkeypatch: pytest.MonkeyPatch) -> None:
     folder, _ = flow
     # So few that the latest rows are not all among them.
