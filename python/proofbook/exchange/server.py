@@ -103,6 +103,7 @@ class Exchange:
         try:
             await self.services.hub.stop()
         finally:
+            # The last entries are in the log now.
             await self.beside.end()
             self.services.keys.close()
 
