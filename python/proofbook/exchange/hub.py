@@ -52,6 +52,10 @@ class Native(Protocol):
         """Say whether messages of an account are wanted."""
         ...
 
+    def metrics(self) -> bytes:
+        """Counters and histograms, as JSON."""
+        ...
+
     def stop(self) -> None:
         """Stop in order."""
         ...
