@@ -252,13 +252,13 @@ def test_the_template_is_a_configuration(tmp_path: Path) -> None:
     [
         ('web = "127.0.0.1:8000"', "web = 5", "str", "int"),
         ('sync = "group"', 'sync = "often"', "sync", "often"),
-        ("demo = true", "dmeo = true", "unknown field", "dmeo"),
+        ("demo = false", "dmeo = false", "unknown field", "dmeo"),
         ("decimals = 6", "decimals = 60", "<= 18", "60"),
         ('quote = "USD"', 'quote = "EUR"', "one of BTC, ETH, USD", "'EUR'"),
         ("USD = ", "EUR = ", "one of BTC, ETH, USD", "'EUR'"),
         ("id = 2", "id = 1", "each once", "'1' twice"),
         ('symbol = "ETH"', 'symbol = "BTC"', "each once", "'BTC' twice"),
-        ("demo = true", "demo = ", "expected TOML", "Invalid value"),
+        ("demo = false", "demo = ", "expected TOML", "Invalid value"),
     ],
 )
 def test_a_configuration_that_cannot_be_used(before: str, after: str, expected: str, received: str) -> None:
