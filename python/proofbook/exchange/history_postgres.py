@@ -151,7 +151,7 @@ class PostgresHistory:
             with self._connection.transaction():
                 self._take_position(last)
                 for kind in KINDS:
-                    if kind in tables:
+                    if kind in tables and tables[kind].num_rows:
                         self._copy(kind, tables[kind])
         except psycopg.Error as error:
             raise InputError(f"PostgreSQL: {_reason(error)}") from None
