@@ -398,6 +398,11 @@ def test_one_writes_and_none_writes_to_another_exchange(flow: tuple[Path, Flow],
     writer.close()
     with pytest.raises(InputError, match="expected exchange and format"):
         HistoryWriterFolder(tmp_path, "other")
+    with Flow(folder / "another", seed=1) as another:
+        # As many entries, so that only their times tell.
+        another.run(REQUESTS + 100)
+    with pytest.raises(JournalError, match="what is written is the history of another log"):
+        parquet_writer(folder / "another", out=tmp_path)
     first = HistoryFolder(tmp_path).files()["entries"][0]
     first.path.rename(first.path.with_name(f"{2:020}-{first.last:020}.parquet"))
     with pytest.raises(JournalError, match="expected entry 1 next"):

@@ -24,6 +24,7 @@ import pyarrow as pa
 from structlog import get_logger
 
 from proofbook._core import HistoryReader
+from proofbook.errors import JournalError
 from proofbook.exchange.history_files import ENTRIES, KINDS, HistoryFile, HistoryWriterFolder, between, last_entry
 
 ENTRIES_PER_READ = 1 << 14
@@ -50,6 +51,11 @@ class Sink(Protocol):
     @property
     def position(self) -> int:
         """The last entry that it has, durably."""
+        ...
+
+    @property
+    def last_time_ns(self) -> int | None:
+        """When this entry was taken, if there is one: a log that says otherwise is another one."""
         ...
 
     def write(self, tables: Tables) -> None:
@@ -110,7 +116,7 @@ class HistoryWriter:
 
         Raises:
             InputError: the folder is none of an exchange, or the sink belongs to another one or another writer.
-            JournalError: the log is damaged, or lacks what the sink has.
+            JournalError: the log is damaged, lacks what the sink has, or is not the one that it was written from.
         """
         self._folder = folder
         self._flush_s = flush_s
@@ -129,7 +135,14 @@ class HistoryWriter:
         """Open the sink, and read behind what it has."""
         sink = self._open_sink(HistoryReader(self._folder).exchange)
         try:
-            reader = HistoryReader(self._folder, sink.position)
+            reader = HistoryReader(self._folder, max(0, sink.position - 1))
+            _, tables = reader.next(1, sink.position)
+            found = tables[ENTRIES]["ts_event"].cast(pa.int64())[0].as_py() if tables else None
+            if found != sink.last_time_ns:
+                raise JournalError(
+                    f"expected the log whose entry {sink.position} was taken at {sink.last_time_ns} ns; "
+                    f"received one of {found} ns: what is written is the history of another log"
+                )
         except BaseException:
             sink.close()
             raise

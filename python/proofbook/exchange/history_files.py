@@ -200,6 +200,15 @@ class HistoryWriterFolder(HistoryFolder):
         """The last entry that is in the files."""
         return last_entry(self.current)
 
+    @property
+    def last_time_ns(self) -> int | None:
+        """When that entry was taken."""
+        if not self.current[ENTRIES]:
+            return None
+        file = pq.ParquetFile(self.current[ENTRIES][-1].path)
+        rows = file.read_row_group(file.num_row_groups - 1, columns=["ts_event"])
+        return int(rows["ts_event"].cast(pa.int64())[-1].as_py())
+
     def write(self, tables: Mapping[str, Any]) -> None:
         """Write what came of the next entries, durably.
 
