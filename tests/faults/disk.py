@@ -49,7 +49,7 @@ def enlarge(folder: Path) -> None:
 
 
 def failing_sync() -> list[str]:
-    """What a command is prefixed with so that its syncs fail from some time on.
+    """What a command is prefixed with so that its syncs fail from some time on; the command stays our child.
 
     Raises:
         FileNotFoundError: strace is not there.
@@ -57,7 +57,7 @@ def failing_sync() -> list[str]:
     if shutil.which("strace") is None:
         raise FileNotFoundError("strace is not installed")
     inject = f"inject=fsync,fdatasync:error=EIO:when={SYNCS_BEFORE_FAILURE}+"
-    return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", inject]
+    return ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", inject]
 
 
 async def until_it_fails(exchange: Exchange, everyone: list[Trader]) -> str:

@@ -87,7 +87,7 @@ class Session:
         self._put(kind, number, body)
 
     def _put(self, kind: str, number: int, body: dict[int, object], *, is_again: bool = False) -> None:
-        if self._writer is None:
+        if self._writer is None or self._writer.is_closing():
             return
         message = simplefix.FixMessage()
         time = now()
