@@ -82,7 +82,7 @@ fn measure(server: &Server, requests: std::ops::Range<usize>, window: usize) -> 
             entry = received;
             waits_ns.push(u64::try_from(sent.at.elapsed().as_nanos()).unwrap_or(u64::MAX));
         }
-        std::thread::yield_now();
+        std::hint::spin_loop();
     }
     waits_ns
 }
