@@ -26,10 +26,9 @@ fn compared(found: &Compared) -> Value {
 /// # Errors
 /// The log is missing or damaged, or a file cannot be read.
 pub fn audit_folder(folder: &Path) -> Result<Value, ServerError> {
-    let log = Directory::open(&folder.join("log")).map_err(ServerError::Io)?;
-    let journal = |market: MarketId| {
-        Directory::open(&folder.join(format!("markets/{:06}", market.0))).ok()
-    };
+    let log = Directory::open(folder.join("log")).map_err(ServerError::Io)?;
+    let journal =
+        |market: MarketId| Directory::open(folder.join(format!("markets/{:06}", market.0))).ok();
     let found = audit(log, journal).map_err(proofbook_gateway::GatewayError::from)?;
     let exchange = &found.exchange;
     let assets = (1..).map(AssetId).zip(exchange.assets());
