@@ -53,7 +53,7 @@ test: test-rust loom test-prover wasm test-page test-python lint ## Run every te
 test-rust: $(VENV)/.stamp-tools ## Run the Rust tests
 	cargo test --workspace --quiet
 
-test-python: $(VENV)/.stamp-native $(VENV)/.stamp-executor ## Run the Python tests, and with them those of the verifier's page
+test-python: $(VENV)/.stamp-native $(VENV)/.stamp-executor page ## Run the Python tests, and with them those of the verifier's page
 	tools/install_chromium.sh
 	$(BIN)/python -m pytest -q
 

@@ -28,7 +28,7 @@ bench-fix: $(VENV)/.stamp-native ## Check and time the FIX codec beside QuickFIX
 	@mkdir -p "$(OUT)/bench"
 	@$(BIN)/python -m pip install --quiet simplefix==1.0.17 || echo "simplefix cannot be had"
 	@codec="$$(cargo bench --quiet -p proofbook-fix --bench codec --no-run --message-format=json | $(BIN)/python bench/fix/executable.py)" && \
-		PYTHON="$(CURDIR)/$(BIN)/python" $(BIN)/python bench/fix/compare_parsers.py "$$codec" "$(OUT)/bench/fix.jsonl"
+		PYTHON="$(abspath $(BIN))/python" $(BIN)/python bench/fix/compare_parsers.py "$$codec" "$(OUT)/bench/fix.jsonl"
 
 bench-structures: $(VENV)/.stamp-tools ## Check and time fixed point, Merkle trees and light clients' views: out/bench/structures.jsonl
 	@mkdir -p "$(OUT)/bench"

@@ -1,11 +1,14 @@
 # Long runs of the tests that draw their cases at random. Each prints its seed; none belongs to `make test`.
 
-.PHONY: soak soak-matching soak-journal soak-faults soak-prover soak-proofs soak-merkle soak-fix soak-concurrency soak-books
+.PHONY: faults soak soak-matching soak-journal soak-faults soak-prover soak-proofs soak-merkle soak-fix soak-concurrency soak-books
 
 # Tests of books that have a long form: files, or folders of files.
 soak_books = $(sort $(foreach file,$(shell grep -rl PROOFBOOK_SOAK crates/books/tests),$(basename $(word 4,$(subst /, ,$(file))))))
 COMMANDS ?= 10000000
 SEED ?= 1
+
+faults: $(VENV)/.stamp-native ## Kill, flood, crowd and starve a running exchange, at full size (half an hour): out/faults.json [SCENARIO= SEED=]
+	PYTHONPATH=tests $(BIN)/python -m faults.run $(SCENARIO) --seed $(SEED) --out "$(OUT)/faults.json"
 
 soak: soak-matching soak-journal soak-faults soak-prover soak-proofs soak-merkle soak-fix soak-concurrency soak-books ## Long random runs: COMMANDS=10000000 compared, 100,000 crashes, every planted fault, altered proofs
 

@@ -5,6 +5,6 @@
 wasm: $(VENV)/.stamp-tools ## Build the verifier for web pages, with its page, into out/verifier
 	@tools/make_wasm.sh "$(OUT)/verifier"
 
-test-web: $(VENV)/.stamp-native ## Test the verifier for web pages in Node and in a browser
+test-web: $(VENV)/.stamp-native page ## Test the verifier for web pages and the exchange's page in Node and in a browser
 	tools/install_chromium.sh
 	$(BIN)/python -m pytest -q tests/web

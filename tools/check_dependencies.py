@@ -43,7 +43,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "chain": frozenset({"types", "commitment"}),
     "poseidon2-simd": frozenset({"commitment"}),
     "ledger": frozenset({"types", "book", "matching", "commitment", "transition", "poseidon2-simd"}),
-    "verifier-wasm": frozenset({"types", "verifier"}),
+    "verifier-wasm": frozenset({"types", "receipts", "verifier"}),
     "fixed": frozenset(),
     "fix": frozenset(),
     "session": frozenset({"fix"}),
@@ -82,6 +82,7 @@ OWNERS: Mapping[str, frozenset[str]] = {
     "pyo3-arrow": frozenset({"python"}),
     "ed25519-dalek": frozenset({"receipts", "session"}),
     "mio": frozenset({"gateway"}),
+    "rustls": frozenset({"gateway"}),
     "sp1-verifier": frozenset({"verifier"}),
     "sp1-recursion-executor": frozenset({"verifier"}),
 }

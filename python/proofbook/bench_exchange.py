@@ -73,7 +73,8 @@ class Server:
     def command(self, programs: Programs, folder: Path, port: int) -> list[str]:
         """The program with its arguments."""
         if self.peer_options is None:
-            return [str(programs.serve), str(folder), str(port), *([] if self.is_durable else ["none"])]
+            options = ["uncopied", *([] if self.is_durable else ["none"])]
+            return [str(programs.serve), str(folder), str(port), *options]
         assert programs.peer is not None
         return [str(programs.peer / "run"), str(programs.library), str(port), str(folder), *self.peer_options]
 

@@ -68,8 +68,8 @@ def compare(folder: Path, traders: list[Trader]) -> dict[str, Any]:
     for number, trader in enumerate(traders, 1):
         _same(trader, told.get(number, []))
         # An order that was replaced stands in its client's table under each of its ids.
-        orders = {id(order): order for order in trader.orders.values()}.values()
-        mine = sorted((order.filled, order.leaves, order.is_live) for order in orders)
+        distinct = {id(order): order for order in trader.orders.values()}
+        mine = sorted((order.filled, order.leaves, order.is_live) for order in distinct.values())
         theirs = sorted(stands.get(number, {}).values())
         if mine != theirs:
             raise BrokenError(f"{trader.session.name}: orders stand otherwise than the log says")

@@ -1,6 +1,8 @@
-"""A disk that is full, and one that fails to sync: nothing is acknowledged that a restart could lose, and a restart goes on.
+"""A disk that is full, and one that fails to sync: nothing is acknowledged that a restart could lose, and a
+restart goes on.
 
-The full disk is a file system in memory of a few megabytes, which is made larger afterwards. The failing sync is injected by strace into the real call.
+The full disk is a file system in memory of a few megabytes, which is made larger afterwards. The failing sync
+is injected by strace into the real call.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import simplefix
+import simplefix  # type: ignore[import-untyped]
 
 PATIENCE_S = 60
 HEARTBEAT_S = 30

@@ -12,7 +12,7 @@ import contextlib
 import random
 from dataclasses import dataclass
 
-import simplefix
+import simplefix  # type: ignore[import-untyped]
 
 from .fix_session import now
 from .process import Exchange

@@ -1,4 +1,6 @@
-"""What is done to a running exchange, each with its figures: `run.py` does all of it at full size, `test_faults.py` in short."""
+"""What is done to a running exchange, each with its figures. `run.py` does all of it,
+`test_faults.py` in short.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +103,9 @@ def need_files(count: int) -> None:
     """Have this process and its children open so many files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < count:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard) if hard != resource.RLIM_INFINITY else count, hard))
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (min(count, hard) if hard != resource.RLIM_INFINITY else count, hard)
+        )
 
 
 async def crowded(folder: Path, load: Load, seed: str) -> Figures:
@@ -135,7 +139,10 @@ async def crowded(folder: Path, load: Load, seed: str) -> Figures:
             connection.close()
     finish(exchange)
     audit.compare(folder, traders)
-    return _figures(load, paces, readers, seconds) | {"processor_share": round(processor / seconds, 2), "memory_bytes_peak": peak}
+    return _figures(load, paces, readers, seconds) | {
+        "processor_share": round(processor / seconds, 2),
+        "memory_bytes_peak": peak,
+    }
 
 
 def _figures(load: Load, paces: list[crowd.Pace], readers: list[crowd.Reader], seconds: float) -> Figures:
@@ -209,6 +216,8 @@ async def stormed(folder: Path, connections: int, seed: str) -> Figures:
     second.cancel()
     finish(exchange)
     audit.sound(folder)
-    return {"connections": connections, "opened": opened, "answer_ms": {
-        part: round(crowd.quantile(pace.delays_ms, float(part)), 3) for part in ("0.5", "0.99", "0.999")
-    }}
+    return {
+        "connections": connections,
+        "opened": opened,
+        "answer_ms": {part: round(crowd.quantile(pace.delays_ms, float(part)), 3) for part in ("0.5", "0.99", "0.999")},
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import select
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ MARKETS = {"BTC-USD": (2, 3, "BTC", "USD"), "ETH-BTC": (4, 2, "ETH", "BTC")}
 IN_FLIGHT_MAX = 2_000
 
 
-def settings(folder: Path) -> dict[str, Any]:
+def settings(folder: Path, sync: str) -> dict[str, Any]:
     """Three assets, two markets, accounts with money."""
     assets = [{"symbol": "BTC", "decimals": 8}, {"symbol": "USD", "decimals": 6}, {"symbol": "ETH", "decimals": 18}]
     markets = [
@@ -39,7 +40,7 @@ def settings(folder: Path) -> dict[str, Any]:
     return {
         "folder": str(folder),
         "fix": None,
-        "sync": "group",
+        "sync": sync,
         "assets": assets,
         "markets": markets,
         "accounts": [{"deposits": deposits}] * ACCOUNTS,
@@ -54,10 +55,10 @@ class Flow:
         answers: what it has answered, in order.
     """
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, sync: str = "group") -> None:
         print(f"seed {seed}")
         self.random = random.Random(seed)
-        self.server = ExchangeServer.start(json.dumps(settings(folder)))
+        self.server = ExchangeServer.start(json.dumps(settings(folder, sync)))
         self.answers: list[dict[str, Any]] = []
         self.submitted = 0
         self.known: list[tuple[int, str]] = []
@@ -148,6 +149,20 @@ class Flow:
             # More than anyone has: refused.
             request["quantity"] = decimal(10**12, quantity_decimals)
         return request
+
+
+def run_and_kill(program: list[str], flushes: int, pick: random.Random) -> None:
+    """Run a program that prints a line before each of its flushes, and kill it in or around one of them."""
+    with subprocess.Popen(program, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        begun = time.monotonic()
+        for _ in range(flushes):
+            begun = time.monotonic()
+            if not child.stdout.readline():
+                break
+        # About as long as a flush takes, after it began.
+        time.sleep(pick.uniform(0.0, 1.2) * (time.monotonic() - begun))
+        child.kill()
 
 
 def decimal(units: int, places: int) -> str:

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import proofbook
-from proofbook.client import AsyncClient, Client, Key, LocalBook, Order, Reconciled, Report, calls, errors, feeds
+from proofbook.client import AsyncClient, Client, Key, Market, Order, Reconciled, Report, calls, errors, feeds
 from proofbook.client.book import checksum_of
 from proofbook.client.endpoint import ATTEMPTS_MAX, Call, Endpoint
 from proofbook.client.types import Balance, Change, Time
@@ -279,7 +279,9 @@ def book_text(kind: str, sequence: int, bid: int, *, checksum: int | None = None
 
 
 def book_feed() -> feeds.BookFeed:
-    feed = feeds.BookFeed(LocalBook("BTC-USD", price_decimals=2, quantity_decimals=3), 25)
+    feed = feeds.BookFeed("BTC-USD", 25)
+    assert [call.target for call in feed.needed()] == ["/api/v1/markets"]
+    feed.begin([[Market("BTC-USD", "BTC", "USD", 2, 3, 0, 0, "continuous")]])
     (opening,) = feed.opened(Endpoint("http://127.0.0.1:1", None))
     assert msgspec.json.decode(opening) == {
         "op": "subscribe",
@@ -440,7 +442,7 @@ def test_balances_are_fetched_and_then_told() -> None:
     assert feed.received(told).updates == [Balance("USD", Decimal(5), Decimal(0), Decimal(0), Decimal(5))]
 
 
-@pytest.mark.parametrize("name", ["__init__", "book", "calls", "errors", "keys"])
+@pytest.mark.parametrize("name", ["__init__", "book", "calls", "errors", "keys", "ladder"])
 def test_examples_in_docstrings(name: str) -> None:
     module = importlib.import_module("proofbook.client" if name == "__init__" else f"proofbook.client.{name}")
     failures, examples = doctest.testmod(module)

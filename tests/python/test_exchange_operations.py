@@ -6,6 +6,7 @@ import doctest
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -19,9 +20,12 @@ import pytest
 
 pytest.importorskip("litestar", reason="the extra `exchange` is not installed")
 pytest.importorskip("duckdb", reason="the extra `exchange` is not installed")
+pytest.importorskip("httpx", reason="httpx is not installed")
 pytest.importorskip("prometheus_client", reason="the extra `exchange` is not installed")
 
+import httpx
 from exchange_flow import Flow
+from exchange_process import Client, Process
 from prometheus_client.parser import text_string_to_metric_families
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,10 +138,46 @@ def test_promtool_finds_nothing(scraped: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def settled(client: Client, path: str, count: int) -> list[dict[str, Any]]:
+    """Rows of the history, once there are so many."""
+    end = time.monotonic() + PATIENCE_S
+    while len(rows := client.get(path)) < count:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return list(rows)
+
+
+def test_accounts_see_their_past_through_the_web_also_after_a_kill(tmp_path: Path) -> None:
+    server = Process(tmp_path / "exchange", changes={'sync = "none"': 'sync = "group"'})
+    try:
+        maker, taker = server.client(), server.client()
+        resting = maker.order("sell", "2", "101.00", client_id="m")
+        maker_id = resting["reports"][0]["order"]["order_id"]
+        for number in range(3):
+            taker.order("buy", "0.5", "101.00", client_id=f"t{number}")
+        fills = settled(taker, "/api/v1/fills", 3)
+        assert [fill["report"]["order"]["client_id"] for fill in fills] == ["t0", "t1", "t2"]
+        assert {fill["report"]["liquidity"] for fill in fills} == {"taker"}
+        assert fills[0]["report"]["price"] == "101.00" and fills[0]["report"]["fee"] == "0.050500"
+        assert taker.get(f"/api/v1/fills?since_entry={fills[0]['entry']}&limit=1") == fills[1:2]
+        assert [row["report"]["order"]["status"] for row in settled(taker, "/api/v1/orders/history", 3)] == [
+            "filled"
+        ] * 3
+        # The resting order lives: it is not of the past yet.
+        assert maker.get("/api/v1/orders/history") == []
+        assert {fill["report"]["order"]["order_id"] for fill in settled(maker, "/api/v1/fills", 3)} == {maker_id}
+        server.stop(signal.SIGKILL)
+        server = Process(tmp_path / "exchange")
+        taker.url, taker.http = server.url, httpx.Client(base_url=server.url, timeout=PATIENCE_S)
+        assert settled(taker, "/api/v1/fills", 3) == fills
+    finally:
+        server.stop()
+
+
 @pytest.mark.parametrize("name", ["HISTORY.md", "OPERATIONS.md"])
 def test_examples_of_documents_run(name: str, tmp_path: Path) -> None:
     with Flow(tmp_path, seed=0) as running:
-        order = {"action": "new", "market": "BTC-USD", "price": "100.50"}
+        order = {"action": "new", "market": "BTC-USD", "kind": "limit", "price": "100.50"}
         running.submit(**order, account=2, client_id="b", side="buy", quantity="1.5")
         for number, quantity in enumerate(("1", "0.5")):
             running.submit(**order, account=1, client_id=f"s{number}", side="sell", quantity=quantity)

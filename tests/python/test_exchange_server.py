@@ -189,6 +189,43 @@ def test_orders_are_changed_and_cancelled_by_either_id(exchange: Exchange) -> No
     assert exchange.query("order", account=1, client_id="none") is None
 
 
+def test_whoever_watches_is_told_and_everybody_sees_the_market(exchange: Exchange) -> None:
+    exchange.server.watch(1, True)
+    exchange.ask("new", **limit("a1", "sell", "1", "100"))
+    taken = exchange.message("report")
+    assert (taken["report"]["execution"], taken["report"]["order"]["client_id"]) == ("new", "a1")
+    book = exchange.message("book", market="BTC-USD")
+    assert (book["asks"], book["sequence"], book["previous"]) == ([["100.00", "1.000", 1]], 2, 1)
+    held = exchange.message("balance", asset="BTC")
+    assert (held["account"], held["held"], held["available"]) == (1, "1.00000000", "999.00000000")
+    exchange.ask("new", **limit("b1", "buy", "0.25", "100") | {"account": 2})
+    sold = exchange.message("report")
+    assert (sold["report"]["execution"], sold["report"]["liquidity"]) == ("trade", "maker")
+    assert (sold["entry"], sold["index"]) > (taken["entry"], taken["index"])
+    trades = exchange.message("trades", market="BTC-USD")["trades"]
+    assert [(trade["price"], trade["quantity"], trade["side"]) for trade in trades] == [("100.00", "0.250", "buy")]
+    assert exchange.message("candle", market="BTC-USD")["volume"] == "0.250"
+    exchange.server.watch(1, False)
+    answer = exchange.ask("cancel", account=1, original_id="a1")
+    assert answer["reports"][0]["execution"] == "cancelled"
+    assert exchange.message("book", sequence=4)["asks"] == [["100.00", "0.000", 0]]
+    assert not [message for message in exchange.waiting if message["type"] == "report"]
+
+
+def test_the_reactor_counts(exchange: Exchange) -> None:
+    before = json.loads(exchange.server.metrics())
+    exchange.ask("new", **limit("a1", "sell", "1", "100"))
+    assert exchange.ask("cancel", account=1, order_id=99)["refusal"] == "unknown_order_of_account"
+    after = json.loads(exchange.server.metrics())
+    grown = {name: after["counters"][name] - before["counters"][name] for name in ("entries", "refusals", "requests")}
+    assert grown == {"entries": 2, "refusals": 1, "requests": 2}
+    turns = after["histograms"]["turn_ns"]
+    bounds, counts = zip(*turns["buckets"], strict=True)
+    assert list(bounds) == sorted(bounds)
+    assert list(counts) == sorted(counts)
+    assert counts[-1] <= turns["count"]
+
+
 def test_operators_open_accounts_and_list_markets(exchange: Exchange) -> None:
     opened = exchange.ask("open_account")
     assert (opened["account"], opened["refusal"]) == (3, None)

@@ -1,15 +1,21 @@
-"""Builds of the verifier for web pages: what is shipped, and one of an earlier program, whose proofs are at hand."""
+"""A browser; the verifier for web pages: what is shipped, and one of an earlier program, whose proofs are at hand."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 ROOT = Path(__file__).resolve().parents[2]
+BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
 EARLIER = ROOT / "crates/verifier/src/tests/earlier"
 
 PLANTED_AT = "pub(crate) fn verify(file: &[u8]) -> Answer {\n"
@@ -28,6 +34,20 @@ def build(root: Path, folder: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser, or a skip with the reason why there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="there is no playwright to drive a browser with")
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"there is no browser: {', '.join(BROWSERS)} (Debian: apt-get install chromium-headless-shell)")
+    with playwright.sync_playwright() as driver:
+        # As root, which continuous integration may be, there is no sandbox.
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that is shipped."""
@@ -41,8 +61,9 @@ def earlier_site(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("earlier")
     for name in ("Cargo.toml", "Cargo.lock"):
         shutil.copy(ROOT / name, copy)
+    left_out = shutil.ignore_patterns("target", "__pycache__", "node_modules")
     for name in (".cargo", "crates", "tools", "web"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("target", "__pycache__", "node_modules"))
+        shutil.copytree(ROOT / name, copy / name, ignore=left_out)
     (copy / "guest").mkdir()
     shutil.copy(EARLIER / "program.key", copy / "guest")
     shutil.copy(ROOT / "guest/chain.key", copy / "guest")

@@ -6,8 +6,10 @@ import { pathToFileURL } from "node:url";
 import { test } from "node:test";
 
 const { SITE, EARLIER_SITE, PROOFS } = process.env;
+/** Key, and a receipt that it signed of market 1, number 42, time 1000. */
+const [KEY, RECEIPT] = [process.env.RECEIPT_KEY, Buffer.from(process.env.RECEIPT, "hex")];
 const module = await import(pathToFileURL(`${SITE}/verifier.mjs`));
-const { Chain, ChainError, InputError, InvalidProofError, ProofError, ProofFormatError, PublicValues, load } = module;
+const { Chain, ChainError, InputError, InvalidProofError, ProofError, ProofFormatError, PublicValues, ReceiptError, load } = module;
 
 const [first, second] = ["000001", "000002"].map((name) => readFileSync(`${PROOFS}/${name}.proof`));
 const config = readFileSync(`${PROOFS}/market.config`);
@@ -84,6 +86,29 @@ test("a chain follows values that were verified", () => {
   const chain = verifier.chain(verifier.verify(first));
   chain.extend(second);
   assert.deepEqual([chain.batches, chain.batch, chain.isFromGenesis], [1n, 2n, false]);
+});
+
+test("a receipt is its key's alone, and not a byte of it can be changed", () => {
+  const values = verifier.receipt(RECEIPT, KEY);
+  assert.deepEqual([values.market, values.sequence, values.time], [1n, 42n, 1000n]);
+  assert.equal(values.command, RECEIPT.subarray(32, 64).toString("hex"));
+  assert.ok(Object.isFrozen(values));
+  assert.throws(() => new values.constructor(undefined, RECEIPT), TypeError);
+  for (let place = 0; place < RECEIPT.length; place++) {
+    const changed = Buffer.from(RECEIPT);
+    changed[place] ^= 1;
+    assert.throws(() => verifier.receipt(changed, KEY), ReceiptError, `byte ${place}`);
+  }
+  assert.throws(() => verifier.receipt(RECEIPT.subarray(1), KEY), ReceiptError);
+  const refusal = "receipt: expected a signature of the operator's key; received one that does not hold";
+  // A key of small order signs whatever one wants.
+  assert.throws(() => verifier.receipt(RECEIPT, `01${"00".repeat(31)}`), InputError);
+  const other = Buffer.from(RECEIPT);
+  other[64] ^= 1;
+  assert.throws(() => verifier.receipt(other, KEY), { name: "ReceiptError", message: refusal });
+  for (const wrong of [undefined, "", KEY.toUpperCase(), `${KEY}0`]) {
+    assert.throws(() => verifier.receipt(RECEIPT, wrong), { name: "InputError", message: /^key: expected 64 lower-case/ });
+  }
 });
 
 test("a stop is a refusal with its reason, and the next call has a new instance", () => {

@@ -161,9 +161,9 @@ def malformed(file: bytes) -> list[bytes]:
     return [b"", b"PROOFBK1", file[:-1], file + b"\0", longer, core, empty, bytes(len(file)), file[1:]]
 
 
-def run_in_node(name: str, least: int, **folders: Path) -> None:
+def run_in_node(name: str, least: int, **given: Path | str) -> None:
     """Runs a file of tests in Node, of which so many have to pass at least."""
-    environment = os.environ | {name: str(folder) for name, folder in folders.items()}
+    environment = os.environ | {name: str(value) for name, value in given.items()}
     done = subprocess.run(
         [node(), "--test", str(HERE / name)], capture_output=True, text=True, check=False, env=environment
     )
@@ -171,8 +171,12 @@ def run_in_node(name: str, least: int, **folders: Path) -> None:
     assert int(re.findall(r"^# pass (\d+)", done.stdout, re.MULTILINE)[0]) >= least
 
 
-def test_interface(site: Path, earlier_site: Path) -> None:
-    run_in_node("interface.test.mjs", 10, SITE=site, EARLIER_SITE=earlier_site, PROOFS=EARLIER)
+def test_interface(site: Path, earlier_site: Path, tmp_path: Path) -> None:
+    key = proofbook.keygen(tmp_path / "operator.key")
+    command = spec.Command(time=1_000, action=spec.Action.CANCEL, order_id=7)
+    receipt = proofbook.ReceiptSigner(tmp_path / "operator.key").sign(market=1, sequence=42, command=command.encode())
+    given = {"RECEIPT_KEY": key, "RECEIPT": receipt.encode().hex()}
+    run_in_node("interface.test.mjs", 11, SITE=site, EARLIER_SITE=earlier_site, PROOFS=EARLIER, **given)
 
 
 def test_the_pinned_programs(site: Path) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 import functools
 import http.server
-import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -18,14 +17,13 @@ import proofbook
 from .conftest import EARLIER, ROOT
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 PROOFS = sorted(EARLIER.glob("*.proof"))
 CONFIG = EARLIER / "market.config"
 EXAMPLES = sorted(ROOT.glob("examples/proof/*.proof"))
 JOINED = ROOT / "examples/chain/chain.proof"
 BATCHES = JOINED.with_suffix(".batches")
-BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
 PARTS = {"/", "/page.css", "/page.mjs", "/verifier.mjs", "/verifier.wasm"}
 
 
@@ -91,18 +89,10 @@ class Reader:
 OpenPage: TypeAlias = Callable[[Path], Reader]
 
 
-@pytest.fixture(scope="module")
-def open_page() -> Iterator[OpenPage]:
-    """Opens the page of a folder in a browser of its own."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="there is no playwright to drive a browser with")
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip(f"there is no browser: {', '.join(BROWSERS)} (Debian: apt-get install chromium-headless-shell)")
-    with playwright.sync_playwright() as driver:
-        # As root, which continuous integration may be, there is no sandbox.
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield lambda folder: Reader(browser.new_page(), served(folder))
-        browser.close()
+@pytest.fixture
+def open_page(browser: Browser) -> OpenPage:
+    """Opens the page of a folder."""
+    return lambda folder: Reader(browser.new_page(), served(folder))
 
 
 def test_proofs_of_another_program_are_refused(site: Path, open_page: OpenPage) -> None:

@@ -6,7 +6,7 @@ import { defineConfig } from "vitest/config";
 
 /** What the verifier's module takes in Node alone. */
 const rollupOptions = { external: ["node:fs/promises"] };
-const exchange = process.env["PROOFBOOK_EXCHANGE"] ?? "http://127.0.0.1:8080";
+const exchange = process.env["PROOFBOOK_EXCHANGE"] ?? "http://127.0.0.1:8000";
 
 export default defineConfig({
   base: "./",

@@ -34,6 +34,9 @@ export class ChainError extends ProofError {
   }
 }
 
+/** A receipt that is none, or is not signed by the key. */
+export class ReceiptError extends ProofError {}
+
 /** What was passed cannot be used; the message says what was expected and what was received. */
 export class InputError extends Error {
   constructor(message) {
@@ -81,6 +84,14 @@ const CHAIN_FIELDS = [
   ["commands", 20, "number"],
   ["events", 21, "number"],
   ["batchRoot", 22, "digest"],
+];
+
+/** Those of a receipt; docs/RECEIPTS.md. */
+const RECEIPT_FIELDS = [
+  ["market", 1, "number"],
+  ["sequence", 2, "number"],
+  ["time", 3, "number"],
+  ["command", 4, "digest"],
 ];
 
 function numberAt(bytes, offset) {
@@ -160,6 +171,20 @@ export class ChainValues {
   /** Their 272 bytes. */
   encode() {
     return this.#bytes.slice();
+  }
+
+  /** Numbers and digests as texts. */
+  toJSON() {
+    return asTexts(this);
+  }
+}
+
+/** What a receipt says. Only a verifier makes one, of a receipt whose signature held. */
+export class ReceiptValues {
+  constructor(permit, bytes) {
+    if (permit !== PRIVATE) throw new TypeError("only a verifier makes ReceiptValues");
+    setFields(this, bytes, RECEIPT_FIELDS);
+    Object.freeze(this);
   }
 
   /** Numbers and digests as texts. */
@@ -371,6 +396,20 @@ export class Verifier {
   verifyAny(proof) {
     const file = asBytes(proof, "proof");
     return verified(this.#machine, kindOf(file), file);
+  }
+
+  /**
+   * What a receipt says (128 bytes), if it is signed by the operator with this public key: 64 hexadecimal digits. Throws ReceiptError.
+   * That its command is in a batch, it does not show: `proofbook audit` does.
+   */
+  receipt(receipt, key) {
+    const digits = typeof key === "string" ? key.match(/^(?:[0-9a-f]{2}){32}$/)?.[0] : undefined;
+    if (digits === undefined) throw new InputError(`key: expected 64 lower-case hexadecimal digits; received ${JSON.stringify(key)}`);
+    const bytes = Uint8Array.from(digits.match(/../g), (pair) => Number.parseInt(pair, 16));
+    const answer = this.#machine.call("proofbook_receipt", bytes, asBytes(receipt, "receipt"));
+    const isRefused = answer.status === STATUS.FORMAT || answer.status === STATUS.INVALID;
+    if (isRefused) throw new ReceiptError(new TextDecoder().decode(answer.output), answer.stop && { cause: answer.stop });
+    return new ReceiptValues(PRIVATE, outputOf(answer));
   }
 
   /**

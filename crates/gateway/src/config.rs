@@ -10,6 +10,8 @@ use proofbook_journal::{Options, SyncPolicy};
 use proofbook_session::{Authenticator, FileBounds, Identity, Settings};
 use proofbook_types::AccountId;
 
+use crate::tls::TlsFiles;
+
 /// One FIX session.
 #[derive(Clone)]
 pub struct SessionConfig {
@@ -81,6 +83,8 @@ pub struct GatewayConfig {
     pub snapshots: SnapshotPolicy,
     /// The most connections at a time; more are closed at once.
     pub connections_max: usize,
+    /// With these the gateway speaks TLS, and nothing else.
+    pub tls: Option<TlsFiles>,
 }
 
 impl GatewayConfig {
@@ -94,6 +98,7 @@ impl GatewayConfig {
             store: FileBounds::default(),
             snapshots: SnapshotPolicy::AtEnd,
             connections_max: 256,
+            tls: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 use proofbook_engine::EngineError;
 use proofbook_net::NetError;
@@ -25,6 +26,17 @@ pub enum GatewayError {
         /// Its answer.
         source: io::Error,
     },
+    /// TLS cannot be spoken.
+    Rustls(rustls::Error),
+    /// The files for TLS.
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// What it should have.
+        expected: &'static str,
+        /// What is wrong with it.
+        received: String,
+    },
     /// Two sessions have the same number or the same names, or a number is not from 1 to 2^32 - 1.
     Session {
         /// The number of the second of them.
@@ -47,6 +59,16 @@ impl fmt::Display for GatewayError {
             GatewayError::Send(error) => error.fmt(f),
             GatewayError::Net(error) => error.fmt(f),
             GatewayError::Io { operation, source } => write!(f, "cannot {operation}: {source}"),
+            GatewayError::Rustls(error) => error.fmt(f),
+            GatewayError::Tls {
+                path,
+                expected,
+                received,
+            } => write!(
+                f,
+                "{}: expected {expected}, received: {received}",
+                path.display()
+            ),
             GatewayError::Session { id } => write!(
                 f,
                 "expected sessions with numbers from 1 to 2^32 - 1 and names of their own, received session {id}"

@@ -29,6 +29,7 @@ mod report;
 mod request;
 mod securities;
 mod snapshots;
+mod tls;
 mod turn;
 
 pub use config::{GatewayConfig, SessionConfig, SnapshotPolicy};
@@ -41,3 +42,4 @@ pub use metrics::{Counter, Histogram, Metrics, BUCKETS};
 pub use outbox::{Outbox, Position};
 pub use reactor::{Reactor, Stop};
 pub use request::end_of_day;
+pub use tls::TlsFiles;

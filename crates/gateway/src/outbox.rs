@@ -4,8 +4,8 @@
 //! which for a report is its own. So one write keeps both, and after a crash the last message says which report is the next. What a message does not say (there
 //! is none yet, or numbers started again) stands in the file `position`, which is replaced as a whole.
 //!
-//! Invariants: positions never fall; the number of an incoming message is written by [`Outbox::settle`] alone, which is called once the log has what the
-//! messages asked for. A crash before that brings the messages once more, as possible duplicates.
+//! Invariants: positions never fall; everything is written by [`Outbox::settle`], at once, which is called when the log has what the messages asked for, and before
+//! anything is sent. A crash before that brings the messages once more, as possible duplicates.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -70,7 +70,8 @@ impl Outbox {
     /// # Errors
     /// Those of the files; a damaged file among them.
     pub fn open(folder: &Path, bounds: FileBounds) -> Result<Self, StoreError> {
-        let store = FileStore::open(folder, bounds)?;
+        let mut store = FileStore::open(folder, bounds)?;
+        store.gather();
         let mut outbox = Outbox {
             folder: folder.to_owned(),
             incoming: store.numbers().incoming,
@@ -99,7 +100,7 @@ impl Outbox {
         self.position = Some(position);
     }
 
-    /// Writes the number of the next incoming message; with `is_durable`, everything survives a loss of power from then on.
+    /// Writes what was taken, with the number of the next incoming message; with `is_durable`, everything survives a loss of power from then on.
     ///
     /// # Errors
     /// Those of the files.
@@ -108,9 +109,9 @@ impl Outbox {
             self.store.set_incoming(self.incoming)?;
         }
         if std::mem::take(&mut self.is_changed) && is_durable {
-            self.store.sync()?;
+            return self.store.sync();
         }
-        Ok(())
+        self.store.flush()
     }
 
     /// How many messages were kept since this was last asked.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use proofbook_session::{peek, Peek};
+use rustls::ServerConfig;
 
 use crate::application::Client;
 use crate::connection::{Connection, Outlet};
@@ -20,6 +21,7 @@ use crate::gateway::{elapsed_ns, now_ns, Gateway};
 use crate::handle::{self, Answers, Handle, Intake};
 use crate::metrics::Metrics;
 use crate::request::Asker;
+use crate::tls::TlsFiles;
 
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
@@ -36,8 +38,8 @@ const ENTRIES_OF_TURN_MAX: u64 = 4_096;
 const TICK: Duration = Duration::from_millis(10);
 const TICK_NS: u64 = TICK.as_nanos() as u64;
 
-/// How long a connection may take to name its session.
-const NAME_LIMIT_NS: u64 = 10_000_000_000;
+/// Handshakes that go on in a turn: they cost more than messages.
+const HANDSHAKES_OF_TURN_MAX: usize = 8;
 
 /// Stops a reactor from another thread.
 #[derive(Clone, Debug)]
@@ -63,6 +65,7 @@ pub struct Reactor {
     gateway: Gateway,
     poll: Poll,
     listener: Option<TcpListener>,
+    tls: Option<Arc<ServerConfig>>,
     stop: Stop,
     /// Requests of other threads, where there is a handle.
     intake: Option<Intake>,
@@ -76,7 +79,7 @@ impl Gateway {
     /// Listens on an address.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Those of the operating system, and of the files for TLS.
     pub fn listen(self, address: SocketAddr) -> Result<Reactor, GatewayError> {
         self.serve(Some(address))
     }
@@ -84,8 +87,9 @@ impl Gateway {
     /// Listens on an address, or on none: then there are only requests of handles.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Those of the operating system, and of the files for TLS.
     pub fn serve(self, address: Option<SocketAddr>) -> Result<Reactor, GatewayError> {
+        let tls = self.config.tls.as_ref().map(TlsFiles::load).transpose()?;
         let poll = Poll::new().map_err(failed("make a poll"))?;
         let listener = address.map(TcpListener::bind).transpose();
         let mut listener = listener.map_err(failed("listen"))?;
@@ -104,6 +108,7 @@ impl Gateway {
             poll,
             may_accept: listener.is_some(),
             listener,
+            tls,
             stop,
             intake: None,
             ticked_ns: 0,
@@ -190,8 +195,15 @@ impl Reactor {
             intake.take(&mut self.gateway.desk, now_ns);
         }
         let count = self.gateway.connections.len();
+        let mut handshakes = 0;
         for offset in 0..count {
             let index = (self.first_read + offset) % count;
+            if self.gateway.is_in_handshake(index) {
+                handshakes += 1;
+                if handshakes > HANDSHAKES_OF_TURN_MAX {
+                    continue;
+                }
+            }
             self.gateway.read(index, now_ns)?;
             if self.gateway.desk.unacknowledged() >= ENTRIES_OF_TURN_MAX {
                 break;
@@ -261,7 +273,7 @@ impl Reactor {
         if stream.set_nodelay(true).is_err() {
             return Ok(());
         }
-        let mut connection = Connection::new(stream, now_ns)?;
+        let mut connection = Connection::new(stream, self.tls.as_ref(), now_ns)?;
         let interest = Interest::READABLE | Interest::WRITABLE;
         let token = Token(index + FIRST_CONNECTION);
         let registry = self.poll.registry();
@@ -278,7 +290,7 @@ impl Reactor {
             return Ok(());
         };
         let waiting = connection.sender.waiting();
-        if waiting > 0 || connection.is_closing() {
+        if connection.has_output() || connection.is_closing() {
             connection.flush();
             let sent = waiting - connection.sender.waiting();
             self.gateway.desk.metrics.bytes_out.add(sent as u64);
@@ -308,6 +320,7 @@ impl Reactor {
             slot.session.store().settle(true)?;
         }
         for connection in gateway.connections.iter_mut().flatten() {
+            connection.close(now_ns);
             connection.flush();
         }
         gateway.note_positions()?;
@@ -321,16 +334,21 @@ impl Reactor {
 }
 
 impl Gateway {
+    /// Whether a connection has something to read that belongs to its handshake.
+    fn is_in_handshake(&self, index: usize) -> bool {
+        let connection = self.connections[index].as_ref();
+        connection.is_some_and(|one| one.is_readable && one.is_handshaking())
+    }
+
     /// Reads once from a connection, and takes what has come.
     fn read(&mut self, index: usize, now_ns: u64) -> Result<(), GatewayError> {
         let Some(connection) = &mut self.connections[index] else {
             return Ok(());
         };
+        if connection.is_late(now_ns) {
+            connection.end();
+        }
         if !connection.is_readable {
-            let is_late = now_ns.saturating_sub(connection.since_ns) >= NAME_LIMIT_NS;
-            if connection.session.is_none() && is_late {
-                connection.end();
-            }
             return Ok(());
         }
         let before = connection.receiver.waiting().len();
@@ -404,6 +422,7 @@ impl Gateway {
         self.desk.market_data.forget(place);
         self.desk.securities.forget(place);
         slot.session.closed()?;
+        slot.is_changed = true;
         if std::mem::take(&mut slot.was_logged_on) {
             self.cancel_orders_of(place, now_ns)?;
         }

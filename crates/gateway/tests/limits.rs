@@ -76,6 +76,52 @@ fn session(id: u64, name: &str, version: Version) -> SessionConfig {
     SessionConfig::new(id, AccountId(id), identity, Arc::new(Unauthenticated))
 }
 
+/// Limits of the account, and its money.
+fn refused_by_account(alice: &mut Client) {
+    for (id, terms, expected) in [
+        (
+            "1",
+            "38=6 44=90",
+            "150=8 39=8 103=3 58=account_quantity_limit",
+        ),
+        ("2", "38=5 44=91", "150=8 103=3 58=account_notional_limit"),
+        ("3", "38=1 44=121", "150=8 103=3 58=account_collar"),
+        ("4", "38=1 44=90", "150=0"),
+        ("5", "38=5 44=90", "150=0"),
+        ("6", "38=1 44=90", "150=8 103=3 58=insufficient_funds"),
+        ("7", "38=0.001 44=90", "150=0"),
+        ("8", "38=0.001 44=90", "150=8 103=3 58=open_orders_limit"),
+    ] {
+        alice.ask("D", &format!("11={id} 21=1 {BUY} 40=2 59=1 {terms}"));
+        alice.next().has("35=8").has(expected);
+    }
+    for (terms, name) in [
+        ("38=6 44=90", "account_quantity_limit"),
+        ("38=5 44=91", "account_notional_limit"),
+        ("38=1 44=121", "account_collar"),
+        ("38=3 44=90", "insufficient_funds"),
+    ] {
+        alice.ask("G", &format!("11=r 41=4 21=1 {BUY} 40=2 {terms}"));
+        let expected = format!("35=9 39=0 41=4 434=2 102=2 58={name}");
+        alice.next().has(&expected);
+    }
+}
+
+/// Limits of the market.
+fn refused_by_market(bob: &mut Client, version: Version) {
+    let is_44 = version == Version::Fix44;
+    let (quantity, terms_apart) = if is_44 { ("13", "11") } else { ("0", "0") };
+    for (iceberg, terms, code, name) in [
+        ("", "38=9 44=10", "3", "quantity_limit"),
+        ("", "38=1 44=191", "3", "price_collar"),
+        ("", "38=0 44=100", quantity, "zero_quantity"),
+        ("111=2", "38=1 44=100", terms_apart, "display_quantity"),
+    ] {
+        bob.ask("D", &format!("11=1 21=1 {iceberg} {BUY} 40=2 59=1 {terms}"));
+        bob.next().has(&format!("150=8 39=8 103={code} 58={name}"));
+    }
+}
+
 #[test]
 fn each_refusal_of_a_limit_has_its_name_and_code() {
     for version in [Version::Fix42, Version::Fix44] {
@@ -88,62 +134,16 @@ fn each_refusal_of_a_limit_has_its_name_and_code() {
         let reactor = reactor.expect("it listens");
         let (address, stop) = (reactor.address().expect("it is bound"), reactor.stop());
         let thread = std::thread::spawn(move || reactor.run());
-        let is_44 = version == Version::Fix44;
-        let code = |of_42: &'static str, of_44: &'static str| if is_44 { of_44 } else { of_42 };
-
-        let mut alice = Client::new("ALICE", version);
-        alice.log_on(address);
-        let mut order = |id: &str, terms: &str, expected: &str| {
-            alice.ask("D", &format!("11={id} 21=1 {BUY} 40=2 59=1 {terms}"));
-            alice.next().has("35=8").has(expected);
-        };
-        order(
-            "1",
-            "38=6 44=90",
-            "150=8 39=8 103=3 58=account_quantity_limit",
-        );
-        order("2", "38=5 44=91", "150=8 103=3 58=account_notional_limit");
-        order("3", "38=1 44=121", "150=8 103=3 58=account_collar");
-        order("4", "38=1 44=90", "150=0");
-        order("5", "38=5 44=90", "150=0");
-        order("6", "38=1 44=90", "150=8 103=3 58=insufficient_funds");
-        order("7", "38=0.001 44=90", "150=0");
-        order("8", "38=0.001 44=90", "150=8 103=3 58=open_orders_limit");
-        let replace = |alice: &mut Client, terms: &str, expected: &str| {
-            alice.ask("G", &format!("11=r 41=4 21=1 {BUY} 40=2 {terms}"));
-            let answer = alice.next();
-            answer.has("35=9 39=0 41=4 434=2").has(expected);
-        };
-        for (terms, name) in [
-            ("38=6 44=90", "account_quantity_limit"),
-            ("38=5 44=91", "account_notional_limit"),
-            ("38=1 44=121", "account_collar"),
-            ("38=3 44=90", "insufficient_funds"),
-        ] {
-            replace(&mut alice, terms, &format!("102=2 58={name}"));
+        let mut clients = names.map(|(_, name)| Client::new(name, version));
+        for client in &mut clients {
+            client.log_on(address);
         }
-
-        let mut bob = Client::new("BOB", version);
-        bob.log_on(address);
-        let wrong_quantity = code("0", "13");
-        for (terms, code, name) in [
-            ("38=9 44=10", "3", "quantity_limit"),
-            ("38=1 44=191", "3", "price_collar"),
-            ("38=0 44=100", wrong_quantity, "zero_quantity"),
-            ("38=1 44=100 111=2", code("0", "11"), "display_quantity"),
-        ] {
-            let iceberg = terms.split(' ').find(|term| term.starts_with("111"));
-            let terms = terms.replace(" 111=2", "");
-            let iceberg = iceberg.unwrap_or("");
-            bob.ask("D", &format!("11=1 21=1 {iceberg} {BUY} 40=2 59=1 {terms}"));
-            bob.next().has(&format!("150=8 39=8 103={code} 58={name}"));
-        }
-
-        let mut carol = Client::new("CAROL", version);
-        carol.log_on(address);
+        let [alice, bob, carol] = &mut clients;
+        refused_by_account(alice);
+        refused_by_market(bob, version);
         carol.ask("D", &format!("11=1 21=1 {BUY} 38=1 40=2 44=90"));
         carol.next().has("150=8 39=8 103=0 58=account_killed");
-        for client in [&mut alice, &mut bob, &mut carol] {
+        for client in &mut clients {
             client.has_nothing();
         }
         stop.stop().expect("it is woken");

@@ -4,10 +4,11 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use common::{config, limit, with, Exchange, Server, ServerError, Temporary, PATIENCE};
 use proofbook_fix::{Frame, Kernel, MessageEncoder, Precision, SIMDMessageParser, Version};
+use proofbook_journal::{snapshots, Directory};
 use serde_json::{json, Value};
 
 /// A session of FIX 4.4 that has logged on.
@@ -180,6 +181,38 @@ fn what_stops_in_order_refuses_from_then_on_and_answers_questions() {
     assert_eq!(open[0]["client_id"], "a1");
 }
 
+/// Snapshots are taken while it runs, also by the publisher of a server that is killed later, and a start from one knows everything.
+#[test]
+fn snapshots_are_taken_while_it_runs_and_at_its_end() {
+    let folder = Temporary::new();
+    let settings = with(&config(folder.path()), json!({"snapshot_entries": 200}));
+    let taken = || match Directory::open(folder.path().join("log")) {
+        Ok(log) => snapshots(&log).expect("a listing"),
+        Err(_) => Vec::new(),
+    };
+    let mut exchange = Exchange::start(&settings);
+    let (end, mut number) = (Instant::now() + PATIENCE, 0);
+    while taken().len() < 2 {
+        assert!(Instant::now() < end, "no two snapshots of {number} entries");
+        number += 1;
+        exchange.ask(limit(&format!("a{number}"), "buy", "0.001", "1"));
+    }
+    assert!(number >= 350, "not before they are due");
+    let count = |exchange: &Exchange| {
+        let open = exchange.query(json!({"query": "open_orders", "account": 1}));
+        open.as_array().map(Vec::len)
+    };
+    exchange.server.stop().expect("everything was written");
+    let after = Exchange::start(&settings);
+    let status = after.query(json!({"query": "status"}));
+    assert_eq!(
+        Some(taken()[0]),
+        status["sequence"].as_u64(),
+        "the last is that of the end"
+    );
+    assert_eq!((taken().len(), count(&after)), (2, Some(number)));
+}
+
 #[test]
 fn one_folder_has_one_server() {
     let folder = Temporary::new();
@@ -340,6 +373,11 @@ fn first_entries_are_taken_once_and_name_what_is_wrong_in_them() {
             "/sync",
             json!("sometimes"),
             "sync: expected one of \"group\", \"none\", received \"sometimes\"",
+        ),
+        (
+            "/tls",
+            json!({"key": "key.pem"}),
+            "tls.certificate: expected the path of a file in PEM",
         ),
         (
             "/fix",

@@ -285,6 +285,42 @@ fn after_a_crash(folder: &Path) -> FileStore {
     FileStore::open(copy.path(), BOUNDS).expect("it is sound")
 }
 
+/// Across new segments too.
+#[test]
+fn what_is_gathered_is_written_by_a_flush() {
+    let folder = Temporary::new();
+    let bounds = FileBounds {
+        segment_bytes: 2_000,
+        segments_max: 4,
+    };
+    let mut reference = MemoryStore::new(usize::MAX);
+    let mut store = FileStore::open(folder.path(), bounds).expect("a new store");
+    store.gather();
+    for index in 0..400 {
+        step(&mut store, index);
+        step(&mut reference, index);
+        assert_eq!(store.numbers(), reference.numbers(), "step {index}");
+        if index % 5 == 0 {
+            store.flush().expect("it is written");
+            assert_eq!(after_a_crash(folder.path()).numbers(), store.numbers());
+        }
+        if index % 7 == 0 {
+            // A message that was just gathered can be read.
+            let (found, all) = (known(&mut store), known(&mut reference));
+            assert!(all.messages.ends_with(&found.messages), "step {index}");
+            assert_eq!(found.messages.last(), all.messages.last(), "step {index}");
+        }
+    }
+    store.flush().expect("it is written");
+    let last = known(&mut reference).numbers;
+    step(&mut store, 400);
+    step(&mut store, 401);
+    assert_eq!(after_a_crash(folder.path()).numbers(), last, "nothing new");
+    let numbers = store.numbers();
+    drop(store);
+    assert_eq!(after_a_crash(folder.path()).numbers(), numbers);
+}
+
 #[test]
 fn transient_numbers_are_never_used_again_and_cost_few_writes() {
     let folder = Temporary::new();

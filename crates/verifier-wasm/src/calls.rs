@@ -1,5 +1,6 @@
 //! The calls, as functions from bytes to a status and bytes.
 
+use proofbook_receipts::{PublicKey, Receipt};
 use proofbook_types::{MarketConfig, CONFIG_BYTES};
 use proofbook_verifier::{
     Chain, ChainError, ChainValues, Checkpoint, Mode, ProgramKey, PublicValues, Span, Verified,
@@ -29,6 +30,10 @@ pub enum Status {
 }
 
 type Answer = (Status, Vec<u8>);
+
+const PUBLIC_KEY_BYTES: usize = 32;
+/// What is signed of a receipt: all but the signature, at its end.
+const RECEIPT_SIGNED_BYTES: usize = 64;
 
 fn wrong(text: impl ToString) -> Answer {
     (Status::Input, text.to_string().into_bytes())
@@ -190,5 +195,26 @@ pub(crate) fn open(input: &[u8]) -> Answer {
             (Status::Holds, bytes)
         }
         Err(error) => refused(&error),
+    }
+}
+
+pub(crate) fn receipt(input: &[u8]) -> Answer {
+    let Some((key, file)) = input.split_first_chunk::<PUBLIC_KEY_BYTES>() else {
+        return wrong("expected a public key of 32 bytes before a receipt; received fewer");
+    };
+    let key = match PublicKey::from_bytes(key) {
+        Ok(key) => key,
+        Err(error) => return wrong(error),
+    };
+    let receipt = match Receipt::decode(file) {
+        Ok(receipt) => receipt,
+        Err(error) => return (Status::Format, error.to_string().into_bytes()),
+    };
+    match receipt.verify(&key) {
+        Ok(()) => (
+            Status::Holds,
+            receipt.encode()[..RECEIPT_SIGNED_BYTES].to_vec(),
+        ),
+        Err(error) => (Status::Invalid, error.to_string().into_bytes()),
     }
 }

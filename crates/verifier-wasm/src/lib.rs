@@ -115,3 +115,10 @@ pub extern "C" fn proofbook_extend_by() -> Status {
 pub extern "C" fn proofbook_open() -> Status {
     answer(calls::open)
 }
+
+/// What a receipt says, 64 bytes, if it is signed by the key whose 32 bytes stand before it.
+#[no_mangle]
+#[allow(unsafe_code, reason = "an exported name")]
+pub extern "C" fn proofbook_receipt() -> Status {
+    answer(calls::receipt)
+}

@@ -6,13 +6,13 @@ All requests share connections of HTTP; each stream has a connection of its own,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 from websockets.asyncio.client import connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from proofbook.client import calls, feeds
 from proofbook.client.calls import Amount
@@ -216,47 +216,42 @@ class AsyncClient:
         """Ask for what an operator may, such as `operate("deposit", account=3, asset="BTC", amount="1")`."""
         return await self._run(calls.operate(action, fields))
 
-    async def book(self, market: str, depth: int | None = 25) -> AsyncIterator[Book]:
+    def book(self, market: str, depth: int | None = 25) -> AsyncGenerator[Book, None]:
         """A market's book, at first and after each change, always one whose checksum held.
 
         Where a message was lost or a checksum differed, the book is fetched anew; the next update has the reason in
         `resynced`.
         """
-        terms = await self.market(market)
-        async for update in self._follow(feeds.BookFeed.of(terms, depth)):
-            yield update
+        return self._follow(feeds.BookFeed(market, depth))
 
-    def trades(self, market: str) -> AsyncIterator[Trade]:
+    def trades(self, market: str) -> AsyncGenerator[Trade, None]:
         """A market's trades from now on."""
         return self._follow(feeds.trades(market))
 
-    def candles(self, market: str) -> AsyncIterator[Candle]:
+    def candles(self, market: str) -> AsyncGenerator[Candle, None]:
         """A market's candle of this minute, as it changes."""
         return self._follow(feeds.candles(market))
 
-    def states(self, market: str) -> AsyncIterator[State]:
+    def states(self, market: str) -> AsyncGenerator[State, None]:
         """A market's state, as it changes."""
         return self._follow(feeds.states(market))
 
-    def tickers(self, market: str) -> AsyncIterator[Ticker]:
+    def tickers(self, market: str) -> AsyncGenerator[Ticker, None]:
         """A market in one line, as it changes."""
         return self._follow(feeds.tickers(market))
 
-    async def orders(self, since_entry: int | None = None) -> AsyncIterator[OrderUpdate]:
+    def orders(self, since_entry: int | None = None) -> AsyncGenerator[OrderUpdate, None]:
         """What happens to the account's orders.
 
         After the start and after each gap: the fills that were missed, then a `Reconciled` with all live orders. No
         fill is missing and none comes twice.
 
         Args:
-            since_entry: every fill of a later entry of the log is given; where none is named, from now on.
+            since_entry: every fill of a later entry of the log is given; where none is named, from the first read on.
         """
-        if since_entry is None:
-            since_entry = (await self.status()).published
-        async for update in self._follow(feeds.OrdersFeed(since_entry)):
-            yield update
+        return self._follow(feeds.OrdersFeed(since_entry))
 
-    def balances(self) -> AsyncIterator[Balance]:
+    def balances(self) -> AsyncGenerator[Balance, None]:
         """What the account has of each asset, at first and after each change."""
         return self._follow(feeds.BalancesFeed())
 
@@ -289,18 +284,19 @@ class AsyncClient:
             raise endpoint.unanswered(call, error) from error
         return endpoint.read(call, response.status_code, response.headers.get("Retry-After"), response.content)
 
-    async def _follow(self, feed: Feed[T]) -> AsyncIterator[T]:
+    async def _follow(self, feed: Feed[T]) -> AsyncGenerator[T, None]:
         """Drive a feed for as long as someone reads it."""
         endpoint = self._endpoint
         is_known, failures = False, 0
+        feed.begin([await self._run(call) for call in feed.needed()])
         while True:
             try:
                 async with connect(endpoint.stream_url, **endpoint.stream_options()) as socket:
                     is_known = True
                     for message in feed.opened(endpoint):
                         await socket.send(message, text=True)
-                    async for data in socket:
-                        step = feed.received(data)
+                    while True:
+                        step = feed.received(await socket.recv())
                         while step.updates or step.sends or step.calls:
                             for update in step.updates:
                                 yield update
@@ -309,7 +305,8 @@ class AsyncClient:
                             answers = [await self._run(call) for call in step.calls]
                             step = feed.fetched(answers) if answers else feeds.NOTHING
                         failures = 0
-                    reason = endpoint.closed(socket.close_code, socket.close_reason)
+            except ConnectionClosed as error:
+                reason = endpoint.closed(*((error.rcvd.code, error.rcvd.reason) if error.rcvd else (None, None)))
             except (OSError, WebSocketException, ConnectionFailedError) as error:
                 if not is_known:
                     raise endpoint.not_streaming(error) from error

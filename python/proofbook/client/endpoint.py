@@ -130,10 +130,10 @@ class Endpoint:
         return {**options, "proxy": None} if self.is_local else options
 
     def closed(self, code: int | None, reason: str | None) -> str:
-        """Why a stream ended."""
+        """Why a stream ended; without a code, nobody said."""
         if code == CLOSED_SLOW:
             return "the exchange closed the stream: its messages were read too slowly"
-        return f"the exchange closed the stream: {reason or code}"
+        return "the connection broke" if code is None else f"the exchange closed the stream: {reason or code}"
 
     def timestamp_ms(self) -> int:
         """The exchange's time as far as it is known, later than any that was signed before."""

@@ -27,7 +27,6 @@ from proofbook.client.types import (
     Book,
     BookMessage,
     Candle,
-    Market,
     Reconciled,
     Report,
     State,
@@ -93,6 +92,13 @@ class Feed(Generic[T]):
         self.channel = channel
         self.market = market
         self._reason: str | None = None
+
+    def needed(self) -> Sequence[Call[Any]]:
+        """What to ask before the first connection."""
+        return ()
+
+    def begin(self, answers: Sequence[Any]) -> None:
+        """Take the answers to that, in their order."""
 
     def opened(self, endpoint: Endpoint) -> list[bytes]:
         """What to send on a new connection."""
@@ -200,22 +206,34 @@ class BookFeed(Feed[Book]):
     the next update says why.
 
     Args:
-        book: an empty book of the market.
+        market: its symbol.
         depth: how many of the best levels of each side updates have; None for all.
+
+    Attributes:
+        book: the book, once the stream has begun.
     """
 
-    def __init__(self, book: LocalBook, depth: int | None) -> None:
-        super().__init__("book", book.market)
-        self.book = book
+    def __init__(self, market: str, depth: int | None) -> None:
+        super().__init__("book", market)
+        self.book = LocalBook(market, price_decimals=0, quantity_decimals=0)
         self._depth = depth
         self._resyncs = 0
         self._is_asking = True
 
-    @classmethod
-    def of(cls, market: Market, depth: int | None) -> BookFeed:
-        """The feed of a market."""
-        decimals = {"price_decimals": market.price_decimals, "quantity_decimals": market.quantity_decimals}
-        return cls(LocalBook(market.symbol, **decimals), depth)
+    def needed(self) -> Sequence[Call[Any]]:
+        """The market's decimals."""
+        return [calls.markets()]
+
+    def begin(self, answers: Sequence[Any]) -> None:
+        """Make the book.
+
+        Raises:
+            NotFoundError: there is no such market.
+        """
+        terms = calls.market_among({market.symbol: market for market in answers[0]}, self.book.market)
+        self.book = LocalBook(
+            terms.symbol, price_decimals=terms.price_decimals, quantity_decimals=terms.quantity_decimals
+        )
 
     def opened(self, endpoint: Endpoint) -> list[bytes]:
         """A new connection begins with a snapshot."""
@@ -260,15 +278,25 @@ class OrdersFeed(Feed[OrderUpdate]):
     is passed over.
 
     Args:
-        since_entry: the entry of the log after which every fill is to be given.
+        since_entry: the entry of the log after which every fill is to be given; None for from now on.
     """
 
     is_private = True
 
-    def __init__(self, since_entry: int) -> None:
+    def __init__(self, since_entry: int | None) -> None:
         super().__init__("orders")
-        self._seen = (since_entry + 1, -1)
+        self._since_entry = since_entry
+        self._seen = (0, -1) if since_entry is None else (since_entry + 1, -1)
         self._has_fills = False
+
+    def needed(self) -> Sequence[Call[Any]]:
+        """How far the exchange is, where fills are wanted from now on."""
+        return [calls.status()] if self._since_entry is None else []
+
+    def begin(self, answers: Sequence[Any]) -> None:
+        """Begin behind what was published then."""
+        for status in answers:
+            self._seen = (status.published + 1, -1)
 
     def missing(self) -> list[Call[Any]]:
         """Fills, and then the live orders."""

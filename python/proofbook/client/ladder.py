@@ -7,7 +7,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ from rich.text import Text
 from proofbook import console
 from proofbook.client import AsyncClient, Book, Level, Trade
 
-BAR_COLUMNS = 18
+BAR_COLUMNS = 14
 EIGHTHS = " ▏▎▍▌▋▊▉"
 DRAWN_PER_S_MAX = 8
 LINES_AROUND = 4
@@ -35,7 +35,7 @@ def bar(part: Decimal, whole: Decimal, *, is_ascii: bool = False) -> str:
     """A bar for a part of a whole.
 
     >>> bar(Decimal(1), Decimal(2)), bar(Decimal(1), Decimal(2), is_ascii=True)
-    ('█████████', '#########')
+    ('███████', '#######')
     """
     eighths = round(8 * BAR_COLUMNS * part / whole) if whole else 0
     if is_ascii:
@@ -121,8 +121,8 @@ def watch(url: str, market: str, depth: int, *, as_json: bool) -> None:
 
 
 async def _print_lines(url: str, market: str, depth: int) -> None:
-    async with AsyncClient(url) as client:
-        async for book in client.book(market, depth):
+    async with AsyncClient(url) as client, aclosing(client.book(market, depth)) as books:
+        async for book in books:
             console.print_json(msgspec.to_builtins(book))
 
 

@@ -6,12 +6,12 @@ All requests share connections of HTTP; each stream has a connection of its own,
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import connect
 
 from proofbook.client import calls, feeds
@@ -216,45 +216,42 @@ class Client:
         """Ask for what an operator may, such as `operate("deposit", account=3, asset="BTC", amount="1")`."""
         return self._run(calls.operate(action, fields))
 
-    def watch_book(self, market: str, depth: int | None = 25) -> Iterator[Book]:
+    def watch_book(self, market: str, depth: int | None = 25) -> Generator[Book, None, None]:
         """A market's book, at first and after each change, always one whose checksum held.
 
         Where a message was lost or a checksum differed, the book is fetched anew; the next update has the reason in
         `resynced`.
         """
-        terms = self.market(market)
-        yield from self._follow(feeds.BookFeed.of(terms, depth))
+        return self._follow(feeds.BookFeed(market, depth))
 
-    def watch_trades(self, market: str) -> Iterator[Trade]:
+    def watch_trades(self, market: str) -> Generator[Trade, None, None]:
         """A market's trades from now on."""
         return self._follow(feeds.trades(market))
 
-    def watch_candles(self, market: str) -> Iterator[Candle]:
+    def watch_candles(self, market: str) -> Generator[Candle, None, None]:
         """A market's candle of this minute, as it changes."""
         return self._follow(feeds.candles(market))
 
-    def watch_states(self, market: str) -> Iterator[State]:
+    def watch_states(self, market: str) -> Generator[State, None, None]:
         """A market's state, as it changes."""
         return self._follow(feeds.states(market))
 
-    def watch_tickers(self, market: str) -> Iterator[Ticker]:
+    def watch_tickers(self, market: str) -> Generator[Ticker, None, None]:
         """A market in one line, as it changes."""
         return self._follow(feeds.tickers(market))
 
-    def watch_orders(self, since_entry: int | None = None) -> Iterator[OrderUpdate]:
+    def watch_orders(self, since_entry: int | None = None) -> Generator[OrderUpdate, None, None]:
         """What happens to the account's orders.
 
         After the start and after each gap: the fills that were missed, then a `Reconciled` with all live orders. No
         fill is missing and none comes twice.
 
         Args:
-            since_entry: every fill of a later entry of the log is given; where none is named, from now on.
+            since_entry: every fill of a later entry of the log is given; where none is named, from the first read on.
         """
-        if since_entry is None:
-            since_entry = self.status().published
-        yield from self._follow(feeds.OrdersFeed(since_entry))
+        return self._follow(feeds.OrdersFeed(since_entry))
 
-    def watch_balances(self) -> Iterator[Balance]:
+    def watch_balances(self) -> Generator[Balance, None, None]:
         """What the account has of each asset, at first and after each change."""
         return self._follow(feeds.BalancesFeed())
 
@@ -285,18 +282,19 @@ class Client:
             raise endpoint.unanswered(call, error) from error
         return endpoint.read(call, response.status_code, response.headers.get("Retry-After"), response.content)
 
-    def _follow(self, feed: Feed[T]) -> Iterator[T]:
+    def _follow(self, feed: Feed[T]) -> Generator[T, None, None]:
         """Drive a feed for as long as someone reads it."""
         endpoint = self._endpoint
         is_known, failures = False, 0
+        feed.begin([self._run(call) for call in feed.needed()])
         while True:
             try:
                 with connect(endpoint.stream_url, **endpoint.stream_options()) as socket:
                     is_known = True
                     for message in feed.opened(endpoint):
                         socket.send(message, text=True)
-                    for data in socket:
-                        step = feed.received(data)
+                    while True:
+                        step = feed.received(socket.recv())
                         while step.updates or step.sends or step.calls:
                             yield from step.updates
                             for message in step.sends:
@@ -304,7 +302,8 @@ class Client:
                             answers = [self._run(call) for call in step.calls]
                             step = feed.fetched(answers) if answers else feeds.NOTHING
                         failures = 0
-                    reason = endpoint.closed(socket.close_code, socket.close_reason)
+            except ConnectionClosed as error:
+                reason = endpoint.closed(*((error.rcvd.code, error.rcvd.reason) if error.rcvd else (None, None)))
             except (OSError, WebSocketException, ConnectionFailedError) as error:
                 if not is_known:
                     raise endpoint.not_streaming(error) from error

@@ -101,14 +101,14 @@ class Beside:
         self._hub, self._streams = hub, streams
         self.metrics = Metrics(
             native=native.metrics,
-            status=lambda: status_metrics(json.loads(native.query(b'{"query":"status"}'))),
+            status=lambda: status_metrics(_status(native)),
             web=self._web,
         )
         self._writer: HistoryWriter | None = None
         self._thread: threading.Thread | None = None
         target = folder / "history"
         try:
-            self._writer = parquet_writer(folder)
+            self._writer = parquet_writer(folder, acknowledged=lambda: int(_status(native)["acknowledged"]))
         except InputError as error:
             if "another process writes" not in str(error):
                 raise
@@ -171,6 +171,11 @@ class Beside:
                 "websocket_waiting_bytes": waiting_bytes,
             },
         }
+
+
+def _status(native: Native) -> dict[str, Any]:
+    status: dict[str, Any] = json.loads(native.query(b'{"query":"status"}'))
+    return status
 
 
 def _by(label: str, counts: Any) -> list[dict[str, Any]]:

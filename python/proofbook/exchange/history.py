@@ -24,7 +24,8 @@ import pyarrow as pa
 from structlog import get_logger
 
 from proofbook._core import HistoryReader
-from proofbook.exchange.history_files import ENTRIES, KINDS, HistoryFile, HistoryWriterFolder, last_entry
+from proofbook.errors import JournalError
+from proofbook.exchange.history_files import ENTRIES, KINDS, HistoryFile, HistoryWriterFolder, between, last_entry
 
 ENTRIES_PER_READ = 1 << 14
 """So many entries are read from the log at a time."""
@@ -50,6 +51,11 @@ class Sink(Protocol):
     @property
     def position(self) -> int:
         """The last entry that it has, durably."""
+        ...
+
+    @property
+    def last_time_ns(self) -> int | None:
+        """When this entry was taken, if there is one: a log that says otherwise is another one."""
         ...
 
     def write(self, tables: Tables) -> None:
@@ -90,17 +96,27 @@ class _Counts:
 class HistoryWriter:
     """Writes the history of an exchange, in the thread that calls `run`."""
 
-    def __init__(self, folder: Path, sink: Callable[[str], Sink], *, flush_s: float = FLUSH_S) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        sink: Callable[[str], Sink],
+        *,
+        flush_s: float = FLUSH_S,
+        acknowledged: Callable[[], int] | None = None,
+    ) -> None:
         """Begin behind what the sink has.
 
         Args:
             folder: the exchange's folder.
             sink: opens the sink of an exchange that has this name.
             flush_s: how long rows are kept in memory at most.
+            acknowledged: the last entry that the server has acknowledged. Where nothing is synced, that is ahead of
+                what the log says itself; such entries are read, but not written before a sync covers them, since the
+                machine may lose them. Without it, the log is asked.
 
         Raises:
             InputError: the folder is none of an exchange, or the sink belongs to another one or another writer.
-            JournalError: the log is damaged, or lacks what the sink has.
+            JournalError: the log is damaged, lacks what the sink has, or is not the one that it was written from.
         """
         self._folder = folder
         self._flush_s = flush_s
@@ -112,13 +128,21 @@ class HistoryWriter:
         self._waiting_since = 0.0
         self._last: int
         self._open_sink = sink
+        self._ask_acknowledged = acknowledged
         self._begin()
 
     def _begin(self) -> None:
         """Open the sink, and read behind what it has."""
         sink = self._open_sink(HistoryReader(self._folder).exchange)
         try:
-            reader = HistoryReader(self._folder, sink.position)
+            reader = HistoryReader(self._folder, max(0, sink.position - 1))
+            _, tables = reader.next(1, sink.position)
+            found = tables[ENTRIES]["ts_event"].cast(pa.int64())[0].as_py() if tables else None
+            if found != sink.last_time_ns:
+                raise JournalError(
+                    f"expected the log whose entry {sink.position} was taken at {sink.last_time_ns} ns; "
+                    f"received one of {found} ns: what is written is the history of another log"
+                )
         except BaseException:
             sink.close()
             raise
@@ -186,8 +210,15 @@ class HistoryWriter:
 
     def _read(self, end: int | None) -> bool:
         """Take the next entries, if there are any."""
-        self._counts.acknowledged = self._reader.acknowledged() if end is None else end
-        last, tables = self._reader.next(ENTRIES_PER_READ, self._counts.acknowledged)
+        if self._waiting_rows >= WAITING_ROWS_MAX:
+            self._flush()
+            if self._waiting_rows >= WAITING_ROWS_MAX:
+                # Nothing covers them yet; no more are read before something does.
+                return False
+        if end is None:
+            end = self._reader.acknowledged() if self._ask_acknowledged is None else self._ask_acknowledged()
+        self._counts.acknowledged = end
+        last, tables = self._reader.next(ENTRIES_PER_READ, end)
         if last == self._last:
             return False
         with self._lock:
@@ -197,19 +228,26 @@ class HistoryWriter:
                 self._waiting[kind].append(batch)
                 self._waiting_rows += batch.num_rows
             self._last = last
-        if self._waiting_rows >= WAITING_ROWS_MAX:
-            self._flush()
         return True
 
     def _flush(self) -> None:
+        """Write the rows in memory that the machine cannot lose any more."""
         if not self._waiting_rows:
             return
         begun = time.perf_counter_ns()
-        tables = self._tables()
-        self._sink.write(tables)
+        tables, later = self._tables(), {}
+        durable = self._reader.acknowledged()
+        if durable < self._last:
+            later = {kind: between(table, durable + 1, self._last) for kind, table in tables.items()}
+            tables = {kind: between(table, 0, durable) for kind, table in tables.items()}
+        if tables[ENTRIES].num_rows:
+            self._sink.write(tables)
         with self._lock:
-            self._waiting = {kind: [] for kind in KINDS}
-            self._waiting_rows = 0
+            self._waiting = {kind: later[kind].to_batches() if kind in later else [] for kind in KINDS}
+            self._waiting_rows = sum(table.num_rows for table in later.values())
+            self._waiting_since = time.monotonic()
+        if not tables[ENTRIES].num_rows:
+            return
         if isinstance(self._sink, HistoryWriterFolder):
             self._sink.compact()
         for kind, table in tables.items():
@@ -268,7 +306,17 @@ class HistoryWriter:
         return document
 
 
-def parquet_writer(folder: Path, *, flush_s: float = FLUSH_S, out: Path | None = None) -> HistoryWriter:
-    """A writer of Parquet files: into ``history/`` of the exchange's folder, unless another one is named."""
+def parquet_writer(
+    folder: Path,
+    *,
+    out: Path | None = None,
+    flush_s: float = FLUSH_S,
+    acknowledged: Callable[[], int] | None = None,
+) -> HistoryWriter:
+    """A `HistoryWriter` of Parquet files: into ``history/`` of the exchange's folder, unless another one is named."""
     target = folder / "history" if out is None else out
-    return HistoryWriter(folder, lambda exchange: HistoryWriterFolder(target, exchange), flush_s=flush_s)
+
+    def sink(exchange: str) -> Sink:
+        return HistoryWriterFolder(target, exchange)
+
+    return HistoryWriter(folder, sink, flush_s=flush_s, acknowledged=acknowledged)

@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def history(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="The exchange's folder.")],
     sql: Annotated[
         str | None, typer.Option("--sql", help="A question in DuckDB's SQL; without one, the history is written.")
@@ -48,7 +49,8 @@ def history(
     _check_packages()
     target = folder / "history" if out is None else out
     if sql is not None:
-        if follow or postgres is not None:
+        source = context.get_parameter_source("postgres")
+        if follow or (source is not None and source.name == "COMMANDLINE"):
             raise InputError("expected --sql, or --follow or --postgres; received both")
         _ask(folder, target, sql, limit, as_json)
         return

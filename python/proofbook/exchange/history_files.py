@@ -200,6 +200,15 @@ class HistoryWriterFolder(HistoryFolder):
         """The last entry that is in the files."""
         return last_entry(self.current)
 
+    @property
+    def last_time_ns(self) -> int | None:
+        """When that entry was taken."""
+        if not self.current[ENTRIES]:
+            return None
+        file = pq.ParquetFile(self.current[ENTRIES][-1].path)
+        rows = file.read_row_group(file.num_row_groups - 1, columns=["ts_event"])
+        return int(rows["ts_event"].cast(pa.int64())[-1].as_py())
+
     def write(self, tables: Mapping[str, Any]) -> None:
         """Write what came of the next entries, durably.
 
@@ -214,7 +223,7 @@ class HistoryWriterFolder(HistoryFolder):
             written = []
             for kind in KINDS:
                 rows = tables.get(kind)
-                part = None if rows is None else _between(rows, first, last)
+                part = None if rows is None else between(rows, first, last)
                 if part is not None and part.num_rows > 0:
                     file = HistoryFile(first, last, kind, day, self._path(kind, day, first, last))
                     self._write_file(file, [part], part.schema)
@@ -307,8 +316,8 @@ def _days(entries: Any) -> list[tuple[str, int, int]]:
     ]
 
 
-def _between(table: Any, first: int, last: int) -> Any:
-    """The rows of some entries."""
+def between(table: Any, first: int, last: int) -> Any:
+    """The rows of a table that are of some entries."""
     numbers = table["entry"].to_numpy()
     start, end = np.searchsorted(numbers, [first, last + 1])
     return table.slice(int(start), int(end - start))

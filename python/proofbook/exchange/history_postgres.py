@@ -140,6 +140,17 @@ class PostgresHistory:
         """The last entry that the database has."""
         return self._position
 
+    @property
+    def last_time_ns(self) -> int | None:
+        """When that entry was taken."""
+        select = sql.SQL("SELECT ts_event FROM {} WHERE entry = %s").format(self._table(ENTRIES))
+        try:
+            with self._connection.transaction():
+                row = self._connection.execute(select, (self._position,)).fetchone()
+        except psycopg.Error as error:
+            raise InputError(f"PostgreSQL: {_reason(error)}") from None
+        return None if row is None else int(row[0])
+
     def write(self, tables: Mapping[str, Any]) -> None:
         """Write what came of the next entries and the position behind them, in one transaction.
 
@@ -151,7 +162,7 @@ class PostgresHistory:
             with self._connection.transaction():
                 self._take_position(last)
                 for kind in KINDS:
-                    if kind in tables:
+                    if kind in tables and tables[kind].num_rows:
                         self._copy(kind, tables[kind])
         except psycopg.Error as error:
             raise InputError(f"PostgreSQL: {_reason(error)}") from None

@@ -7,11 +7,12 @@ Each question sees one moment of the history, and each is bounded: rows, memory,
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import ROUND_DOWN, Context, Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -21,16 +22,22 @@ from proofbook.errors import BusyError, InputError
 from proofbook.exchange.history import ENTRIES_PER_READ, Snapshot
 from proofbook.exchange.history_files import KINDS, HistoryFolder, last_entry
 
+T = TypeVar("T")
+
 ROWS_MAX = 10_000
 """No question about accounts or markets gets more rows."""
 SECONDS_MAX = 10.0
 """A question that takes longer is ended."""
 MEMORY = "512MB"
 THREADS = 2
-TRIES = 5
+TRIES = 20
 """A file that was put together with others meanwhile is looked for anew, so often at most."""
 AHEAD_MAX = 2_000_000
 """So many entries behind the files are read from the log for one question at most."""
+LATEST_ENTRIES = 1 << 15
+"""The latest rows are looked for among so many entries first,"""
+LATEST_GROWTH = 8
+"""and then among so many times more, until there are enough."""
 AVERAGE_DECIMALS = 4
 """More decimals of an average price than its market has."""
 
@@ -102,6 +109,22 @@ def _view(kind: str, snapshot: Snapshot) -> str:
     return f"CREATE TEMP VIEW {kind} AS {rows}"
 
 
+@dataclass(frozen=True)
+class _Moment:
+    """A connection that sees the history up to an entry."""
+
+    connection: Any
+    last: int
+
+    def table(self, question: str, parameters: Any, rows_max: int | None) -> Any:
+        """The answer as an Arrow table."""
+        found = self.connection.sql(question, params=parameters)
+        if found is None:
+            return pa.table({})
+        reader = found.to_arrow_reader()
+        return reader.read_all() if rows_max is None else _at_most(reader, rows_max)
+
+
 class History:
     """Answers questions about a history. Each may be asked in any thread."""
 
@@ -118,22 +141,39 @@ class History:
         self._database.close()
 
     @contextmanager
-    def _at_one_moment(self) -> Iterator[Any]:
-        """A connection that sees the history as it is now, and is ended when its time is over."""
+    def _at_one_moment(self, question: str) -> Iterator[_Moment]:
+        """A connection that sees what a question names as it is now, and is ended when its time is over."""
         snapshot = self._source.snapshot()
         connection = self._database.cursor()
         timer = threading.Timer(self._seconds_max, connection.interrupt)
         timer.daemon = True
         try:
             for kind, schema in HistoryReader.schemas().items():
+                if kind not in question.lower():
+                    continue
                 table = snapshot.tables.get(kind)
                 connection.register(f"unwritten_{kind}", schema.empty_table() if table is None else table)
                 connection.execute(_view(kind, snapshot))
             timer.start()
-            yield connection
+            yield _Moment(connection, snapshot.last)
         finally:
             timer.cancel()
             connection.close()
+
+    def _ask(self, question: str, work: Callable[[_Moment], T]) -> T:
+        """Do what answers a question at one moment; anew, if a file has been put together with others meanwhile."""
+        for attempt in range(TRIES):
+            try:
+                with self._at_one_moment(question) as moment:
+                    return work(moment)
+            except duckdb.InterruptException:
+                raise BusyError(f"expected a question that takes at most {self._seconds_max:g} s") from None
+            except duckdb.IOException as error:
+                if attempt == TRIES - 1:
+                    raise InputError(str(error)) from None
+            except duckdb.Error as error:
+                raise InputError(str(error)) from None
+        raise AssertionError("the last attempt returns or raises")
 
     def sql(self, question: str, parameters: Any = None, *, rows_max: int | None = None) -> Any:
         """Answer a question in DuckDB's SQL.
@@ -150,27 +190,37 @@ class History:
             InputError: DuckDB refuses the question.
             BusyError: it took too long.
         """
-        for attempt in range(TRIES):
-            try:
-                with self._at_one_moment() as connection:
-                    found = connection.sql(question, params=parameters)
-                    if found is None:
-                        return pa.table({})
-                    reader = found.to_arrow_reader()
-                    return reader.read_all() if rows_max is None else _at_most(reader, rows_max)
-            except duckdb.InterruptException:
-                raise BusyError(f"expected a question that takes at most {self._seconds_max:g} s") from None
-            except duckdb.IOException as error:
-                # A file that was there has been put together with others.
-                if attempt == TRIES - 1:
-                    raise InputError(str(error)) from None
-            except duckdb.Error as error:
-                raise InputError(str(error)) from None
-        raise AssertionError("the last attempt returns or raises")
+        return self._ask(question, lambda moment: moment.table(question, parameters, rows_max))
 
     def _rows(self, question: str, parameters: Any) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.sql(question, parameters).to_pylist()
         return rows
+
+    def _page(
+        self, question: str, parameters: Mapping[str, Any], since_entry: int | None, limit: int
+    ) -> list[dict[str, Any]]:
+        """Rows of a question that has a condition on ``entry > $since``, the newest one last.
+
+        Without `since_entry` the latest rows are looked for among the last entries first, then among ever more.
+        """
+        if not 1 <= limit <= ROWS_MAX:
+            raise InputError(f"expected 1 to {ROWS_MAX} rows; received {limit}")
+        order = "DESC" if since_entry is None else "ASC"
+        question += f' ORDER BY entry {order}, "index" {order} LIMIT $limit'
+
+        def look(moment: _Moment) -> list[dict[str, Any]]:
+            span = LATEST_ENTRIES
+            while True:
+                since = max(0, moment.last - span) if since_entry is None else since_entry
+                found = moment.table(question, {**parameters, "since": since, "limit": limit}, None)
+                rows: list[dict[str, Any]] = found.to_pylist()
+                if since_entry is not None:
+                    return rows
+                if len(rows) == limit or since == 0:
+                    return rows[::-1]
+                span *= LATEST_GROWTH
+
+        return self._ask(question, look)
 
     def fills(self, account: int, since_entry: int | None = None, limit: int = 100) -> list[dict[str, Any]]:
         """Trades of an account, the newest one last.
@@ -206,14 +256,14 @@ class History:
     def _reports(
         self, condition: str, account: int, market: str | None, since_entry: int | None, limit: int
     ) -> list[dict[str, Any]]:
-        order = "DESC" if since_entry is None else "ASC"
-        rows = self._rows(
+        rows = self._page(
             f"SELECT * REPLACE (epoch_ns(ts_event) AS ts_event) FROM orders WHERE {condition} AND account = $account "
-            "AND entry > $since AND ($market IS NULL OR market = $market) "
-            f'ORDER BY entry {order}, "index" {order} LIMIT $limit',
-            {"account": account, "since": since_entry or 0, "market": market, "limit": _limit(limit)},
+            "AND entry > $since AND ($market IS NULL OR market = $market)",
+            {"account": account, "market": market},
+            since_entry,
+            limit,
         )
-        return [self._message(row) for row in (rows if since_entry is not None else reversed(rows))]
+        return [self._message(row) for row in rows]
 
     def trades(self, market: str, since_entry: int | None = None, limit: int = 100) -> list[dict[str, Any]]:
         """Trades of a market, the newest one last.
@@ -226,18 +276,19 @@ class History:
         Returns:
             ``id``, ``entry``, ``time_ns``, ``price``, ``quantity``, ``side`` (of the order that came to the other).
         """
-        order = "DESC" if since_entry is None else "ASC"
-        rows = self._rows(
-            "SELECT trade_id AS id, entry, epoch_ns(ts_event) AS time_ns, price, size AS quantity, side FROM trades "
-            "WHERE market = $market AND entry > $since "
-            f'ORDER BY entry {order}, "index" {order} LIMIT $limit',
-            {"market": market, "since": since_entry or 0, "limit": _limit(limit)},
+        rows = self._page(
+            'SELECT trade_id AS id, entry, "index", epoch_ns(ts_event) AS time_ns, price, size AS quantity, side '
+            "FROM trades WHERE market = $market AND entry > $since",
+            {"market": market},
+            since_entry,
+            limit,
         )
         places = self._places_of(market)
         for row in rows:
+            del row["index"]
             row["price"] = _text(row["price"], places.price)
             row["quantity"] = _text(row["quantity"], places.quantity)
-        return rows if since_entry is not None else rows[::-1]
+        return rows
 
     def candles(
         self, market: str, interval_s: int = 60, since_ns: int | None = None, limit: int = 500
@@ -258,6 +309,8 @@ class History:
         """
         if not 1 <= interval_s <= 366 * 86_400:
             raise InputError(f"expected an interval of 1 to {366 * 86_400} s; received {interval_s}")
+        if not 1 <= limit <= ROWS_MAX:
+            raise InputError(f"expected 1 to {ROWS_MAX} rows; received {limit}")
         order = "DESC" if since_ns is None else "ASC"
         rows = self._rows(
             "SELECT epoch_ns(ts_event) // $interval * $interval AS start_ns, "
@@ -270,7 +323,7 @@ class History:
                 "interval": interval_s * 10**9,
                 # An interval that began before is not whole.
                 "since": 0 if since_ns is None else -(-since_ns // (interval_s * 10**9)) * interval_s * 10**9,
-                "limit": _limit(limit),
+                "limit": limit,
             },
         )
         places = self._places_of(market)
@@ -332,12 +385,6 @@ class _Places:
 
     def __init__(self, price: int, quantity: int, base: int, quote: int) -> None:
         self.price, self.quantity, self.base, self.quote = price, quantity, base, quote
-
-
-def _limit(limit: int) -> int:
-    if not 1 <= limit <= ROWS_MAX:
-        raise InputError(f"expected 1 to {ROWS_MAX} rows; received {limit}")
-    return limit
 
 
 def _text(amount: Decimal | None, places: int) -> str | None:

@@ -8,6 +8,7 @@ of their own with the interpreter detached, since they may wait for the publishe
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +17,13 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from proofbook.errors import BusyError, InputError
+from proofbook.errors import BusyError, InputError, StoppedError
 from proofbook.exchange.failures import ApiError, failure, unreadable
 from proofbook.exchange.messages import Answer, Failed, Message, Query, Refused, decode_message, encode
 
 QUERY_THREADS = 2
+
+log = logging.getLogger("proofbook.exchange")
 
 T = TypeVar("T")
 
@@ -47,6 +50,10 @@ class Native(Protocol):
 
     def watch(self, account: int, is_watched: bool) -> None:
         """Say whether messages of an account are wanted."""
+        ...
+
+    def metrics(self) -> bytes:
+        """Counters and histograms, as JSON."""
         ...
 
     def stop(self) -> None:
@@ -91,25 +98,40 @@ class Hub:
         """Take no more requests, stop the native server, and answer whoever still waits."""
         self.is_stopping = True
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._threads, self.native.stop)
-        if self._loop is not None:
-            self._loop.remove_reader(self.native.readiness)
-            self._take()
-        for waiting in self._pending.values():
-            if not waiting.done():
-                waiting.set_exception(failure("stopping"))
-        self._pending.clear()
-        self._threads.shutdown(wait=True)
+        try:
+            await loop.run_in_executor(self._threads, self.native.stop)
+        finally:
+            if self._loop is not None:
+                self._loop.remove_reader(self.native.readiness)
+                while self._take():
+                    pass
+            for waiting in self._pending.values():
+                if not waiting.done():
+                    waiting.set_exception(failure("stopping"))
+            self._pending.clear()
+            self._threads.shutdown(wait=True)
 
     @property
     def pending(self) -> int:
         """How many requests wait for their answers."""
         return len(self._pending)
 
-    def _take(self) -> None:
-        for data in self.native.drain():
+    async def settle(self, wait_s: float) -> None:
+        """Wait until every request has its answer, but no longer than so many seconds."""
+        if self._pending:
+            await asyncio.wait(list(self._pending.values()), timeout=wait_s)
+
+    def _take(self) -> int:
+        """Take what the native server has for now: how many messages."""
+        lot = self.native.drain()
+        for data in lot:
             self.drained += 1
-            message = decode_message(data)
+            try:
+                message = decode_message(data)
+            except msgspec.MsgspecError:
+                # A defect; what comes after it must not be lost with it.
+                log.exception("a message of the native server cannot be read: %s", data[:200])
+                continue
             match message:
                 case Answer():
                     waiting = self._pending.pop(message.ticket, None)
@@ -124,6 +146,7 @@ class Hub:
                     self._publish(message)
                 case _:
                     self._publish(message)
+        return len(lot)
 
     def check_open(self) -> None:
         """Check that requests are taken.
@@ -149,6 +172,8 @@ class Hub:
             ticket = self.native.submit(encode(request))
         except BusyError:
             raise failure("busy", retry_after_s=1) from None
+        except StoppedError:
+            raise failure("stopping", retry_after_s=5) from None
         except InputError as error:
             raise unreadable(str(error)) from None
         waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -166,10 +191,8 @@ class Hub:
             return await loop.run_in_executor(self._threads, partial(self.native.query, encode(query)))
         except InputError as error:
             raise unreadable(str(error)) from None
-        except RuntimeError:
-            if self.is_stopping:
-                raise failure("stopping", retry_after_s=5) from None
-            raise
+        except StoppedError:
+            raise failure("stopping", retry_after_s=5) from None
 
     async def query(self, query: Query, answer: type[T]) -> T:
         """Look something up, as a type."""

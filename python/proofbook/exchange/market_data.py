@@ -26,15 +26,14 @@ from proofbook.exchange.messages import (
     Candle,
     CandlesFound,
     CandlesQuery,
-    Deposit,
     MarketInfo,
-    OpenAccount,
     ServerStatus,
     StatusQuery,
     Trade,
     TradesFound,
     TradesQuery,
 )
+from proofbook.exchange.requests import Deposit, OpenAccount
 from proofbook.exchange.services import Services
 from proofbook.exchange.tickers import Ticker
 
@@ -47,9 +46,23 @@ Interval = Literal["1m", "5m", "15m", "1h", "4h", "1d"]
 Limit = Annotated[int | None, Parameter(ge=1, description="How many, at most; status has the bound.")]
 
 
+class Histogram(msgspec.Struct):
+    """Nanoseconds: for each bound, how many were not above it."""
+
+    buckets: list[tuple[int, int]]
+    count: int
+    sum: int
+
+
+class _Metrics(msgspec.Struct):
+    histograms: dict[str, Histogram] = {}
+
+
 class ExchangeStatus(ServerStatus, kw_only=True):
     """How far the exchange is, and what it allows."""
 
+    latency: Histogram | None
+    """From reading requests to sending their answers, with the log between, of each turn of the engine."""
     version: str
     is_demo: bool
     limits: Limits
@@ -111,8 +124,10 @@ async def get_status(request: Request[Any, Any, Any]) -> ExchangeStatus:
 
     services = services_of(request)
     found = await services.hub.query(StatusQuery(), ServerStatus)
+    metrics = msgspec.json.decode(services.hub.native.metrics(), type=_Metrics)
     return ExchangeStatus(
         **msgspec.structs.asdict(found),
+        latency=metrics.histograms.get("turn_ns"),
         version=proofbook.__version__,
         is_demo=services.configuration.demo,
         limits=services.configuration.limits,

@@ -61,7 +61,7 @@ class Outbox:
     Attributes:
         waiting_bytes: how much waits as it is.
         conflations: how often messages were put together, by channel.
-        overflow: whether it is over: more waits than may.
+        overflow: whether it is over: more waits than may. Nothing is added any more.
     """
 
     def __init__(self, waiting_bytes_max: int) -> None:
@@ -108,6 +108,8 @@ class Outbox:
         if key not in self._latest and self._has_room(text):
             self.put(text)
             return
+        if self.overflow:
+            return
         self._latest.pop(key, None)
         self._latest[key] = text
         self.conflations[channel] += 1
@@ -118,6 +120,8 @@ class Outbox:
         merged = self._trades.get(trades.market)
         if merged is None and self._has_room(text):
             self.put(text)
+            return
+        if self.overflow:
             return
         if merged is None:
             merged = self._trades[trades.market] = []
@@ -146,7 +150,7 @@ class Outbox:
     def put_delta(self, delta: BookDelta, text: str) -> None:
         """Add a delta of a book that is shown."""
         book = self._books.get(delta.market)
-        if book is None or (book.held is not None and delta.sequence <= book.held):
+        if self.overflow or book is None or (book.held is not None and delta.sequence <= book.held):
             return
         if book.merged is not None:
             self.conflations["book"] += 1

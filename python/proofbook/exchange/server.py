@@ -1,8 +1,9 @@
 """One process: the native server, the hub, and the web in front of them.
 
 Order of the start: configuration, keys, native server (which recovers its log), web. Order of the stop: no new
-requests, streams closed with 1001, the native server in order, the web. A signal begins the stop; a second one makes it
-short. After a kill nothing has to be mended: what was acknowledged is in the log, and the keys are in their file.
+requests, answers to those that were taken, streams closed with 1001, the native server in order, the web. A signal
+begins the stop; a second one makes it short. After a kill nothing has to be mended: what was answered is in the log,
+and the keys are in their file.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from proofbook.exchange.services import Services, make_services
 from proofbook.exchange.stream import Streams
 
 STOP_S_MAX = 10
+SETTLE_S_MAX = 2.0
+"""How long requests that were taken may wait for their answers once the stop began."""
 PING_S = 20.0
 BACKLOG = 1024
 
@@ -92,13 +95,17 @@ class Exchange:
     async def end(self) -> None:
         """Take nothing more, close the streams, stop the native server."""
         self.services.hub.is_stopping = True
+        await self.services.hub.settle(SETTLE_S_MAX)
         await self.streams.end()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.services.hub.stop()
-        await self.beside.end()
-        self.services.keys.close()
+        try:
+            await self.services.hub.stop()
+        finally:
+            # The last entries are in the log now.
+            await self.beside.end()
+            self.services.keys.close()
 
 
 async def _forever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -127,8 +134,10 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the exchange, then the web."""
-        await self._exchange.end()
-        await super().shutdown(sockets)
+        try:
+            await self._exchange.end()
+        finally:
+            await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,6 +1,6 @@
 //! A sample exchange on loopback: one market, `BTC-USD`, and two accounts with money, whose sessions (`ALICE` and `BOB` to `EXCHANGE`, FIX 4.4, and `CAROL`, FIX 4.2,
-//! of a third account, whose orders end with her connection) log on without a password; `CLERK` has copies of all their reports. `serve FOLDER PORT [none]`; `none` syncs
-//! nothing.
+//! of a third account, whose orders end with her connection) log on without a password; `CLERK` has copies of all their reports.
+//! `serve FOLDER PORT [none] [uncopied] [--tls CERTIFICATE KEY]`: `none` syncs nothing, `uncopied` leaves the clerk out; with the files in PEM it speaks TLS.
 //!
 //! It prints the address that it listens on, and serves until it is told to stop (SIGTERM or SIGINT), then in order, or is killed.
 
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use proofbook_exchange::{Action, AssetId, Fees, Listing, MarketId, Symbol, TextError, Transfer};
 use proofbook_fix::Version;
-use proofbook_gateway::{Gateway, GatewayConfig, SessionConfig};
+use proofbook_gateway::{Gateway, GatewayConfig, SessionConfig, TlsFiles};
 use proofbook_journal::SyncPolicy;
 use proofbook_session::{Identity, Unauthenticated};
 use proofbook_types::{AccountId, MarketConfig, Phase};
@@ -26,6 +26,8 @@ const CLIENTS: [(&str, Version, bool); 3] = [
     ("BOB", Version::Fix44, false),
     ("CAROL", Version::Fix42, true),
 ];
+
+const OPTIONS: [&str; 2] = ["none", "uncopied"];
 
 /// The number of the clerk's session.
 const CLERK: u64 = 100;
@@ -77,11 +79,20 @@ fn first_entries() -> Result<Vec<Action>, TextError> {
 
 fn main() -> Result<(), Anything> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (folder, port, sync) = match arguments.as_slice() {
-        [folder, port] => (folder, port, None),
-        [folder, port, sync] if sync == "none" => (folder, port, Some(SyncPolicy::None)),
-        other => return Err(format!("expected FOLDER PORT [none], received {other:?}").into()),
+    let (arguments, tls) = match arguments.as_slice() {
+        [before @ .., flag, certificate, key] if flag == "--tls" => {
+            let (certificate, key) = (PathBuf::from(certificate), PathBuf::from(key));
+            (before, Some(TlsFiles { certificate, key }))
+        }
+        all => (all, None),
     };
+    let [folder, port, options @ ..] = arguments else {
+        return Err(format!("expected FOLDER PORT and options, received {arguments:?}").into());
+    };
+    if let Some(other) = options.iter().find(|one| !OPTIONS.contains(&one.as_str())) {
+        return Err(format!("expected options among {OPTIONS:?}, received {other:?}").into());
+    }
+    let is_set = |option: &str| options.iter().any(|one| one == option);
     let mut sessions = Vec::new();
     for (id, (name, version, cancel_on_disconnect)) in (1..).zip(CLIENTS) {
         let identity = Identity::new(version, name.as_bytes(), b"EXCHANGE")?;
@@ -92,12 +103,17 @@ fn main() -> Result<(), Anything> {
     }
     let clerk = Identity::new(Version::Fix44, b"CLERK", b"EXCHANGE")?;
     let accounts = (1..=CLIENTS.len() as u64).map(AccountId);
-    sessions.push(SessionConfig {
-        drop_copy_of: accounts.collect(),
-        ..SessionConfig::new(CLERK, AccountId(1), clerk, Arc::new(Unauthenticated))
-    });
+    if !is_set("uncopied") {
+        sessions.push(SessionConfig {
+            drop_copy_of: accounts.collect(),
+            ..SessionConfig::new(CLERK, AccountId(1), clerk, Arc::new(Unauthenticated))
+        });
+    }
     let mut config = GatewayConfig::new(PathBuf::from(folder), sessions);
-    config.journal.policy = sync.unwrap_or(config.journal.policy);
+    if is_set("none") {
+        config.journal.policy = SyncPolicy::None;
+    }
+    config.tls = tls;
     let gateway = Gateway::open(config, &first_entries()?)?;
     let reactor = gateway.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse()?)))?;
     println!("{}", reactor.address()?);

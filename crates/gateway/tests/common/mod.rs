@@ -6,12 +6,15 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proofbook_fix::{
     validate, Frame, Kernel, MessageEncoder, Precision, SIMDMessageParser, UserFields, Version,
 };
 pub use proofbook_testkit::files::Temporary;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 /// How long a message is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -104,6 +107,37 @@ impl Message {
     }
 }
 
+/// A client's connection.
+enum Wire {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Read for Wire {
+    fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Wire::Plain(stream) => stream.read(room),
+            Wire::Tls(stream) => stream.read(room),
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Wire::Plain(stream) => stream.write(bytes),
+            Wire::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Wire::Plain(stream) => stream.flush(),
+            Wire::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
 struct Sent {
     number: u64,
     kind: String,
@@ -115,7 +149,9 @@ struct Sent {
 pub struct Client {
     name: &'static str,
     version: Version,
-    stream: Option<TcpStream>,
+    stream: Option<Wire>,
+    /// With this it speaks TLS.
+    pub tls: Option<Arc<ClientConfig>>,
     encoder: MessageEncoder,
     parser: SIMDMessageParser,
     received: Vec<u8>,
@@ -138,6 +174,7 @@ impl Client {
             name,
             version,
             stream: None,
+            tls: None,
             encoder: MessageEncoder::new(Kernel::detect(), version),
             parser: SIMDMessageParser::new(Kernel::detect()),
             received: Vec::new(),
@@ -188,7 +225,15 @@ impl Client {
         stream.set_nodelay(true).expect("TCP has it");
         self.received.clear();
         self.gap_until = 0;
-        self.stream = Some(stream);
+        self.stream = Some(match &self.tls {
+            None => Wire::Plain(stream),
+            Some(config) => {
+                let name = ServerName::try_from("localhost").expect("a name");
+                let connection = ClientConnection::new(config.clone(), name);
+                let connection = connection.expect("a right configuration");
+                Wire::Tls(Box::new(StreamOwned::new(connection, stream)))
+            }
+        });
     }
 
     pub fn drop_connection(&mut self) {

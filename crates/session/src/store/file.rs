@@ -1,7 +1,8 @@
 //! A store in files: a log of records, in segments of bounded size and number.
 //!
-//! Each change is one write at the end of the last segment, so that it survives the end of the process; `sync` makes it survive a loss of power. A new
-//! segment starts with the numbers and is synced before the oldest one goes, so the files that are left always say them.
+//! Each change is one write at the end of the last segment, so that it survives the end of the process; `sync` makes it survive a loss of power. Who sends nothing
+//! before a point of its own has changes gathered (`gather`) and written at once there (`flush`). A new segment starts with the numbers and is synced before the
+//! oldest one goes, so the files that are left always say them.
 //!
 //! Opening reads every segment. What does not end with a whole record is the torn tail of the last write, and is cut off, in the last segment alone; a
 //! broken record with a whole one behind it, or in an earlier segment, is damage and an error, since numbers would go back unseen.
@@ -24,6 +25,9 @@ const FIRST_SEGMENT: u64 = 1;
 
 /// Numbers that are reserved at a time.
 const RESERVED_NUMBERS: u64 = 4_096;
+
+/// Bytes that are gathered at most.
+const GATHERED_BYTES_MAX: usize = 1 << 20;
 
 /// How much a store keeps: older messages are forgotten, and a resend fills them as a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +52,7 @@ struct Segment {
     index: u64,
     path: PathBuf,
     file: File,
+    /// With those that are gathered.
     bytes: u64,
 }
 
@@ -70,6 +75,9 @@ pub struct FileStore {
     /// Numbers below this may be taken without a record.
     reserved: u64,
     scratch: Vec<u8>,
+    is_gathering: bool,
+    /// The end of the last segment, which its file lacks.
+    gathered: Vec<u8>,
     has_failed: bool,
     /// Holds the folder's lock.
     lock: File,
@@ -106,6 +114,8 @@ impl FileStore {
             numbers: Numbers::FIRST,
             reserved: 0,
             scratch: Vec::new(),
+            is_gathering: false,
+            gathered: Vec::new(),
             has_failed: false,
             lock: lock(folder)?,
         };
@@ -124,6 +134,28 @@ impl FileStore {
     /// The number of the last message that can be read.
     pub fn last_stored(&self) -> Option<u64> {
         self.index.last_key_value().map(|(number, _)| *number)
+    }
+
+    /// From now on changes wait for [`FileStore::flush`], or until there are many.
+    pub fn gather(&mut self) {
+        self.is_gathering = true;
+    }
+
+    /// Writes what was gathered, so that it survives the end of the process.
+    ///
+    /// # Errors
+    /// Writing fails, now or before.
+    pub fn flush(&mut self) -> Result<(), StoreError> {
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        if self.has_failed {
+            return Err(StoreError::Failed);
+        }
+        self.has_failed = true;
+        self.write_gathered()?;
+        self.has_failed = false;
+        Ok(())
     }
 
     fn segment_path(&self, index: u64) -> PathBuf {
@@ -268,13 +300,25 @@ impl FileStore {
             offset: segment.bytes,
         };
         record.encode(at, &mut self.scratch);
-        let written = segment.file.write_all_at(&self.scratch, segment.bytes);
-        written.map_err(failed("write", &segment.path))?;
         segment.bytes += self.scratch.len() as u64;
+        self.gathered.extend_from_slice(&self.scratch);
+        if self.is_gathering && self.gathered.len() < GATHERED_BYTES_MAX {
+            return Ok(());
+        }
+        self.write_gathered()
+    }
+
+    fn write_gathered(&mut self) -> Result<(), StoreError> {
+        let segment = self.segments.back_mut().expect("there is at least one");
+        let offset = segment.bytes - self.gathered.len() as u64;
+        let written = segment.file.write_all_at(&self.gathered, offset);
+        written.map_err(failed("write", &segment.path))?;
+        self.gathered.clear();
         Ok(())
     }
 
     fn rotate(&mut self) -> Result<(), StoreError> {
+        self.write_gathered()?;
         let last = self.last();
         let index = last.index + 1;
         last.file.sync_data().map_err(failed("sync", &last.path))?;
@@ -309,6 +353,7 @@ impl FileStore {
     }
 
     fn sync_last(&mut self) -> Result<(), StoreError> {
+        self.write_gathered()?;
         let last = self.last();
         last.file.sync_data().map_err(failed("sync", &last.path))
     }
@@ -321,6 +366,8 @@ impl Drop for FileStore {
             // Where it fails, numbers are skipped.
             let _ = self.record(Record::Reserved { next, end: next });
         }
+        // Nothing that is lost here was sent: what is gathered is flushed before.
+        let _ = self.flush();
         // Closing would do, but for a process that another thread is just starting, which has the file open until it runs its program.
         let _ = self.lock.unlock();
     }
@@ -416,6 +463,7 @@ impl Store for FileStore {
 
     fn read(&mut self, number: u64, bytes: &mut Vec<u8>) -> Result<bool, StoreError> {
         bytes.clear();
+        self.flush()?;
         let Some(place) = self.index.get(&number) else {
             return Ok(false);
         };

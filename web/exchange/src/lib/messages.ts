@@ -27,6 +27,8 @@ export interface TradeMessage {
 }
 
 export interface CandleMessage {
+  /** In messages of the stream. */
+  interval_s?: number;
   start_ns: number;
   open: string;
   high: string;
@@ -72,6 +74,7 @@ export interface MarketTerms {
 export interface Order {
   order_id: number;
   client_id: string | null;
+  account: number;
   market: string;
   side: Side;
   kind: Kind;
@@ -102,6 +105,7 @@ export interface ReportMessage {
 }
 
 export interface Balance {
+  account: number;
   asset: string;
   total: string;
   held: string;

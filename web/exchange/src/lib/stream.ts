@@ -9,12 +9,12 @@ const RETRY_MS_FIRST = 250;
 const RETRY_MS_MAX = 8_000;
 
 export type StreamState = "connecting" | "live" | "offline";
-export type Message = Record<string, unknown> & { channel?: string; type?: string };
+export type Message = Record<string, unknown> & { channel?: string; type?: string; id?: unknown };
 
 export interface StreamHandlers {
   onMessage(message: Message): void;
   onState(state: StreamState): void;
-  /** Once a connection stands, before anything else is asked for. */
+  /** Once a connection stands and everything that is subscribed to was asked for on it. */
   onOpen(): void;
   onRoundTrip(ms: number): void;
 }
@@ -28,8 +28,10 @@ const nameOf = ({ channel, market }: Subscription) => `${channel} ${market ?? ""
 
 export class Stream {
   readonly #wanted = new Map<string, Subscription>();
+  readonly #barriers = new Map<string, (hasPassed: boolean) => void>();
   #socket: WebSocket | null = null;
   #attempts = 0;
+  #barrierNumber = 0;
   #heard_ms = 0;
   #pinged_ms: number | null = null;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -69,9 +71,20 @@ export class Stream {
     this.subscribe(channel, market);
   }
 
-  /** Sends if there is a connection; what must not be lost is asked for again in `onOpen`. */
+  /** Sends if there is a connection; what must not be lost is sent again in `onOpen`. */
   send(message: object): void {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  /**
+   * Waits until the exchange has taken everything that was sent before: it answers in order. So what is fetched afterwards and what comes
+   * on the stream leave nothing out between them. False if the connection is not there or goes meanwhile; `onOpen` comes again then.
+   */
+  barrier(): Promise<boolean> {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return Promise.resolve(false);
+    const id = `barrier-${this.#barrierNumber++}`;
+    this.send({ op: "ping", id });
+    return new Promise((resolve) => this.#barriers.set(id, resolve));
   }
 
   #connect(): void {
@@ -83,8 +96,8 @@ export class Stream {
       this.#heard_ms = performance.now();
       this.#pinged_ms = null;
       this.handlers.onState("live");
-      this.handlers.onOpen();
       for (const subscription of this.#wanted.values()) this.send({ op: "subscribe", ...subscription });
+      this.handlers.onOpen();
       this.#ping();
     });
     socket.addEventListener("message", (event) => this.#hear(String(event.data)));
@@ -96,12 +109,17 @@ export class Stream {
   #hear(text: string): void {
     this.#heard_ms = performance.now();
     const message = JSON.parse(text) as Message;
-    const isPong = message.type === "pong" || message["op"] === "pong" || message["result"] === "pong";
-    if (isPong && this.#pinged_ms !== null) {
+    if (message["result"] !== "pong") this.handlers.onMessage(message);
+    else if (typeof message.id === "string") this.#pass(message.id, true);
+    else if (this.#pinged_ms !== null) {
       this.handlers.onRoundTrip(this.#heard_ms - this.#pinged_ms);
       this.#pinged_ms = null;
     }
-    this.handlers.onMessage(message);
+  }
+
+  #pass(id: string, hasPassed: boolean): void {
+    this.#barriers.get(id)?.(hasPassed);
+    this.#barriers.delete(id);
   }
 
   #ping(): void {
@@ -117,6 +135,7 @@ export class Stream {
 
   #lose(): void {
     this.#socket = null;
+    for (const id of [...this.#barriers.keys()]) this.#pass(id, false);
     this.handlers.onState("offline");
     const bound_ms = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** this.#attempts++);
     setTimeout(() => this.#retryNow(), bound_ms * (0.5 + Math.random() / 2));

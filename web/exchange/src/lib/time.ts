@@ -13,6 +13,7 @@ export function dateAndClock(time_ms: number): string {
 
 /** A span of time in the unit that suits it. */
 export function span(ns: number): string {
+  if (!Number.isFinite(ns)) return "more";
   if (ns < 1e3) return `${Math.round(ns)} ns`;
   const [value, unit] = ns < 1e6 ? [ns / 1e3, "µs"] : ns < 1e9 ? [ns / 1e6, "ms"] : [ns / 1e9, "s"];
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;

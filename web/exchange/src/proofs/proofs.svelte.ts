@@ -18,7 +18,7 @@ export interface StatedBatch {
   events: number;
   previous_root: string;
   new_root: string;
-  state: "sealed" | "proving" | "proven";
+  state: "sealed" | "proven";
   file: string | null;
 }
 
@@ -35,6 +35,7 @@ export interface StatedMarket {
   /** Commands that the market has taken so far. */
   sequence: number;
   config: string | null;
+  receipt_public_key: string | null;
   batches: StatedBatch[];
   chains: StatedChain[];
 }
@@ -57,7 +58,7 @@ class Proofs {
   end = $state.raw<ChainEnd | null>(null);
   /** What is being done; empty while nothing is. */
   work = $state("");
-  /** The operator's public key that receipts are held against: the reader's, or the exchange's word. */
+  /** The operator's public key that receipts are held against: the reader's, or, until there is one, the exchange's word. */
   receiptKey = $state("");
 
   #checker: Checker | null = null;
@@ -88,9 +89,15 @@ class Proofs {
     try {
       this.markets = (await get("/proofs")) as StatedMarket[];
       this.fault = "";
+      this.receiptKey ||= this.statedKey;
     } catch (error) {
       this.fault = (error as Error).message;
     }
+  }
+
+  /** The key of the receipts as the exchange states it. */
+  get statedKey(): string {
+    return this.markets.find(({ receipt_public_key }) => receipt_public_key !== null)?.receipt_public_key ?? "";
   }
 
   /** Checks files that the reader has. A configuration among them is kept for those that come later. */
@@ -109,7 +116,7 @@ class Proofs {
   async checkMarket(market: StatedMarket): Promise<void> {
     await this.#busy(async () => {
       this.#clear();
-      this.work = "Fetching the market’s configuration …";
+      this.work = "Fetching the market's configuration …";
       const config = market.config === null ? null : await getBytes(market.config);
       const proven = market.batches.filter(({ file }) => file !== null);
       const files: ProofFile[] = [];

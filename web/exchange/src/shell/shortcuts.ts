@@ -1,6 +1,7 @@
 // Single keys that do something outside of fields, and what. They can be switched off: some assistive software sends keys of its own.
 
 import { draft, focusOn } from "../state/draft.svelte";
+import { layout } from "../state/layout.svelte";
 import { route } from "../state/route.svelte";
 import { settings } from "../state/settings.svelte";
 
@@ -26,6 +27,11 @@ function sideOf(side: "buy" | "sell"): void {
   focusIn("order", draft.kind === "market" ? "entry-quantity" : "entry-price");
 }
 
+function focusOrders(): void {
+  layout.accountTab = "orders";
+  focusIn("account", "tab-orders");
+}
+
 function focusLadder(): void {
   route.go("trade");
   reveal("book");
@@ -37,7 +43,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: ["s"], what: "sell: to the price", act: () => sideOf("sell") },
   { keys: ["q"], what: "to the quantity", act: () => focusIn("order", "entry-quantity") },
   { keys: ["l"], what: "into the book", act: focusLadder },
-  { keys: ["o"], what: "to the open orders", act: () => focusIn("account", "tab-orders") },
+  { keys: ["o"], what: "to the open orders", act: focusOrders },
   { keys: ["m"], what: "to the market", act: () => focusIn("", "market") },
   { keys: ["1"], what: "trade", act: () => route.go("trade") },
   { keys: ["2"], what: "proofs", act: () => route.go("proofs") },

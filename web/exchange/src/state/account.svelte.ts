@@ -5,6 +5,7 @@
 import { login, post, RequestError, signed } from "../lib/http";
 import { forgetIdentity, makeSecret, storedIdentities, storeIdentity, type Identity } from "../lib/identity";
 import type { Balance, Order, ReportMessage } from "../lib/messages";
+import type { Stream } from "../lib/stream";
 import { announce } from "./announce.svelte";
 
 const FILLS_LENGTH = 100;
@@ -49,6 +50,8 @@ function fillOf({ entry, index, time_ns, report }: ReportMessage): Fill {
   };
 }
 
+const byAsset = (one: Balance, other: Balance) => one.asset.localeCompare(other.asset);
+
 /** The last fills; none where the exchange keeps no history. */
 async function fetchFills(identity: Identity): Promise<ReportMessage[]> {
   try {
@@ -65,19 +68,18 @@ class Account {
   orders = $state.raw<Order[]>([]);
   fills = $state.raw<Fill[]>([]);
   balances = $state.raw<Balance[]>([]);
-  /** Whether the stream has let this account in. */
-  isIn = $state(false);
   isBusy = $state(false);
   fault = $state("");
 
-  #send: (message: object) => void = () => undefined;
+  #stream: Pick<Stream, "send" | "barrier"> | null = null;
   #orders = new Map<number, Order>();
-  #touched: Set<number> | null = null;
+  /** Orders and assets that the stream told of while they were fetched: it knows better. */
+  #touched: Set<number | string> | null = null;
   #latest = { entry: 0, index: -1 };
 
-  /** Reads the keys of this browser. `send` is the stream's. */
-  async begin(send: (message: object) => void): Promise<void> {
-    this.#send = send;
+  /** Reads the keys of this browser. */
+  async begin(stream: Pick<Stream, "send" | "barrier">): Promise<void> {
+    this.#stream = stream;
     this.identities = await storedIdentities();
     const last = this.identities.at(-1);
     if (last) await this.choose(last);
@@ -104,7 +106,6 @@ class Account {
 
   async choose(identity: Identity): Promise<void> {
     this.current = identity;
-    this.isIn = false;
     this.#orders.clear();
     this.#latest = { entry: 0, index: -1 };
     this.orders = [];
@@ -113,26 +114,22 @@ class Account {
     await this.connect();
   }
 
-  /** Logs in on the stream as it is now, and fetches how everything stands. */
+  /** Logs in on the stream as it is now, and then fetches how everything stands, so that nothing is missed between. */
   async connect(): Promise<void> {
     const identity = this.current;
-    if (!identity) return;
-    this.#send(await login(identity));
-    for (const channel of ["orders", "balances"]) this.#send({ op: "subscribe", channel });
-    await this.fetchAll(identity);
-  }
-
-  disconnect(): void {
-    this.isIn = false;
+    if (!identity || !this.#stream) return;
+    this.#stream.send(await login(identity));
+    for (const channel of ["orders", "balances"]) this.#stream.send({ op: "subscribe", channel });
+    if (await this.#stream.barrier()) await this.fetchAll(identity);
   }
 
   async fetchAll(identity = this.current): Promise<void> {
     if (!identity) return;
     this.#touched = new Set();
     try {
-      const [orders, balances, fills] = await Promise.all([
+      const [orders, fetched, fills] = await Promise.all([
         signed(identity, "GET", "/orders") as Promise<Order[]>,
-        signed(identity, "GET", "/balances") as Promise<Balance[]>,
+        signed(identity, "GET", "/balances") as Promise<Omit<Balance, "account">[]>,
         fetchFills(identity),
       ]);
       if (this.current !== identity) return;
@@ -140,10 +137,10 @@ class Account {
       const kept = [...this.#orders].filter(([id]) => touched.has(id));
       this.#orders = new Map(orders.filter(({ order_id }) => !touched.has(order_id)).map((order) => [order.order_id, order]));
       for (const [id, order] of kept) this.#orders.set(id, order);
-      this.balances = balances;
+      const told = this.balances.filter(({ asset }) => touched.has(asset));
+      this.balances = [...fetched.filter(({ asset }) => !touched.has(asset)).map((balance) => ({ ...balance, account: identity.account })), ...told].sort(byAsset);
       this.#mergeFills(fills.map(fillOf));
       this.#show();
-      this.isIn = true;
       this.fault = "";
     } catch (error) {
       this.fault = (error as Error).message;
@@ -154,6 +151,7 @@ class Account {
 
   takeReport(message: ReportMessage): void {
     const { entry, index, report } = message;
+    if (report.order.account !== this.current?.account) return;
     const isOld = entry < this.#latest.entry || (entry === this.#latest.entry && index <= this.#latest.index);
     if (isOld) return;
     this.#latest = { entry, index };
@@ -170,8 +168,9 @@ class Account {
   }
 
   takeBalance(balance: Balance): void {
-    const others = this.balances.filter(({ asset }) => asset !== balance.asset);
-    this.balances = [...others, balance].sort((one, other) => one.asset.localeCompare(other.asset));
+    if (balance.account !== this.current?.account) return;
+    this.#touched?.add(balance.asset);
+    this.balances = [...this.balances.filter(({ asset }) => asset !== balance.asset), balance].sort(byAsset);
   }
 
   /** Places an order, and gives it as it stands then. Its client id comes from the signature: a request that is repeated is one order. */

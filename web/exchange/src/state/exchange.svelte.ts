@@ -5,6 +5,7 @@ import type { AssetTerms, Balance, BookMessage, CandleMessage, MarketTerms, Repo
 import { Stream, type Message, type StreamState } from "../lib/stream";
 import { account } from "./account.svelte";
 import { announce } from "./announce.svelte";
+import { draft } from "./draft.svelte";
 import { MarketFeed } from "./market.svelte";
 
 const CHANNELS = ["book", "trades", "candles", "state", "ticker"] as const;
@@ -22,7 +23,10 @@ class Exchange {
   readonly #stream = new Stream(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/stream`, {
     onMessage: (message) => this.#take(message),
     onState: (state) => this.#show(state),
-    onOpen: () => void account.connect(),
+    onOpen: () => {
+      void this.#load();
+      void account.connect();
+    },
     onRoundTrip: (ms) => (this.roundTrip_ms = ms),
   });
 
@@ -41,7 +45,7 @@ class Exchange {
       if (this.markets.length === 0) await new Promise((resolve) => setTimeout(resolve, 2_000));
     }
     this.choose(symbol ?? "");
-    await account.begin((message) => this.#stream.send(message));
+    await account.begin(this.#stream);
   }
 
   /** Looks at a market; at the first one where there is none of that name. */
@@ -51,12 +55,20 @@ class Exchange {
     const before = this.feed;
     if (before) {
       before.close();
+      draft.clear();
       for (const channel of CHANNELS) this.#stream.unsubscribe(channel, before.terms.symbol);
     }
     const feed = new MarketFeed(terms, () => this.#stream.renew("book", terms.symbol));
     this.feed = feed;
     for (const channel of CHANNELS) this.#stream.subscribe(channel, terms.symbol);
-    feed.load().catch((error: Error) => (this.fault = error.message));
+    void this.#load();
+  }
+
+  /** Fetches what came before the subscriptions to the market that is looked at, once these are in force. */
+  async #load(): Promise<void> {
+    const feed = this.feed;
+    if (!feed || !(await this.#stream.barrier())) return;
+    await feed.load().catch((error: Error) => (this.fault = error.message));
   }
 
   decimals(asset: string): number {
@@ -71,7 +83,6 @@ class Exchange {
     if (state === "offline" && this.connection === "live") {
       announce("The connection is lost. Trying again.");
       this.feed?.disconnect();
-      account.disconnect();
       this.roundTrip_ms = null;
     }
     if (state === "live" && this.connection !== "live") announce("Connected.");

@@ -10,6 +10,8 @@ import type { BookMessage, CandleMessage, MarketState, MarketTerms, StateMessage
 import { parseDecimal } from "../lib/decimal";
 
 const TAPE_LENGTH = 60;
+/** Longer candles are added up from these. */
+const CANDLE_S = 60;
 const CANDLES_MAX = 1_500;
 const CANDLES_ASKED = 1_000;
 /** Rows of each side that are kept for pictures: more than any ladder shows. */
@@ -124,6 +126,7 @@ export class MarketFeed {
   }
 
   takeCandle(message: CandleMessage): void {
+    if (message.interval_s !== CANDLE_S) return;
     mergeCandle(this.#candles, toCandle(message, this.terms));
     if (this.#candles.length > CANDLES_MAX) this.#candles.shift();
     this.#showCandles();

@@ -10,10 +10,10 @@ export interface Latency {
   count: number;
 }
 
-/** The engine's histogram as it states it: bounds in nanoseconds, and a count for each and for what is beyond the last. */
+/** The engine's histogram as it states it: for each bound in nanoseconds, how many were not above it. */
 interface Histogram {
-  bounds: number[];
-  counts: number[];
+  buckets: [up_to_ns: number, count: number][];
+  count: number;
 }
 
 const QUANTILES = [
@@ -23,18 +23,16 @@ const QUANTILES = [
 ];
 
 /** What a histogram says: of a quantile, the bound of the bucket that has it. Empty buckets at both ends are left out. */
-function latencyOf({ bounds, counts }: Histogram): Latency | null {
-  const count = counts.reduce((sum, each) => sum + each, 0);
+function latencyOf({ buckets, count }: Histogram): Latency | null {
   if (count === 0) return null;
   const quantiles = QUANTILES.map(({ name, share }) => {
-    let sum = 0;
-    const index = counts.findIndex((each) => (sum += each) >= share * count);
-    return { name, ns: bounds[index] ?? Infinity };
+    const ns = buckets.find(([, upTo]) => upTo >= share * count)?.[0] ?? Infinity;
+    return { name, ns };
   });
-  const buckets = bounds.map((up_to_ns, index) => ({ up_to_ns, count: counts[index] ?? 0 }));
-  const used = (bucket: { count: number }) => bucket.count > 0;
-  const first = Math.max(0, buckets.findIndex(used) - 1);
-  return { quantiles, buckets: buckets.slice(first, buckets.findLastIndex(used) + 2), count };
+  const single = buckets.map(([up_to_ns, upTo], index) => ({ up_to_ns, count: upTo - (buckets[index - 1]?.[1] ?? 0) }));
+  const isUsed = (bucket: { count: number }) => bucket.count > 0;
+  const first = Math.max(0, single.findIndex(isUsed) - 1);
+  return { quantiles, buckets: single.slice(first, single.findLastIndex(isUsed) + 2), count };
 }
 
 export interface ExchangeStatus {
