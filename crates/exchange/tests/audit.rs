@@ -29,7 +29,7 @@ struct Written {
 
 impl Written {
     fn storage(&self, name: &str) -> Directory {
-        Directory::create(&self.folder.path().join(name)).expect("a folder")
+        Directory::create(self.folder.path().join(name)).expect("a folder")
     }
 
     fn audit(&self) -> Audit {
