@@ -165,7 +165,7 @@ def _terms_section(result: Result) -> list[str]:
         f"{plan['rounds']} rounds, servers in turns, forwards and backwards; each time new processes, "
         f"{plan['resting']:,} resting orders, {plan['warm_up_seconds']} s of requests to warm up, {plan['seconds']} s "
         "for each figure. Figures are medians over the rounds, with the smallest and the largest. The generator takes "
-        "one core all the time; whatever it is late itself is within the latencies."
+        "one core, but at low rates; whatever it is late itself is within the latencies."
     )
     lines = [
         "## How it was measured",
