@@ -1830,9 +1830,10 @@ class ExchangeServer:
 
 @final
 class HistoryReader:
-    """Reads the log of an exchange, beside the server or without it, and gives what came of its entries as Arrow tables.
+    """Reads the log of an exchange, beside the server or without it, and gives what came of it as Arrow tables.
 
-    ``docs/HISTORY.md`` describes the tables. It takes no lock and changes no file; all methods may be called from any thread.
+    ``docs/HISTORY.md`` describes the tables. It takes no lock and changes no file; all methods may be called from any
+    thread.
     """
 
     def __new__(cls, folder: Path | str, after_entry: int = 0) -> HistoryReader:

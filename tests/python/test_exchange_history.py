@@ -168,6 +168,27 @@ def test_rows_do_not_depend_on_where_reading_begins(flow: tuple[Path, Flow]) -> 
         HistoryReader(folder / "nothing")
 
 
+def test_what_no_table_can_hold_ends_the_history_right_before_it(tmp_path: Path) -> None:
+    with Flow(tmp_path, seed=4) as running:
+        running.run(40)
+        before = running.answers[-1]["entry"]
+        # Units of USD have 6 decimals: the exchange takes it, decimals of 38 digits do not.
+        running.submit(action="deposit", account=1, asset="USD", amount="2" + "0" * 20)
+        running.settle()
+        assert running.answers[-1]["refusal"] is None
+    reader = HistoryReader(tmp_path)
+    last, tables = reader.next(10_000)
+    assert last == before == tables["entries"].num_rows
+    for _ in range(2):
+        with pytest.raises(InputError, match=rf"entry {before + 1}: expected an amount of less than 10\^20"):
+            reader.next(10_000)
+    writer = parquet_writer(tmp_path)
+    with pytest.raises(InputError, match=f"entry {before + 1}: "):
+        writer.catch_up()
+    assert writer.position == before
+    writer.close()
+
+
 CHILD = """
 import sys
 from pathlib import Path

@@ -15,7 +15,7 @@ use pyo3_arrow::{PyRecordBatch, PySchema};
 
 use crate::errors::{bad_journal, BrokenInvariantError, InputError, JournalError};
 use crate::history_rows::take;
-use crate::history_tables::Tables;
+use crate::history_tables::{Rows, Tables};
 
 /// A call ends with the entry that brings its tables to so many outcomes, however many entries were asked for.
 const OUTCOMES_PER_CALL: usize = 1 << 18;
@@ -30,6 +30,10 @@ struct State {
     replica: Replica<Ladder, Directory>,
     tables: Tables,
     outcomes: Vec<Outcome>,
+    /// The last entry whose rows are in the tables or were given out.
+    last: u64,
+    /// Why nothing behind it can be given.
+    failure: Option<String>,
 }
 
 /// Reads the log of an exchange and gives what came of its entries as tables.
@@ -64,47 +68,60 @@ impl State {
             replica,
             tables: Tables::new(name.name.as_str()),
             outcomes: Vec::new(),
+            last: after,
+            failure: None,
         })
     }
 
-    /// Takes the next entries, one by one: balances are read between them.
-    fn advance(&mut self, acknowledged: Option<u64>, entries_max: usize) -> PyResult<()> {
+    /// Takes the next entries, one by one, since balances are read between them. Of an entry that cannot be written, no row is
+    /// given, and nothing behind it; what is before it is given first.
+    fn advance(&mut self, acknowledged: Option<u64>, entries_max: usize) -> PyResult<Rows> {
+        if let Some(failure) = &self.failure {
+            return Err(InputError::new_err(failure.clone()));
+        }
         let acknowledged = match acknowledged {
             Some(acknowledged) => acknowledged,
             None => self.replica.watermark().map_err(bad_journal)?,
         };
         let mut taken = 0;
+        let mut rows = self.tables.rows();
         for _ in 0..entries_max {
-            let (mut number, mut found) = (0, None::<Entry>);
-            self.outcomes.clear();
-            let outcomes = &mut self.outcomes;
-            let count = self
-                .replica
-                .advance(acknowledged, 1, &mut |sequence, entry, outcome| {
-                    (number, found) = (sequence, Some(*entry));
-                    outcomes.push(outcome);
-                })
-                .map_err(bad_journal)?;
-            if count == 0 {
+            let Some((number, entry)) = self.next_entry(acknowledged)? else {
+                break;
+            };
+            let machine = self.replica.machine();
+            if let Err(error) = take(&mut self.tables, number, &entry, &self.outcomes, machine) {
+                self.failure = Some(format!("entry {number}: {error}"));
                 break;
             }
-            let entry = found.ok_or_else(|| {
-                BrokenInvariantError::new_err("an entry came to nothing, not even to an answer")
-            })?;
-            take(
-                &mut self.tables,
-                number,
-                &entry,
-                &self.outcomes,
-                self.replica.machine(),
-            )
-            .map_err(|error| InputError::new_err(format!("entry {number}: {error}")))?;
+            rows = self.tables.rows();
+            self.last = number;
             taken += self.outcomes.len();
             if taken >= OUTCOMES_PER_CALL {
                 break;
             }
         }
-        Ok(())
+        Ok(rows)
+    }
+
+    /// The next entry, whose outcomes are then there.
+    fn next_entry(&mut self, acknowledged: u64) -> PyResult<Option<(u64, Entry)>> {
+        self.outcomes.clear();
+        let (mut found, outcomes) = (None, &mut self.outcomes);
+        let count = self
+            .replica
+            .advance(acknowledged, 1, &mut |number, entry, outcome| {
+                found = Some((number, *entry));
+                outcomes.push(outcome);
+            })
+            .map_err(bad_journal)?;
+        match (count, found) {
+            (0, _) => Ok(None),
+            (_, Some(found)) => Ok(Some(found)),
+            (_, None) => Err(BrokenInvariantError::new_err(
+                "an entry came to nothing, not even to an answer",
+            )),
+        }
     }
 }
 
@@ -152,12 +169,12 @@ impl HistoryReader {
     ) -> PyResult<(u64, Bound<'py, PyDict>)> {
         let (last, tables) = py.detach(|| {
             self.locked(|state| {
-                state.advance(acknowledged, entries_max)?;
+                let rows = state.advance(acknowledged, entries_max)?;
                 let tables = state
                     .tables
-                    .give()
+                    .give(rows)
                     .map_err(|error| BrokenInvariantError::new_err(error.to_string()))?;
-                Ok((state.replica.sequence(), tables))
+                Ok((state.last, tables))
             })
         })?;
         let by_name = PyDict::new(py);

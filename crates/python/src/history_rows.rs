@@ -8,15 +8,17 @@ use std::fmt;
 
 use proofbook_book::Book;
 use proofbook_exchange::{
-    Action, Asset, AssetId, Entry, Exchange, Execution, Instrument, Liquidity, MarketId, OrderKind,
-    OrderStatus, Outcome, Report,
+    Action, Asset, AssetId, Entry, Exchange, Execution, Instrument, MarketId, Outcome, Report,
 };
 use proofbook_feed::trade_id;
 use proofbook_types::{AccountId, Event, OrderId, Side, Timestamp};
 
 use crate::history_facts::Facts;
 use crate::history_tables::{Tables, Text, Whole, Word, AMOUNT_END, AMOUNT_SCALE};
-use crate::terms::{KIND_NAMES, SIDE_NAMES};
+use crate::history_words::{
+    execution_name, kind_name, liquidity, reason, refusal_name, status_name,
+};
+use crate::terms::SIDE_NAMES;
 
 /// What a table cannot hold.
 #[derive(Clone, Copy, Debug)]
@@ -462,70 +464,4 @@ fn text(column: &mut Text, value: &str) {
 
 fn identify(column: &mut Whole, id: OrderId) {
     column.append_option((id.0 != 0).then_some(id.0));
-}
-
-fn kind_name(kind: OrderKind) -> &'static str {
-    KIND_NAMES[match kind {
-        OrderKind::Market { .. } => 0,
-        OrderKind::Limit { .. } => 1,
-        OrderKind::Stop { .. } => 2,
-        OrderKind::StopLimit { .. } => 3,
-    }]
-}
-
-fn status_name(status: OrderStatus) -> &'static str {
-    match status {
-        OrderStatus::Rejected => "rejected",
-        OrderStatus::Live => "live",
-        OrderStatus::Filled => "filled",
-        OrderStatus::Cancelled => "cancelled",
-        OrderStatus::Expired => "expired",
-    }
-}
-
-fn execution_name(execution: &Execution) -> &'static str {
-    match execution {
-        Execution::New => "new",
-        Execution::Trade { .. } => "trade",
-        Execution::Triggered => "triggered",
-        Execution::Reduced { .. } => "reduced",
-        Execution::Replaced => "replaced",
-        Execution::Cancelled { .. } => "cancelled",
-        Execution::Expired => "expired",
-        Execution::Rejected { .. } => "rejected",
-        Execution::CancelRejected { .. } => "cancel_rejected",
-        Execution::ReplaceRejected { .. } => "replace_rejected",
-        Execution::Status => "status",
-    }
-}
-
-fn refusal_name(execution: &Execution) -> Option<&'static str> {
-    match execution {
-        Execution::Rejected { refusal }
-        | Execution::CancelRejected { refusal }
-        | Execution::ReplaceRejected { refusal } => Some(refusal.name()),
-        _ => None,
-    }
-}
-
-fn reason(execution: &Execution) -> Option<&'static str> {
-    match execution {
-        Execution::Reduced { reason, .. } => Some(reason.name()),
-        Execution::Cancelled { reason } => Some(reason.name()),
-        other => refusal_name(other),
-    }
-}
-
-fn liquidity(execution: &Execution) -> Option<&'static str> {
-    match execution {
-        Execution::Trade {
-            liquidity: Liquidity::Maker,
-            ..
-        } => Some("maker"),
-        Execution::Trade {
-            liquidity: Liquidity::Taker,
-            ..
-        } => Some("taker"),
-        _ => None,
-    }
 }

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    Decimal128Builder, StringBuilder, StringDictionaryBuilder, TimestampNanosecondBuilder,
-    UInt32Builder, UInt64Builder, UInt8Builder,
+    ArrayBuilder, Decimal128Builder, StringBuilder, StringDictionaryBuilder,
+    TimestampNanosecondBuilder, UInt32Builder, UInt64Builder, UInt8Builder,
 };
 use arrow_array::types::Int16Type;
 use arrow_array::{ArrayRef, RecordBatch};
@@ -105,11 +105,18 @@ macro_rules! tables {
                     }
                 }
 
-                fn give(&mut self) -> Result<RecordBatch, ArrowError> {
-                    RecordBatch::try_new(self.schema.clone(), vec![$(Column::give(&mut self.$field),)*])
+                fn give(&mut self, rows: usize) -> Result<RecordBatch, ArrowError> {
+                    let columns = vec![$(Column::give(&mut self.$field).slice(0, rows),)*];
+                    RecordBatch::try_new(self.schema.clone(), columns)
                 }
             }
         )*
+
+        /// Numbers of rows, by table.
+        #[derive(Clone, Copy)]
+        pub struct Rows {
+            $($field_of_all: usize,)*
+        }
 
         /// All tables, for the same entries.
         pub struct Tables {
@@ -131,12 +138,17 @@ macro_rules! tables {
                 vec![$((stringify!($field_of_all), self.$field_of_all.schema.clone()),)*]
             }
 
-            /// Gives out the rows of all tables by the tables' names, and starts anew.
+            /// How many rows each table has.
+            pub fn rows(&self) -> Rows {
+                Rows { $($field_of_all: self.$field_of_all.entry.len(),)* }
+            }
+
+            /// Gives out the first rows of all tables by the tables' names, and starts anew.
             ///
             /// # Errors
             /// A column lacks rows that another has.
-            pub fn give(&mut self) -> Result<Vec<(&'static str, RecordBatch)>, ArrowError> {
-                Ok(vec![$((stringify!($field_of_all), self.$field_of_all.give()?),)*])
+            pub fn give(&mut self, rows: Rows) -> Result<Vec<(&'static str, RecordBatch)>, ArrowError> {
+                Ok(vec![$((stringify!($field_of_all), self.$field_of_all.give(rows.$field_of_all)?),)*])
             }
         }
     };

@@ -24,6 +24,7 @@ mod history;
 mod history_facts;
 mod history_rows;
 mod history_tables;
+mod history_words;
 mod inclusion;
 mod light;
 mod market;

@@ -15,6 +15,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -177,11 +178,13 @@ class HistoryWriter:
             progress: told the last entry that was read and the last that there is.
         """
         end = self._reader.acknowledged()
-        while self._last < end and not self._stop.is_set():
-            self._read(end)
-            if progress is not None:
-                progress(self._last, end)
-        self._flush()
+        try:
+            while self._last < end and not self._stop.is_set():
+                self._read(end)
+                if progress is not None:
+                    progress(self._last, end)
+        finally:
+            self._flush()
 
     def run(self) -> None:
         """Follow the log until `stop` is called. After an error it begins anew, behind what the sink has."""
@@ -198,6 +201,9 @@ class HistoryWriter:
             except Exception as error:
                 self._counts.failures += 1
                 log.error("the history could not be written and begins anew", error=str(error), entry=self.position)
+                # If reading failed, what was read before is good.
+                with suppress(Exception):
+                    self._flush()
                 self._sink.close()
                 is_broken = True
                 self._stop.wait(RETRY_S)
