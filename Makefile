@@ -70,6 +70,7 @@ clean: ## Remove .venv and out (native builds stay in their cache)
 
 include make/bench.mk
 include make/concurrency.mk
+include make/exchange.mk
 include make/harness.mk
 include make/lint.mk
 include make/page.mk

@@ -1,7 +1,7 @@
 # The comparison of all books, and benchmarks: books and the peers of bench/peers on the five scenarios; the ladder's design beside its alternatives; the
-# committed state; the proof structures and the FIX codec beside their peers.
+# committed state; the exchange over FIX, the proof structures and the FIX codec beside their peers.
 
-.PHONY: analyze bench bench-alternatives bench-commitment bench-fix bench-structures
+.PHONY: analyze bench bench-alternatives bench-commitment bench-exchange bench-fix bench-structures
 
 analyze: $(VENV)/.stamp-native ## Compare every book by operation, size and flow, pools and reclamation with peers: out/analysis [QUICK=1 DATA=path]
 	@$(BIN)/proofbook analyze $(if $(QUICK),--quick) $(if $(DATA),--data "$(DATA)") --out "$(OUT)/analysis"
@@ -17,6 +17,12 @@ bench-commitment: $(VENV)/.stamp-tools ## Check and time the committed state by 
 	@for orders in 1000 10000 100000; do for batch in 100 1000 10000; do \
 		cargo run --quiet --release -p proofbook-bench -- commitment 2 $$orders $$batch $(RUNS) || exit 1; \
 	done; done > "$(OUT)/bench/commitment.jsonl" && cat "$(OUT)/bench/commitment.jsonl"
+
+bench-exchange: $(VENV)/.stamp-native ## Check and time the exchange over FIX beside QuickFIX/J with the same book: out/bench-exchange [QUICK=1, RUNS=5]
+	@cargo build --quiet --release --locked -p proofbook-gateway --bin serve --example order_load
+	@cargo build --quiet --release --locked -p proofbook-capi
+	@$(BIN)/python -m proofbook.bench_exchange --programs "$(CARGO_TARGET_DIR)/release" --peer bench/quickfixj \
+		$(if $(QUICK),--quick) --rounds $(RUNS) --out "$(OUT)/bench-exchange"
 
 bench-fix: $(VENV)/.stamp-native ## Check and time the FIX codec beside QuickFIX and simplefix: out/bench/fix.jsonl
 	@mkdir -p "$(OUT)/bench"

@@ -38,8 +38,10 @@ __all__ = [
     "Depth",
     "Event",
     "Events",
+    "ExchangeServer",
     "Expired",
     "Fill",
+    "HistoryReader",
     "Inclusion",
     "Level",
     "Message",
@@ -1759,6 +1761,14 @@ def time_loops(
     The loop's commands lie in memory already; the batch finds, converts and checks columns, and writes the events.
     """
 
+def audit_exchange(folder: Path) -> str:
+    """Hold snapshots and market journals of an exchange's folder against its log, replayed from the beginning: JSON.
+
+    Raises:
+        JournalError: the log is damaged.
+        OSError: it is missing or cannot be read.
+    """
+
 @final
 class ExchangeServer:
     """An exchange that runs in threads of its own: JSON requests in, JSON messages out.
@@ -1815,4 +1825,45 @@ class ExchangeServer:
 
         Raises:
             JournalError: the log or a session's store failed.
+        """
+
+@final
+class HistoryReader:
+    """Reads the log of an exchange, beside the server or without it, and gives what came of its entries as Arrow tables.
+
+    ``docs/HISTORY.md`` describes the tables. It takes no lock and changes no file; all methods may be called from any thread.
+    """
+
+    def __new__(cls, folder: Path | str, after_entry: int = 0) -> HistoryReader:
+        """Start behind an entry.
+
+        Raises:
+            InputError: the folder is none of an exchange.
+            JournalError: the log is damaged, or does not have that entry.
+        """
+
+    @property
+    def exchange(self) -> str:
+        """The exchange's name."""
+
+    @staticmethod
+    def schemas() -> dict[str, pa.Schema]:
+        """The schema of each table, by its name."""
+
+    def acknowledged(self) -> int:
+        """Up to which entry the log says that it is acknowledged. It may lag behind where nothing is synced.
+
+        Raises:
+            JournalError: the log is damaged or cannot be read.
+        """
+
+    def next(self, entries_max: int, acknowledged: int | None = None) -> tuple[int, dict[str, pa.RecordBatch]]:
+        """Take the next entries: so many at most, and none behind `acknowledged` (by default what the log says itself).
+
+        Returns:
+            The last entry that was taken so far, and a batch for each table that has rows.
+
+        Raises:
+            InputError: an amount of 10^20 or more of an asset, which the tables cannot hold.
+            JournalError: the log is damaged or cannot be read.
         """

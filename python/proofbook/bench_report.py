@@ -12,7 +12,8 @@ Result = dict[str, Any]
 PERCENTILES = (("p50_ns", "p50"), ("p99_ns", "p99"), ("p999_ns", "p99.9"), ("max_ns", "max"))
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown, whose first column is text."""
     lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -22,7 +23,7 @@ def _millions(rate: Result) -> str:
     return f"{rate['median'] / 1e6:.2f} ({rate['min'] / 1e6:.2f}-{rate['max'] / 1e6:.2f})"
 
 
-def _nanoseconds(value: float) -> str:
+def nanoseconds(value: float) -> str:
     """A time in the unit that suits it."""
     for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
         if value >= size:
@@ -56,10 +57,10 @@ def quick_text(result: Result) -> str:
             "",
             "Million commands per second, median (lowest-highest) of " + f"{result['runs']} runs:",
             "",
-            _table(["book", *scenarios, "worst"], rows),
+            table(["book", *scenarios, "worst"], rows),
             "",
             "Ladder, one command after another on the normal scenario, clock included: "
-            + ", ".join(f"{name} {_nanoseconds(closed[key])}" for key, name in PERCENTILES),
+            + ", ".join(f"{name} {nanoseconds(closed[key])}" for key, name in PERCENTILES),
             _noise_text([result["machine"]]),
         ]
     )
@@ -109,13 +110,13 @@ def _throughput_section(result: Result) -> list[str]:
         "Million messages per second: median (lowest-highest) of the runs; then the lowest median, and the share of "
         "its time that the contender's thread had to wait for a core, over all runs, since other programs had it.",
         "",
-        _table(["contender", *scenarios, "worst", "waited"], rows),
+        table(["contender", *scenarios, "worst", "waited"], rows),
         "",
         f"† did not finish within {result['plan']['pass_limit_s']} s; the rate is that of the part it did.",
         "",
         "How many times as fast the ladder was, run by run; the last column compares the lowest medians.",
         "",
-        _table(["ladder to", *scenarios, "worst"], ratio_rows),
+        table(["ladder to", *scenarios, "worst"], ratio_rows),
         "",
         "![throughput](throughput.png)",
     ]
@@ -142,11 +143,11 @@ def _agreement_section(result: Result) -> list[str]:
         "compared with the reference's, on workloads of 20,000 new orders that all of them finish, and in each timed "
         "run that was finished:",
         "",
-        _table(["contender", *scenarios, "what its program adds or leaves out"], rows),
+        table(["contender", *scenarios, "what its program adds or leaves out"], rows),
         "",
         "Trades made in the first timed run (fewer, where it was cut short):",
         "",
-        _table(["contender", *scenarios], trades),
+        table(["contender", *scenarios], trades),
     ]
 
 
@@ -163,15 +164,15 @@ def _workload_section(result: Result) -> list[str]:
         for scenario, workload in result["workloads"].items()
     ]
     header = ["scenario", "events", "trades", "orders mean / most", "levels mean / most", "hash of all events"]
-    return ["## Workloads", "", _table(header, rows)]
+    return ["## Workloads", "", table(header, rows)]
 
 
 def _latency_section(result: Result) -> list[str]:
     contenders = _contenders(result)
 
     def row(name: str, figures: Result) -> list[str]:
-        return [name, _nanoseconds(figures["mean_ns"]["median"])] + [
-            _nanoseconds(figures[key]["median"]) for key, _ in PERCENTILES
+        return [name, nanoseconds(figures["mean_ns"]["median"])] + [
+            nanoseconds(figures[key]["median"]) for key, _ in PERCENTILES
         ]
 
     header = ["contender", "mean", *(name for _, name in PERCENTILES)]
@@ -195,16 +196,16 @@ def _latency_section(result: Result) -> list[str]:
         f"reading of the clock, which alone takes {timer['mean_ns']['median']:.0f} ns on average "
         f"(p50 {timer['p50_ns']['median']:.0f} ns, p99 {timer['p99_ns']['median']:.0f} ns):",
         "",
-        _table(header, closed),
+        table(header, closed),
         "",
         "The ladder by kind of command:",
         "",
-        _table(["command", *header[1:]], kinds),
+        table(["command", *header[1:]], kinds),
         "",
         f"Open loop: messages are due at a fixed {rate:,} per second, and each latency counts from the time at which "
         "the message was due, so that waiting behind slow ones is part of it:",
         "",
-        _table(header, opened),
+        table(header, opened),
         "",
         "![latency](latency.png)",
     ]
@@ -231,7 +232,7 @@ def _machine_section(result: Result) -> list[str]:
         [
             "an order, p99",
             "< 500 ns",
-            _nanoseconds(p99),
+            nanoseconds(p99),
             f"clock {median('timer', 'p50_ns'):.0f} ns, memory {memory:.0f} ns",
         ],
         [
@@ -270,11 +271,11 @@ def _machine_section(result: Result) -> list[str]:
         f"{name['processor']}, {name['cores']} cores, {name['system']}. {_noise_text(machines)} Its own limits, "
         f"measured in the same run ({len(machines)} times, between the rounds; medians), beside the targets:",
         "",
-        _table(["what", "target", "measured", "limit of the machine"], rows),
+        table(["what", "target", "measured", "limit of the machine"], rows),
         "",
         "The matcher is bound by latency and branches, not by bandwidth: it streams no more than its commands.",
         "",
-        _table(["dependent load", "time"], loads),
+        table(["dependent load", "time"], loads),
     ]
 
 

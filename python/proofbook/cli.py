@@ -17,8 +17,11 @@ from proofbook.analyze import register as register_analyze
 from proofbook.archive_commands import register as register_archive
 from proofbook.audit_command import register as register_audit
 from proofbook.bench import register as register_bench
+from proofbook.client_commands import register as register_client
 from proofbook.console import EXIT_CHECK_FAILED, EXIT_DEFECT, EXIT_INPUT, EXIT_INTERRUPTED
+from proofbook.demo_command import register as register_demo
 from proofbook.errors import BrokenInvariantError, ProofbookError
+from proofbook.exchange.history_command import register as register_history
 from proofbook.exchange.keys_command import register as register_keys
 from proofbook.exchange.serve_command import register as register_serve
 from proofbook.proof_commands import register as register_proofs
@@ -222,7 +225,14 @@ def recover(
     book: engines.Choice = engines.DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Rebuild the exact state of a journal, and cut off a torn tail that nobody was told of."""
+    """Rebuild the exact state of a journal, and cut off a torn tail that nobody was told of.
+
+    The folder of an exchange is only looked at: its log is replayed from the beginning, and its snapshots and market
+    journals must say the same.
+    """
+    if (journal / "log").is_dir():
+        audit_exchange(journal, as_json=as_json)
+        return
     text, summary = _core.recover(journal, inspect=inspect, engine=engines.checked(book))
     report: dict[str, Any] = json.loads(text)
     for warning in report["warnings"]:
@@ -231,6 +241,25 @@ def recover(
         console.print_json(report)
     else:
         print(summary.rstrip())
+
+
+def audit_exchange(folder: Path, *, as_json: bool) -> None:
+    """Replay the log of an exchange and compare; ends with status 1 where something differs."""
+    report: dict[str, Any] = json.loads(_core.audit_exchange(folder))
+    if as_json:
+        console.print_json(report)
+    else:
+        print(f"{report['sequence']:,} entries, {report['accounts']:,} accounts, digest {report['digest']}")
+        compared = [(f"snapshot {each['sequence']:,}", each) for each in report["snapshots"]]
+        compared += [(f"journal of {each['symbol']}", each["journal"]) for each in report["markets"] if each["journal"]]
+        for name, each in compared:
+            print(f"{name}: {'equal' if each['is_equal'] else 'DIFFERENT'} after {each['sequence']:,}")
+        for asset in report["assets"]:
+            print(f"{asset['symbol']}: {asset['total']} in all accounts, {asset['deposited']} deposited")
+    if not report["is_sound"]:
+        fault = report["fault"] or "they differ from a replay of its log"
+        console.err.print(f"the files of {folder}: {fault}", markup=False, soft_wrap=True)
+        raise typer.Exit(EXIT_CHECK_FAILED)
 
 
 @app.command()
@@ -258,12 +287,15 @@ def info(as_json: Json = False) -> None:
 
 register_archive(app)
 register_bench(app)
+register_client(app)
 register_analyze(app)
 register_proofs(app)
 register_receipts(app)
 register_audit(app)
 register_verify(app)
 register_serve(app)
+register_history(app)
+register_demo(app)
 register_keys(app)
 
 

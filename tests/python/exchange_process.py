@@ -9,6 +9,7 @@ import json
 import os
 import queue
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -113,9 +114,9 @@ class Process:
             self.process.stdout.close()
         return code
 
-    def client(self) -> Client:
-        """A new account with funds."""
-        client = Client(self.url, Ed25519PrivateKey.generate())
+    def client(self, context: ssl.SSLContext | None = None) -> Client:
+        """A new account with funds; with TLS, what the certificate is checked with."""
+        client = Client(self.url, Ed25519PrivateKey.generate(), context)
         answer = client.post("/api/v1/demo", {"public_key": client.public_key}, is_signed=False)
         client.key, client.account = answer["key"], answer["account"]
         return client
@@ -141,13 +142,13 @@ class ApiError(Exception):
 class Client:
     """An account's client."""
 
-    def __init__(self, url: str, private: Ed25519PrivateKey) -> None:
+    def __init__(self, url: str, private: Ed25519PrivateKey, context: ssl.SSLContext | None = None) -> None:
         self.url = url
         self.private = private
         self.public_key = private.public_key().public_bytes_raw().hex()
         self.key = ""
         self.account = 0
-        self.http = httpx.Client(base_url=url, timeout=20)
+        self.http = httpx.Client(base_url=url, timeout=20, verify=context or True)
 
     def headers(self, method: str, path: str, body: bytes, time_ms: int | None = None) -> dict[str, str]:
         timestamp = str(time_ms or next_time_ms())

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,11 @@ import pytest
 pytest.importorskip("litestar")
 
 import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.x509.oid import NameOID
 from exchange_process import ApiError, Client, Process
 from websockets.exceptions import ConnectionClosed
 
@@ -152,6 +159,51 @@ def test_one_folder_has_one_exchange(tmp_path: Path) -> None:
         assert done.returncode == 2 and f"127.0.0.1:{taken}" in done.stderr
     finally:
         assert process.stop() == 0
+
+
+def make_certificate(folder: Path) -> Path:
+    """A certificate for 127.0.0.1 that vouches for itself, and its key beside it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "proofbook")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "certificate.pem"
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return path
+
+
+def test_the_web_over_tls(tmp_path: Path) -> None:
+    folder = tmp_path / "exchange"
+    folder.mkdir()
+    context = ssl.create_default_context(cafile=make_certificate(folder))
+    tls = 'demo = true\ntls = { certificate = "certificate.pem", key = "key.pem" }'
+    process = Process(folder, changes={"demo = true": tls})
+    try:
+        assert process.url.startswith("https://")
+        client = process.client(context)
+        assert client.order("sell", "1.000", "100.00")["status"] == "live"
+        with client.stream(ssl=context) as reader:
+            assert reader.login()["account"] == client.account
+        with pytest.raises(httpx.TransportError):
+            httpx.get(process.url + "/ready")
+        with pytest.raises(httpx.TransportError):
+            httpx.get(process.url.replace("https", "http") + "/ready")
+    finally:
+        assert process.stop() == 0, process.errors()
 
 
 def test_the_package_is_imported_without_the_exchange() -> None:

@@ -195,7 +195,7 @@ def test_whoever_watches_is_told_and_everybody_sees_the_market(exchange: Exchang
     taken = exchange.message("report")
     assert (taken["report"]["execution"], taken["report"]["order"]["client_id"]) == ("new", "a1")
     book = exchange.message("book", market="BTC-USD")
-    assert (book["asks"], book["sequence"], book["previous"]) == ([["100.00", "1.000", 1]], 1, 0)
+    assert (book["asks"], book["sequence"], book["previous"]) == ([["100.00", "1.000", 1]], 2, 1)
     held = exchange.message("balance", asset="BTC")
     assert (held["account"], held["held"], held["available"]) == (1, "1.00000000", "999.00000000")
     exchange.ask("new", **limit("b1", "buy", "0.25", "100") | {"account": 2})
@@ -208,7 +208,7 @@ def test_whoever_watches_is_told_and_everybody_sees_the_market(exchange: Exchang
     exchange.server.watch(1, False)
     answer = exchange.ask("cancel", account=1, original_id="a1")
     assert answer["reports"][0]["execution"] == "cancelled"
-    assert exchange.message("book", sequence=3)["asks"] == [["100.00", "0.000", 0]]
+    assert exchange.message("book", sequence=4)["asks"] == [["100.00", "0.000", 0]]
     assert not [message for message in exchange.waiting if message["type"] == "report"]
 
 

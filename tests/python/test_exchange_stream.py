@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import socket
-import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -249,53 +248,79 @@ def test_streams_and_messages_are_bounded(tmp_path: Path) -> None:
         assert process.stop() == 0, process.errors()
 
 
-def test_a_reader_that_stops_costs_itself_alone(tmp_path: Path) -> None:
+def narrow_reader(client: Client) -> Reader:
+    """A reader for which as little as possible waits on its side."""
+    host, port = client.url.removeprefix("http://").split(":")
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.connect((host, int(port)))
+    return Reader(client, sock=narrow, max_queue=1)
+
+
+def place_many(reader: Reader, orders: int) -> None:
+    """Place orders at as many prices, on both sides."""
+    for number in range(orders):
+        side, cents = ("buy", 5_000 - number) if number % 2 else ("sell", 15_000 + number)
+        price = f"{cents // 100}.{cents % 100:02}"
+        reader.say("order", id=number, market=MARKET, side=side, quantity="0.001", price=price)
+        if number >= 10:
+            assert "result" in reader.next(), "no more than some are on their way"
+    assert all("result" in reader.next() for _ in range(10))
+
+
+def check_one_that_takes_nothing(client: Client) -> None:
+    """Each of its subscriptions gives a snapshot of the whole book, none of which is read."""
+    with client.stream() as trader:
+        trader.login()
+        place_many(trader, 600)
+    stopped = narrow_reader(client)
+    begun_s = time.monotonic()
+    with client.stream() as reader:
+        reader.call("subscribe", channel="book", market=MARKET)
+        book = Book()
+        book.take(reader.next())
+        for _ in range(60):
+            stopped.say("subscribe", channel="book", market=MARKET)
+            time.sleep(0.01)
+        waits_s = []
+        while time.monotonic() - begun_s < 4:
+            asked_s = time.monotonic()
+            order = client.order("buy", "0.001", "1.23")
+            follow(reader, book, order["entry"])
+            waits_s.append(time.monotonic() - asked_s)
+        assert sorted(waits_s)[len(waits_s) // 2] < 1, "the one that reads has every delta in time"
+    assert client.send("GET", "/health").is_success
+    taken = 0
+    with pytest.raises(ConnectionClosed) as closed:
+        for _ in stopped.messages(20):
+            taken += 1
+    assert taken < 60, "not all of it was kept for whoever does not read"
+    ending = closed.value.rcvd
+    assert ending is not None and (ending.code, ending.reason) == (4008, "too slow")
+
+
+def check_one_that_asks_without_reading(client: Client) -> None:
+    """Answers cannot be put together."""
+    stopped = narrow_reader(client)
+    for _ in range(2000):
+        stopped.say("ping", id="x" * 200)
+    with pytest.raises(ConnectionClosed) as closed:
+        for _ in range(2000):
+            stopped.next()
+    ending = closed.value.rcvd
+    assert ending is None or ending.code == 4008
+    assert client.get("/ready", is_signed=False)
+
+
+def test_readers_that_stop_cost_themselves_alone(tmp_path: Path) -> None:
     limits = (
         "stream_waiting_bytes_max = 16384\nstream_stall_s_max = 2\nstream_socket_bytes = 4096\n"
-        "requests_per_s_per_key = 100000\nrequests_per_s_per_address = 100000\n"
+        "requests_per_s_per_key = 100000\nrequests_per_s_per_address = 100000\nstream_messages_per_s = 100000\n"
     )
     process = Process(tmp_path / "exchange", limits=limits)
     try:
         client = process.client()
-        address = process.url.removeprefix("http://")
-        host, port = address.split(":")
-        narrow = socket.socket()
-        narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        narrow.connect((host, int(port)))
-        # The client's library is told to take no more than a message ahead, so that what it does not read stays away.
-        stopped = client.stream(sock=narrow, max_queue=1)
-        for channel in ("book", "trades"):
-            stopped.say("subscribe", channel=channel, market=MARKET)
-        with client.stream() as reader:
-            reader.call("subscribe", channel="book", market=MARKET)
-            book = Book()
-            book.take(reader.next())
-            done = threading.Event()
-            last: dict[str, Any] = {}
-
-            def trade() -> None:
-                seed, until_s = 0, time.monotonic() + 6
-                while time.monotonic() < until_s:
-                    seed += 1
-                    trade_at_random(client, seed, 20)
-                last.update(client.order("buy", "0.001", "1.23"))
-                done.set()
-
-            thread = threading.Thread(target=trade)
-            thread.start()
-            while not done.is_set():
-                message = reader.next()
-                if message["channel"] == "book":
-                    book.take(message)
-            thread.join()
-            if book.messages[-1]["entry"] < last["entry"]:
-                follow(reader, book, last["entry"])
-            assert len(book.messages) > 50, "the one that reads has every delta in time"
-        with pytest.raises(ConnectionClosed) as closed:
-            for _ in stopped.messages(20):
-                pass
-        ending = closed.value.rcvd
-        assert ending is None or ending.code == 4008
-        assert client.get("/ready", is_signed=False)
+        check_one_that_asks_without_reading(client)
+        check_one_that_takes_nothing(client)
     finally:
         assert process.stop() == 0, process.errors()

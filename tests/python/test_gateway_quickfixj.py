@@ -1,7 +1,7 @@
 """The gateway, spoken to by QuickFIX/J, the FIX engine of many of its users, with its own dictionaries and stores.
 
-``tests/quickfixj`` has the client; ``tests/quickfixj/build`` fetches QuickFIX/J and compiles it. The server is ``serve``, a
-program of the crate ``proofbook-gateway`` that ``cargo test`` builds.
+``tests/quickfixj`` has the client; ``tests/quickfixj/build`` fetches QuickFIX/J and compiles it. The server is
+``serve``, a program of the crate ``proofbook-gateway`` that ``cargo test`` builds.
 """
 
 from __future__ import annotations
@@ -58,9 +58,12 @@ class Server:
         self.process.communicate()
 
 
-@pytest.mark.parametrize("name", ["trading-4.4", "trading-4.2", "dropped-connections", "killed-server"])
+NAMES = ("trading-4.4", "trading-4.2", "dropped-connections", "killed-server", "market-data", "markets", "drop-copy")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_quickfixj(name: str, class_path: str, tmp_path: Path) -> None:
-    """One test of the client, which says itself what it expected; where it asks for it, the server is killed meanwhile."""
+    """One test of the client, which says itself what it expected; where it asks for it, the server is killed."""
     server = Server(tmp_path / "server")
     options = ["-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off"]
     command = ["java", *options, "-cp", class_path, "Main", name, str(server.port), str(tmp_path / "client")]

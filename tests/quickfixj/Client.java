@@ -19,8 +19,10 @@ import quickfix.ApplicationAdapter;
 import quickfix.ConfigError;
 import quickfix.DefaultMessageFactory;
 import quickfix.Field;
+import quickfix.FieldMap;
 import quickfix.FieldNotFound;
 import quickfix.FileStoreFactory;
+import quickfix.Group;
 import quickfix.Log;
 import quickfix.Message;
 import quickfix.Session;
@@ -221,14 +223,33 @@ final class Client extends ApplicationAdapter implements AutoCloseable {
         return session().getExpectedTargetNum();
     }
 
-    /** Sends a message; its fields are written {@code tag=value} with {@code |} between. Without a connection it is stored, and sent when the server asks. */
+    /**
+     * Sends a message; its fields are written {@code tag=value} with {@code |} between, a group of entries with one field each as {@code [tag=value;tag=value]}. Without a
+     * connection it is stored, and sent when the server asks.
+     */
     void ask(String kind, String fields) {
         Message message = factory.create(id.getBeginString(), kind);
-        fields(fields).forEach(message::setString);
+        fields(fields).forEach((tag, value) -> set(message, tag, value));
         if (session().getDataDictionary().isMsgField(kind, TransactTime.FIELD)) {
             message.setUtcTimeStamp(TransactTime.FIELD, LocalDateTime.now(ZoneOffset.UTC), true);
         }
         session().send(message);
+    }
+
+    private static void set(Message message, int tag, String value) {
+        if (!value.startsWith("[")) {
+            message.setString(tag, value);
+            return;
+        }
+        for (String entry : value.substring(1, value.length() - 1).split(";")) {
+            fields(entry)
+                    .forEach(
+                            (member, text) -> {
+                                Group group = new Group(tag, member);
+                                group.setString(member, text);
+                                message.addGroup(group);
+                            });
+        }
     }
 
     private static Map<Integer, String> fields(String text) {
@@ -261,17 +282,35 @@ final class Client extends ApplicationAdapter implements AutoCloseable {
             throw failure("expected 35=" + kind + "|" + fields + ", received nothing in " + PATIENCE.toSeconds() + " s");
         }
         Map<Integer, String> expected = fields(fields);
+        Map<Integer, String> found = found(message, expected);
+        boolean isResent = message.getHeader().isSetField(PossDupFlag.FIELD) && message.getHeader().getBoolean(PossDupFlag.FIELD);
+        if (!kind(message).equals(kind) || !found.equals(expected) || isResent != isDuplicate) {
+            throw failure("expected 35=" + kind + " " + expected + (isDuplicate ? " once more" : "") + ", received " + text(message));
+        }
+        return message;
+    }
+
+    /** The fields of a message or of an entry, with {@code *} for those of which that is expected. */
+    private static Map<Integer, String> found(FieldMap message, Map<Integer, String> expected) {
         Map<Integer, String> found = new TreeMap<>();
         for (var each = message.iterator(); each.hasNext(); ) {
             Field<?> field = each.next();
             String value = field.getObject().toString();
             found.put(field.getTag(), "*".equals(expected.get(field.getTag())) ? "*" : value);
         }
-        boolean isResent = message.getHeader().isSetField(PossDupFlag.FIELD) && message.getHeader().getBoolean(PossDupFlag.FIELD);
-        if (!kind(message).equals(kind) || !found.equals(expected) || isResent != isDuplicate) {
-            throw failure("expected 35=" + kind + " " + expected + (isDuplicate ? " once more" : "") + ", received " + text(message));
+        return found;
+    }
+
+    /** The next message, which must have these fields, and in its one group exactly these entries in this order. */
+    void expectEntries(String kind, String fields, int group, String... entries) throws InterruptedException, FieldNotFound {
+        Message message = expect(kind, fields + (entries.length == 0 ? "" : "|" + group + "=" + entries.length), false);
+        List<Group> found = message.getGroups(group);
+        for (int entry = 0; entry < entries.length; entry++) {
+            Map<Integer, String> expected = fields(entries[entry]);
+            if (!found(found.get(entry), expected).equals(expected)) {
+                throw failure("expected " + expected + " as entry " + (entry + 1) + ", received " + text(message));
+            }
         }
-        return message;
     }
 
     private Message checkReport(Message report) throws FieldNotFound {

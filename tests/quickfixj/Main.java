@@ -33,6 +33,9 @@ public final class Main {
             case "trading-4.2" -> Trading.ofVersion42(port, folder);
             case "dropped-connections" -> Recovery.ofDroppedConnections(port, folder);
             case "killed-server" -> Recovery.ofTheServer(port, folder, new Server());
+            case "market-data" -> Publication.ofMarketData(port, folder);
+            case "markets" -> Publication.ofMarkets(port, folder);
+            case "drop-copy" -> Publication.ofReports(port, folder);
             default -> throw new IllegalArgumentException("expected a test, received " + arguments[0]);
         }
         System.out.println("passed");

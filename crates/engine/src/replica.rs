@@ -53,6 +53,11 @@ impl<M: Machine, S: Storage> Replica<M, S> {
         &self.machine
     }
 
+    /// The machine, which follows no more.
+    pub fn into_machine(self) -> M {
+        self.machine
+    }
+
     /// The last entry that it took.
     pub fn sequence(&self) -> u64 {
         self.machine.sequence()

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod amend;
+mod audit;
 mod bytes;
 mod check;
 mod codec;
@@ -35,6 +36,7 @@ mod state;
 mod terms;
 mod trading;
 
+pub use audit::{audit, Audit, AuditedMarket, Compared};
 pub use codec::ENTRY_BYTES;
 pub use core::Exchange;
 pub use engine::{

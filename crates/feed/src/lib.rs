@@ -25,4 +25,4 @@ pub use feed::Feed;
 pub use indicative::{indicative, Indicative, INDICATIVE_LEVELS_MAX};
 pub use market::{BookDelta, MarketFeed, Status};
 pub use touched::TOUCHED_MAX;
-pub use trades::{Place, PublicTrade, TRADES_KEPT_MAX, TRADES_NEW_MAX};
+pub use trades::{trade_id, Place, PublicTrade, TRADES_KEPT_MAX, TRADES_NEW_MAX};

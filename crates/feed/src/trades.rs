@@ -38,6 +38,11 @@ pub struct PublicTrade {
     pub side: Side,
 }
 
+/// The id of a trade, by the market's command that it came of and its number within it, from 0.
+pub fn trade_id(command: u64, index: u64) -> u64 {
+    command << INDEX_BITS | index.min((1 << INDEX_BITS) - 1)
+}
+
 /// A market's trades.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trades {
@@ -55,8 +60,8 @@ impl Trades {
     }
 
     pub(crate) fn next_id(&mut self) -> u64 {
-        let id = self.command << INDEX_BITS | self.index;
-        self.index = (self.index + 1).min((1 << INDEX_BITS) - 1);
+        let id = trade_id(self.command, self.index);
+        self.index += 1;
         id
     }
 

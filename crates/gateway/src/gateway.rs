@@ -220,6 +220,8 @@ impl Gateway {
         };
         gateway.desk.mass_cancels = opened.mass_cancels;
         gateway.set_up(first)?;
+        let entries = gateway.desk.engine.acknowledged();
+        gateway.desk.metrics.entries.set(entries);
         gateway.start_sessions(&opened.missed)?;
         Ok(gateway)
     }

@@ -79,7 +79,7 @@ pub(crate) fn read(
 ) -> Result<Request, BusinessReject> {
     let result = match message.message_type() {
         b"D" => new_order(message, asker, exchange).map(Request::Enter),
-        b"F" => cancel(message, asker).map(|action| done_before(message, action, exchange)),
+        b"F" => cancel(message, asker, exchange),
         b"G" => replace(message, asker, exchange).map(Request::Enter),
         b"q" => mass_cancel(message, asker, exchange).map(Request::Enter),
         b"H" => status(message, asker, exchange),
@@ -279,31 +279,30 @@ fn target(message: &ParsedMessage<'_>, asker: Asker) -> Result<Target, BusinessR
     })
 }
 
-fn cancel(message: &ParsedMessage<'_>, asker: Asker) -> Result<Action, BusinessReject> {
+/// A cancel that may have come before (PossDupFlag, PossResend), of an order that is gone, is answered with how that stands: nothing says whether this cancel took
+/// it out. New orders and replaces that come again are the exchange's to see, by their client ids.
+fn cancel(
+    message: &ParsedMessage<'_>,
+    asker: Asker,
+    exchange: &Exchange,
+) -> Result<Request, BusinessReject> {
     let target = target(message, asker)?;
-    Ok(Action::Cancel { target })
-}
-
-/// A cancel that may have come before (PossResend), of an order that is gone, is answered with how it stands. New orders and replaces that come again are the
-/// exchange's to see, by their client ids.
-fn done_before(message: &ParsedMessage<'_>, action: Action, exchange: &Exchange) -> Request {
-    let is_again = message
-        .get(tag::POSS_RESEND)
-        .is_some_and(|flag| flag.value == b"Y");
-    let Action::Cancel { target } = action else {
-        return Request::Enter(action);
-    };
-    let report = exchange
-        .order_named(target.account, &target.original_id)
-        .filter(|report| is_again && report.status != OrderStatus::Live);
-    match report {
-        Some(report) => Request::Status {
-            client_id: target.original_id,
-            side: report.side,
-            report: Some(report),
-        },
-        None => Request::Enter(action),
+    let is_set = |tag| message.get(tag).is_some_and(|flag| flag.value == b"Y");
+    if is_set(tag::POSS_DUP_FLAG) || is_set(tag::POSS_RESEND) {
+        let order = exchange.order_named(asker.account, &target.original_id);
+        if let Some(order) = order.filter(|order| order.status != OrderStatus::Live) {
+            return Ok(Request::Status {
+                client_id: target.client_id,
+                side: order.side,
+                report: Some(Report {
+                    client_id: target.client_id,
+                    original_id: target.original_id,
+                    ..order
+                }),
+            });
+        }
     }
+    Ok(Request::Enter(Action::Cancel { target }))
 }
 
 fn replace(

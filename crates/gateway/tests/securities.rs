@@ -65,7 +65,7 @@ fn an_order_that_may_have_come_before_is_one_order_all_the_same() {
     alice.ask("F", &format!("{again} 11=c1 41=a2 {BUY}"));
     alice.next().has("35=8 150=4 11=c1 41=a2");
     alice.ask("F", &format!("{again} 11=c1 41=a2 {BUY}"));
-    alice.next().has("35=8 150=I 39=4 151=0.000");
+    alice.next().has("35=8 150=I 39=4 151=0.000 11=c1 41=a2");
     alice.ask("F", &format!("11=c1 41=a2 {BUY}"));
     alice.next().has("35=9 102=1");
     alice.has_nothing();

@@ -1,6 +1,8 @@
 //! A running exchange for Python: JSON requests in, JSON messages out.
 
-use proofbook_server::{Server, ServerError};
+use std::path::PathBuf;
+
+use proofbook_server::{audit_folder, Server, ServerError};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -80,4 +82,11 @@ impl ExchangeServer {
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
         py.detach(|| self.server.stop()).map_err(raised)
     }
+}
+
+/// Holds the files of an exchange's folder against its log, replayed from the beginning; returns what was found as JSON.
+#[pyfunction]
+pub fn audit_exchange(py: Python<'_>, folder: PathBuf) -> PyResult<String> {
+    let found = py.detach(|| audit_folder(&folder)).map_err(raised)?;
+    Ok(found.to_string())
 }

@@ -20,6 +20,10 @@ mod event_writer;
 mod events;
 mod exchange_server;
 mod fix;
+mod history;
+mod history_facts;
+mod history_rows;
+mod history_tables;
 mod inclusion;
 mod light;
 mod market;
@@ -56,9 +60,11 @@ mod _core {
     #[pymodule_export]
     use crate::events::{EventObject, Events};
     #[pymodule_export]
-    use crate::exchange_server::ExchangeServer;
+    use crate::exchange_server::{audit_exchange, ExchangeServer};
     #[pymodule_export]
     use crate::fix::{FixMessage, FixMessageParser};
+    #[pymodule_export]
+    use crate::history::HistoryReader;
     #[pymodule_export]
     use crate::inclusion::InclusionView;
     #[pymodule_export]

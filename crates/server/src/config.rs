@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use proofbook_exchange::{Action, AssetId, Listing, MarketId, Scale, Transfer, AMOUNT_MAX};
 use proofbook_fix::Version;
-use proofbook_gateway::{GatewayConfig, SessionConfig, SnapshotPolicy};
+use proofbook_gateway::{GatewayConfig, SessionConfig, SnapshotPolicy, TlsFiles};
 use proofbook_journal::SyncPolicy;
 use proofbook_session::{Authenticator, Identity, Passwords, Signatures, Unauthenticated};
 use proofbook_types::AccountId;
@@ -72,8 +72,9 @@ impl Config {
             let wrong = |_| InputError::new("fix", expected, &Value::from(text));
             text.parse::<SocketAddr>().map_err(wrong)
         });
-        if let Some(tls) = fields.get("tls") {
-            return Err(InputError::new("tls", "null", tls));
+        if let Some(value) = fields.get("tls") {
+            let files = Fields::of(value).and_then(tls_files);
+            gateway.tls = Some(files.map_err(|error| error.within("tls"))?);
         }
         let interval = fields.up_to("publish_interval_ms", PUBLISH_INTERVAL_MS_MAX)?;
         Ok(Config {
@@ -84,6 +85,18 @@ impl Config {
             interval: Duration::from_millis(interval.unwrap_or(PUBLISH_INTERVAL_MS)),
         })
     }
+}
+
+fn tls_files(fields: Fields<'_>) -> Result<TlsFiles> {
+    let fields = fields.only(&["certificate", "key"])?;
+    let path = |name: &str| {
+        let found = fields.text(name)?;
+        required(found, name, "the path of a file in PEM").map(PathBuf::from)
+    };
+    Ok(TlsFiles {
+        certificate: path("certificate")?,
+        key: path("key")?,
+    })
 }
 
 /// Reads each item of a list.

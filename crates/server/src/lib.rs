@@ -7,6 +7,7 @@
 //! reactor wait.
 #![forbid(unsafe_code)]
 
+mod audit;
 mod config;
 mod decimal;
 mod error;
@@ -20,5 +21,6 @@ mod query;
 mod request;
 mod server;
 
+pub use audit::audit_folder;
 pub use error::{InputError, ServerError};
 pub use server::Server;

@@ -375,6 +375,11 @@ fn first_entries_are_taken_once_and_name_what_is_wrong_in_them() {
             "sync: expected one of \"group\", \"none\", received \"sometimes\"",
         ),
         (
+            "/tls",
+            json!({"key": "key.pem"}),
+            "tls.certificate: expected the path of a file in PEM",
+        ),
+        (
             "/fix",
             json!("here"),
             "fix: expected an address with a port",

@@ -17,7 +17,8 @@ import msgspec
 from msgspec import Meta
 
 from proofbook.errors import InputError
-from proofbook.exchange.messages import Account, MarketTerms, Symbol, Text
+from proofbook.exchange.messages import Account, Symbol, Text
+from proofbook.exchange.requests import MarketTerms
 
 FILE = "exchange.toml"
 TEMPLATE = Path(__file__).with_name("exchange.toml")

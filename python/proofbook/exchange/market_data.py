@@ -26,15 +26,14 @@ from proofbook.exchange.messages import (
     Candle,
     CandlesFound,
     CandlesQuery,
-    Deposit,
     MarketInfo,
-    OpenAccount,
     ServerStatus,
     StatusQuery,
     Trade,
     TradesFound,
     TradesQuery,
 )
+from proofbook.exchange.requests import Deposit, OpenAccount
 from proofbook.exchange.services import Services
 from proofbook.exchange.tickers import Ticker
 

@@ -1,8 +1,9 @@
-"""One command of a market's journal, read where it stands.
+"""One command of a market's own journal, read where it stands.
 
-A market's journal (`docs/JOURNAL.md`) has records of fixed length, so a command is found without reading what is before
-it. It is given only if the log acknowledged it and its record's checksum holds: a receipt that is signed for it cannot
-be taken back.
+`markets/NNNNNN` of an exchange's folder has what the exchange's log, once it was acknowledged, gave to a market. So
+what stands there comes again after any crash, and a receipt may be signed for it although the journal itself is synced
+later. Its records (`docs/JOURNAL.md`) have a fixed length: a command is found without reading what is before it. It is
+given only if its record's checksum holds, since a receipt cannot be taken back.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ HEADER_BYTES = 512
 RECORD_BYTES = 128
 HASHED_BYTES = 112
 COMMAND_BYTES = 72
-WATERMARK_BYTES = 64
 MARKET_OFFSET = 56 + 8
 GOLDEN = 0x9E37_79B9_7F4A_7C15
 """What the checksum multiplies the number of durable commands with."""
@@ -27,7 +27,7 @@ GOLDEN = 0x9E37_79B9_7F4A_7C15
 
 @dataclass(frozen=True)
 class JournalCommand:
-    """A command that is acknowledged.
+    """A command of a market.
 
     Attributes:
         market: the number that the journal has for its market.
@@ -40,35 +40,47 @@ class JournalCommand:
     command: bytes
 
 
-def acknowledged(folder: Path) -> int:
-    """How many commands a journal has acknowledged, at the least; 0 where there is no journal.
+def _firsts(folder: Path) -> list[int]:
+    """The first commands of a journal's segments."""
+    return sorted(int(path.stem.removeprefix("commands-")) for path in folder.glob("commands-*.log"))
 
-    Raises:
-        JournalError: its watermark is damaged.
-    """
-    try:
-        data = (folder / "acknowledged").read_bytes()
-    except FileNotFoundError:
+
+def _segment(folder: Path, first: int) -> Path:
+    return folder / f"commands-{first:020}.log"
+
+
+def last_sequence(folder: Path) -> int:
+    """The number of a journal's last command; 0 where there is none."""
+    firsts = _firsts(folder)
+    if not firsts:
         return 0
-    if len(data) != WATERMARK_BYTES or data[:8] != b"PROOFACK" or blake3(data[:56]).digest()[:8] != data[56:]:
-        raise JournalError(f"{folder}: expected a watermark of {WATERMARK_BYTES} bytes; received a damaged one")
-    sequence: int = struct.unpack_from("<Q", data, 8)[0]
-    return sequence
+    first = firsts[-1]
+    path = _segment(folder, first)
+    # Behind the last record there may be room that is not used yet.
+    low, high = 0, max(0, path.stat().st_size - HEADER_BYTES) // RECORD_BYTES
+    with path.open("rb") as segment:
+        while low < high:
+            middle = (low + high) // 2
+            segment.seek(HEADER_BYTES + middle * RECORD_BYTES)
+            if segment.read(8) == struct.pack("<Q", first + middle):
+                low = middle + 1
+            else:
+                high = middle
+    return first + low - 1
 
 
 def read_command(folder: Path, sequence: int) -> JournalCommand | None:
-    """A command of a journal; none if it is not acknowledged.
+    """A command of a journal; none if it has no such command yet.
 
     Raises:
         JournalError: what stands there is damaged.
     """
-    if not 1 <= sequence <= acknowledged(folder):
+    if not 1 <= sequence <= last_sequence(folder):
         return None
-    firsts = sorted(int(path.stem.removeprefix("commands-")) for path in folder.glob("commands-*.log"))
-    first = max((first for first in firsts if first <= sequence), default=None)
+    first = max((first for first in _firsts(folder) if first <= sequence), default=None)
     if first is None:
         raise JournalError(f"{folder}: expected a segment with command {sequence}; received none")
-    with (folder / f"commands-{first:020}.log").open("rb") as segment:
+    with _segment(folder, first).open("rb") as segment:
         header = segment.read(HEADER_BYTES)
         segment.seek(HEADER_BYTES + (sequence - first) * RECORD_BYTES)
         record = segment.read(RECORD_BYTES)

@@ -15,7 +15,8 @@ from proofbook.errors import InputError
 from proofbook.exchange.access import require, services_of
 from proofbook.exchange.failures import checked, failure, unreadable
 from proofbook.exchange.keys import ROLES, public_key_of
-from proofbook.exchange.messages import OPERATING, Account, AccountsQuery, Report
+from proofbook.exchange.messages import Account, AccountsQuery, Report
+from proofbook.exchange.requests import OPERATING
 
 OPERATOR = [require("operator")]
 TAGS = ["operator"]

@@ -24,7 +24,7 @@ from proofbook.errors import ProofError
 from proofbook.exchange.access import services_of
 from proofbook.exchange.failures import failure
 from proofbook.exchange.market_data import known_market
-from proofbook.exchange.market_journal import acknowledged, read_command
+from proofbook.exchange.market_journal import last_sequence, read_command
 from proofbook.exchange.services import Services
 from proofbook.verifying import CHAIN_MODE, verify_joined
 
@@ -68,7 +68,7 @@ class MarketProofs(msgspec.Struct, kw_only=True):
     market: str
     number: int
     sequence: int
-    """How many commands the market's journal has acknowledged."""
+    """How many commands the market's journal has."""
     config: str | None
     """Where the market's configuration is, which proofs begin with."""
     receipt_public_key: str | None
@@ -162,7 +162,7 @@ def _proofs(services: Services, market: str, number: int, public_key: str | None
     return MarketProofs(
         market=market,
         number=number,
-        sequence=acknowledged(_journal(services, number)),
+        sequence=last_sequence(_journal(services, number)),
         config=f"/api/v1/proofs/{market}/market.config" if has_config else None,
         receipt_public_key=public_key,
         batches=_batches(folder),
@@ -206,7 +206,7 @@ async def get_receipt(request: Request[Any, Any, Any], symbol: str, sequence: in
     journal = _journal(services, await _number(services, symbol))
     found = await asyncio.to_thread(read_command, journal, sequence)
     if found is None:
-        most = await asyncio.to_thread(acknowledged, journal)
+        most = await asyncio.to_thread(last_sequence, journal)
         raise failure("not_found", expected=f"a command from 1 to {most}", received=str(sequence))
     receipt = signer.sign(found.market, found.sequence, found.command)
     return Response(receipt.encode(), media_type="application/octet-stream")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from litestar import Litestar, Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, ValidationException
@@ -20,6 +21,7 @@ from proofbook.exchange import market_data, operating, proofs, signing, stream, 
 from proofbook.exchange.access import count_request, services_of
 from proofbook.exchange.failures import CODES, ApiError, ErrorAnswer, failure, unreadable
 from proofbook.exchange.messages import ServerStatus, StatusQuery
+from proofbook.exchange.observing import readiness
 from proofbook.exchange.services import Services
 
 log = logging.getLogger("proofbook.exchange")
@@ -62,8 +64,9 @@ async def get_ready(request: Request[Any, Any, Any]) -> dict[str, str]:
     hub = services_of(request).hub
     hub.check_open()
     status = await hub.query(StatusQuery(), ServerStatus)
-    if status.failure is not None:
-        raise failure("failed", received=status.failure)
+    is_ready, facts = readiness(msgspec.to_builtins(status))
+    if not is_ready:
+        raise failure("busy" if status.failure is None else "failed", received=facts["reasons"][0])
     return {"status": "ready"}
 
 

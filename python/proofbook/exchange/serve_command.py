@@ -14,7 +14,7 @@ from proofbook.errors import InputError
 if TYPE_CHECKING:
     from proofbook.exchange.server import Exchange
 
-PACKAGES = ("blake3", "litestar", "uvicorn", "msgspec", "cryptography")
+PACKAGES = ("blake3", "litestar", "uvicorn", "msgspec", "cryptography", "duckdb", "prometheus_client", "structlog")
 
 
 def register(app: typer.Typer) -> None:
@@ -57,8 +57,10 @@ def serve(
     """Run an exchange until it is interrupted: FIX, HTTP and WebSocket, the page."""
     check_packages()
     from proofbook.exchange.configuration import read, split_address
+    from proofbook.exchange.logs import configure_logs
     from proofbook.exchange.server import serve as serve_exchange
 
+    configure_logs()
     configuration = read(folder)
     if port is not None:
         host, _ = split_address(configuration.web)

@@ -23,6 +23,7 @@ from litestar import Litestar
 
 from proofbook._core import ExchangeServer
 from proofbook.exchange import keys as key_file
+from proofbook.exchange.beside import Beside
 from proofbook.exchange.configuration import Configuration, Limits, split_address
 from proofbook.exchange.connections import bounded
 from proofbook.exchange.feed import Feed
@@ -69,15 +70,23 @@ class Exchange:
         hub = Hub(native, pending_max=configuration.limits.requests_pending_max, publish=feed.publish)
         self.services: Services = make_services(configuration, folder, hub, feed, keys)
         self.streams = Streams(self.services)
+        try:
+            self.beside = Beside(folder, native, hub, self.streams)
+        except BaseException:
+            native.stop()
+            keys.close()
+            raise
+        self.services.history = self.beside.history
         self._tasks: list[asyncio.Task[None]] = []
 
     def application(self) -> Litestar:
         """The routes in front of it."""
-        return application(self.services, self.streams)
+        return application(self.services, self.streams, self.beside.handlers)
 
     def begin(self) -> None:
         """Begin to take messages and to watch over readers, on the running event loop."""
         self.services.hub.start()
+        self.beside.begin()
         self._tasks = [
             asyncio.create_task(_forever(self.services.tickers.publish)),
             asyncio.create_task(_forever(self.streams.watch)),
@@ -94,6 +103,8 @@ class Exchange:
         try:
             await self.services.hub.stop()
         finally:
+            # The last entries are in the log now.
+            await self.beside.end()
             self.services.keys.close()
 
 
@@ -224,6 +235,8 @@ def serve(configuration: Configuration, folder: Path, started: Callable[[Exchang
         raise
     address = address_of(listening, configuration)
     server = Server(
-        uvicorn_config(exchange.application(), configuration, folder), exchange, lambda: started(exchange, address)
+        uvicorn_config(exchange.beside.observed(exchange.application()), configuration, folder),
+        exchange,
+        lambda: started(exchange, address),
     )
     server.run(sockets=[listening])

@@ -25,17 +25,9 @@ from proofbook.exchange.feed import ACCOUNT_CHANNELS, MARKET_CHANNELS, AccountCh
 from proofbook.exchange.keys import Key
 from proofbook.exchange.limits import Bucket
 from proofbook.exchange.market_data import known_market
-from proofbook.exchange.messages import (
-    Book,
-    BookQuery,
-    ClientId,
-    OrderId,
-    OrderTerms,
-    ReplaceTerms,
-    StateChange,
-    encode,
-)
+from proofbook.exchange.messages import Book, BookQuery, ClientId, OrderId, StateChange, encode
 from proofbook.exchange.outbox import Outbox, framed
+from proofbook.exchange.requests import OrderTerms, ReplaceTerms
 from proofbook.exchange.services import Services
 from proofbook.exchange.signing import STREAM_PATH
 from proofbook.exchange.trading import cancel, place, replace
@@ -359,6 +351,10 @@ class Streams:
 
     def __len__(self) -> int:
         return len(self._streams)
+
+    def outboxes(self) -> list[Outbox]:
+        """What waits for each connection that there is now."""
+        return [stream.outbox for stream in list(self._streams)]
 
     async def serve(self, socket: Socket) -> None:
         """Serve one connection, if there may be one more."""

@@ -21,17 +21,12 @@ from proofbook.exchange.messages import (
     Answer,
     BalanceInfo,
     BalancesQuery,
-    Cancel,
-    MassCancel,
-    New,
     OpenOrdersQuery,
     OrderQuery,
     OrderState,
-    OrderTerms,
-    Replace,
-    ReplaceTerms,
     Report,
 )
+from proofbook.exchange.requests import Cancel, MassCancel, New, OrderTerms, Replace, ReplaceTerms
 from proofbook.exchange.services import History, Services
 
 

@@ -16,7 +16,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub fn config(folder: &Path) -> Value {
     let deposits = json!({"deposits": {"BTC": "1000", "USD": "1000000"}});
     json!({
-        "folder": folder.to_str().expect("a path of text"), "fix": "127.0.0.1:0", "sync": "none",
+        "folder": folder.to_str().expect("a path of text"), "fix": "127.0.0.1:0", "tls": null, "sync": "none",
         "assets": [{"symbol": "BTC", "decimals": 8}, {"symbol": "USD", "decimals": 6}],
         "markets": [{
             "symbol": "BTC-USD", "base": "BTC", "quote": "USD", "price_decimals": 2,
