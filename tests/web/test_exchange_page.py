@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -360,6 +361,28 @@ class TestProofs:
         reader.page.get_by_text("Something does not hold.").wait_for()
         self.choose(reader, EXAMPLES[1], EXAMPLES[0], EXAMPLES[0])
         reader.page.get_by_text("it does not come next: batch: expected 2; received 1").first.wait_for()
+        reader.check_manners()
+
+    def test_what_the_exchange_has_is_fetched_and_compared(self, reader: Trader, exchange: Process) -> None:
+        """Proofs that the exchange gives out; of one batch it states another root than its proof."""
+        folder = exchange.folder / "proofs/BTC-USD"
+        folder.mkdir(parents=True)
+        names = ("batch", "first_sequence", "last_sequence", "commands", "events", "previous_root", "new_root")
+        lines = []
+        for path, values in zip(EXAMPLES, proofbook.verify_chain(EXAMPLES, start=None), strict=True):
+            shutil.copy(path, folder)
+            lines.append({name: getattr(values, name) for name in names})
+        shutil.copy(CONFIG, folder)
+        lines[1]["new_root"] = "0" * 64
+        (folder / "batches.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+        market = reader.page.get_by_role("region", name="BTC-USD")
+        market.get_by_role("button", name="Verify its history here").click()
+        reader.page.get_by_text(
+            "2 batches are proven and follow each other, from the market's empty state on"
+        ).wait_for()
+        batches = market.get_by_role("listitem")
+        assert "Its proof says another root than the exchange." in batches.nth(0).inner_text()
+        assert "verified by this page" in batches.nth(1).inner_text()
         reader.check_manners()
 
     def test_one_proof_of_a_chain_is_opened(self, reader: Trader) -> None:

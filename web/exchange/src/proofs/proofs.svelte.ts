@@ -44,6 +44,8 @@ export interface StatedMarket {
 export interface Checked {
   name: string;
   bytes: number;
+  /** The market that the exchange gave it for; null for a file that the reader had. */
+  market: string | null;
   finding: Finding;
 }
 
@@ -107,7 +109,7 @@ class Proofs {
       this.#clear();
       this.refused = others;
       if (config) this.config = config;
-      if (proofs.length > 0) await this.#checkProofs(proofs, this.config?.bytes ?? null);
+      if (proofs.length > 0) await this.#checkProofs(proofs, this.config?.bytes ?? null, null);
       for (const receipt of receipts) await this.#checkReceipt(receipt);
     });
   }
@@ -124,7 +126,7 @@ class Proofs {
         this.work = `Fetching the proof of batch ${batch} …`;
         files.push({ name: file!, bytes: await getBytes(`proofs/${market.market}/${file}`), batches: null });
       }
-      await this.#checkProofs(files, config);
+      await this.#checkProofs(files, config, market.market);
     });
   }
 
@@ -135,7 +137,7 @@ class Proofs {
       this.work = `Fetching ${file} …`;
       const root = `proofs/${market.market}`;
       const batches = batchesFile === null ? null : await getBytes(`${root}/${batchesFile}`);
-      await this.#checkProofs([{ name: file, bytes: await getBytes(`${root}/${file}`), batches }], null);
+      await this.#checkProofs([{ name: file, bytes: await getBytes(`${root}/${file}`), batches }], null, market.market);
     });
   }
 
@@ -153,20 +155,20 @@ class Proofs {
     return this.refused.length === 0 && this.checked.every(({ finding }) => finding.fault === null);
   }
 
-  async #checkProofs(files: ProofFile[], config: Uint8Array | null): Promise<void> {
+  async #checkProofs(files: ProofFile[], config: Uint8Array | null, market: string | null): Promise<void> {
     const checker = this.#ready();
     this.end = await checker.call("begin", { config });
     for (const [index, { name, bytes, batches }] of files.entries()) {
       this.work = `Checking ${index + 1} of ${files.length} …`;
       const { finding, end } = await checker.call("extend", { proof: bytes, batches });
-      this.checked = [...this.checked, { name, bytes: bytes.length, finding }];
+      this.checked = [...this.checked, { name, bytes: bytes.length, market, finding }];
       this.end = end;
     }
   }
 
   async #checkReceipt({ name, bytes }: NamedBytes): Promise<void> {
     const finding = await this.#ready().call("receipt", { receipt: bytes, key: this.receiptKey.trim().toLowerCase() });
-    this.checked = [...this.checked, { name, bytes: bytes.length, finding }];
+    this.checked = [...this.checked, { name, bytes: bytes.length, market: null, finding }];
   }
 
   #ready(): Checker {

@@ -40,6 +40,8 @@ export interface ExchangeStatus {
   acknowledged: number;
   published: number;
   is_killed: boolean;
+  /** Whether it opens demo accounts. */
+  is_demo: boolean;
   failure: string | null;
 }
 
