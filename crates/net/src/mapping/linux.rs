@@ -68,7 +68,8 @@ pub(super) fn map_twice(bytes: usize) -> Result<NonNull<u8>, NetError> {
 /// Maps the memory over both halves of a reserved range.
 fn map_over(memory: &File, start: NonNull<u8>, bytes: usize) -> Result<(), NetError> {
     let access = libc::PROT_READ | libc::PROT_WRITE;
-    let flags = libc::MAP_SHARED | libc::MAP_FIXED | libc::MAP_POPULATE;
+    // Pages come with their first use: a connection that sends little has few of them, and one that says nothing costs none.
+    let flags = libc::MAP_SHARED | libc::MAP_FIXED;
     for half in 0..2 {
         // SAFETY: the range was reserved with twice the length, and nothing else lies in it.
         mapped(unsafe {
