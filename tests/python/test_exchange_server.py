@@ -208,7 +208,7 @@ def test_whoever_watches_is_told_and_everybody_sees_the_market(exchange: Exchang
     exchange.server.watch(1, False)
     answer = exchange.ask("cancel", account=1, original_id="a1")
     assert answer["reports"][0]["execution"] == "cancelled"
-    assert exchange.message("book", sequence=4)["asks"] == [["100.00", "0.000", 0]]
+    assert exchange.message("book", sequence=4)["asks"] == [["100.00", "0", 0]]
     assert not [message for message in exchange.waiting if message["type"] == "report"]
 
 
