@@ -120,3 +120,7 @@ def test_what_cannot_start_says_so(tmp_path: Path) -> None:
     done = call("demo", tmp_path / "missing.csv", "--folder", tmp_path / "x", "--port", 0, "--fix-port", 0)
     assert done.returncode == 2
     assert "missing.csv" in done.stderr
+    (tmp_path / "x" / "exchange.toml").write_text("web = 5\n")
+    done = call("demo", "--folder", tmp_path / "x", "--port", 0, "--fix-port", 0)
+    assert done.returncode == 2
+    assert "expected an exchange that starts; received: error: " in done.stderr and "exchange.toml" in done.stderr
