@@ -99,7 +99,7 @@ def test_the_book_moves_soon_and_an_interrupt_stops_everything(tmp_path: Path, d
         done = json.loads(process.stdout.readline())
         assert process.wait(PATIENCE_S) == 0
     assert moved_s < FIRST_MOVES_S_MAX
-    assert all(trader["taken"] > 0 for trader in done["traders"].values()), done
+    assert all(done["traders"][name]["taken"] > 0 for name in ("maker", "noise", "flow")), done
     with pytest.raises(Exception, match="no exchange at"), Client(facts["address"]) as client:
         client.status()
 
@@ -120,3 +120,7 @@ def test_what_cannot_start_says_so(tmp_path: Path) -> None:
     done = call("demo", tmp_path / "missing.csv", "--folder", tmp_path / "x", "--port", 0, "--fix-port", 0)
     assert done.returncode == 2
     assert "missing.csv" in done.stderr
+    (tmp_path / "x" / "exchange.toml").write_text("web = 5\n")
+    done = call("demo", "--folder", tmp_path / "x", "--port", 0, "--fix-port", 0)
+    assert done.returncode == 2
+    assert "expected an exchange that starts; received: error: " in done.stderr and "exchange.toml" in done.stderr

@@ -29,6 +29,8 @@ from proofbook.errors import InputError, ProofbookError
 
 OPERATOR_FILE = "operator.key"
 KEYS_FOLDER = "demo-keys"
+LOG_FILE = "exchange.log"
+"""Where the exchange's own messages go, in its folder."""
 START_S_MAX = 60.0
 STOP_S_MAX = 20.0
 
@@ -82,16 +84,23 @@ class ExchangeProcess:
         """Start it, and wait until it listens.
 
         Raises:
-            InputError: it does not start; it has said why.
+            InputError: it does not start; the message has its last words.
         """
         options = self._options
         arguments = ["serve", str(options.folder), "--demo", "--json"]
         arguments += [] if options.port is None else ["--port", str(options.port)]
         arguments += [] if options.fix_port is None else ["--fix-port", str(options.fix_port)]
         arguments += [] if options.sync else ["--no-sync"]
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "proofbook", *arguments, stdout=asyncio.subprocess.PIPE, start_new_session=True
-        )
+        options.folder.mkdir(parents=True, exist_ok=True)
+        log = options.folder / LOG_FILE
+        with log.open("ab") as file:
+            began = file.tell()
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "proofbook", *arguments),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=file,
+                start_new_session=True,
+            )
         assert self._process.stdout is not None
         try:
             async with asyncio.timeout(START_S_MAX):
@@ -102,7 +111,8 @@ class ExchangeProcess:
             raise
         if not self.facts:
             code = await self._process.wait()
-            raise InputError(f"{options.folder}: expected an exchange that starts; received exit code {code}")
+            said = log.read_bytes()[began:].decode(errors="replace").strip().splitlines() or [f"exit code {code}"]
+            raise InputError(f"{options.folder}: expected an exchange that starts; received: {said[-1]}")
         return self
 
     async def __aexit__(self, *_: object) -> None:
