@@ -7,7 +7,7 @@ snapshot and market journal, the history's reader says which reports each entry 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from proofbook import _core
 
 from .fix_session import BrokenError
 from .trader import Trader
+from .web_trader import SESSION, WebTrader
 
 UNNAMED = frozenset({"status", "cancel_rejected", "replace_rejected"})
 """Reports without an execution id of their own."""
@@ -50,7 +51,7 @@ def sound(folder: Path) -> dict[str, Any]:
     return found
 
 
-def compare(folder: Path, traders: list[Trader]) -> dict[str, Any]:
+def compare(folder: Path, traders: list[Trader], web: Sequence[WebTrader] = ()) -> dict[str, Any]:
     """Hold what clients were told against the log; sessions have the numbers of their places, from 1.
 
     Raises:
@@ -59,12 +60,17 @@ def compare(folder: Path, traders: list[Trader]) -> dict[str, Any]:
     found = sound(folder)
     told: dict[int, list[str]] = {}
     stands: dict[int, dict[int, tuple[Decimal, Decimal, bool]]] = {}
+    by_account: dict[int, list[dict[str, Any]]] = {trader.account: [] for trader in web}
     for row in reports(folder):
+        if row["session"] == SESSION and row["account"] in by_account:
+            by_account[row["account"]].append(row)
         if row["execution"] not in UNNAMED:
             told.setdefault(row["session"], []).append(f"{row['entry']}-{row['index']}")
         if row["status"] != "rejected" and row["execution"] not in UNNAMED:
             orders = stands.setdefault(row["session"], {})
             orders[row["order_id"]] = (row["filled"], row["leaves"], row["status"] == "live")
+    for client in web:
+        client.compare(by_account[client.account])
     for number, trader in enumerate(traders, 1):
         _same(trader, told.get(number, []))
         # An order that was replaced stands in its client's table under each of its ids.

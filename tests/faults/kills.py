@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from .fix_session import PATIENCE_S, BrokenError, Session
 from .process import Exchange
 from .trader import Trader
+from .web_trader import WebTrader
 
 ROUND_S = (0.05, 1.0)
 """How long a round of trading lasts before the kill."""
@@ -27,6 +28,8 @@ class Result:
 
     kills: int
     requests: int
+    web_orders: int
+    web_unanswered: int
     reports: int
     resends: int
     seconds: float
@@ -82,7 +85,7 @@ async def settle(everyone: list[Trader], tasks: list[asyncio.Task[None]]) -> Non
         await asyncio.sleep(0.01)
 
 
-async def run(exchange: Exchange, everyone: list[Trader], kills: int, seed: str) -> Result:
+async def run(exchange: Exchange, everyone: list[Trader], web: list[WebTrader], kills: int, seed: str) -> Result:
     """Trade, kill, start again, `kills` times; then trade once more and wait for all answers.
 
     Raises:
@@ -90,16 +93,20 @@ async def run(exchange: Exchange, everyone: list[Trader], kills: int, seed: str)
     """
     chance, started = random.Random(seed), time.monotonic()
     exchange.start()
+    stop = asyncio.Event()
+    browsing = [asyncio.create_task(trader.run(exchange, stop)) for trader in web]
     try:
         for _ in range(kills):
             tasks = await connect(exchange, everyone)
             await trade(everyone, tasks, chance.uniform(*ROUND_S))
             exchange.kill()
             await asyncio.wait(tasks)
-            check(tasks)
-            exchange.start()
+            check([*tasks, *browsing])
+            await asyncio.to_thread(exchange.start)
         tasks = await connect(exchange, everyone)
         await trade(everyone, tasks, ROUND_S[1])
+        stop.set()
+        await asyncio.gather(*browsing)
         await settle(everyone, tasks)
         for trader in everyone:
             await trader.session.log_out()
@@ -110,6 +117,8 @@ async def run(exchange: Exchange, everyone: list[Trader], kills: int, seed: str)
     return Result(
         kills=kills,
         requests=sum(trader.requests for trader in everyone),
+        web_orders=sum(trader.orders for trader in web),
+        web_unanswered=sum(trader.unanswered for trader in web),
         reports=sum(len(trader.execution_ids) for trader in everyone),
         resends=sum(trader.session.resends for trader in everyone),
         seconds=time.monotonic() - started,

@@ -24,7 +24,7 @@ from .scenarios import Figures, Load
 Scenario = Callable[[Path, str], Coroutine[Any, Any, Figures]]
 
 SCENARIOS: dict[str, Scenario] = {
-    "kills": lambda folder, seed: scenarios.killed(folder, 50, 200, seed),
+    "kills": lambda folder, seed: scenarios.killed(folder, 50, 10, 200, seed),
     "malformed": lambda folder, seed: scenarios.flooded(folder, 1_000_000, seed),
     "storm": lambda folder, seed: scenarios.stormed(folder, 4_000, seed),
     "crowd": lambda folder, seed: scenarios.crowded(

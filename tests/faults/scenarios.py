@@ -15,6 +15,7 @@ from typing import Any
 from . import audit, crowd, disk, kills, malformed
 from .fix_session import BrokenError
 from .process import Exchange
+from .web_trader import WebTrader
 
 Figures = dict[str, Any]
 MEMORY_BYTES_MAX = 2 << 30
@@ -35,15 +36,19 @@ def finish(exchange: Exchange) -> None:
         raise BrokenError(f"expected exit status 0, received {status}; {exchange.errors()}")
 
 
-async def killed(folder: Path, clients: int, count: int, seed: str, sync: str = "group") -> Figures:
+async def killed(folder: Path, clients: int, web_clients: int, count: int, seed: str) -> Figures:
     """Kill -9 at random moments."""
-    exchange = Exchange(folder, names(clients), sync=sync)
+    exchange = Exchange(folder, names(clients))
     traders = kills.traders(exchange, seed)
-    result = await kills.run(exchange, traders, count, seed)
+    web = [WebTrader(f"web{number}", f"{seed}-{number}") for number in range(web_clients)]
+    result = await kills.run(exchange, traders, web, count, seed)
     finish(exchange)
-    found = audit.compare(folder, traders)
+    found = audit.compare(folder, traders, web)
     return {
         "clients": clients,
+        "web_clients": web_clients,
+        "web_orders": result.web_orders,
+        "web_asked_again": result.web_unanswered,
         "kills": result.kills,
         "requests": result.requests,
         "reports": result.reports,

@@ -32,9 +32,10 @@ def seed() -> str:
 
 def test_nothing_acknowledged_is_lost_or_doubled_by_kills(tmp_path: Path, seed: str) -> None:
     """A few kills in the midst of orders."""
-    figures = run(scenarios.killed(tmp_path / "exchange", clients=4, count=6, seed=seed))
+    figures = run(scenarios.killed(tmp_path / "exchange", clients=4, web_clients=2, count=6, seed=seed))
     assert figures["kills"] == 6
     assert figures["requests"] > 100
+    assert figures["web_orders"] > 10
 
 
 def test_broken_messages_change_nothing(tmp_path: Path, seed: str) -> None:
