@@ -4,5 +4,5 @@
 
 PORT ?=
 
-exchange: $(VENV)/.stamp-native ## Run an exchange with traders and order flow, page and all, until Ctrl+C: [DATA=path PORT=8000]
+exchange: $(VENV)/.stamp-native page ## Run an exchange with traders and order flow, page and all, until Ctrl+C: [DATA=path PORT=8000]
 	@$(BIN)/proofbook demo $(if $(DATA),"$(DATA)") $(if $(PORT),--port $(PORT)) --folder "$(OUT)/exchange"
