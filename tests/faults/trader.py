@@ -115,10 +115,7 @@ class Trader:
     def _report(self, message: Message) -> None:
         execution, client_id = message[150], message[11]
         if execution == "I":
-            # How an order stands: its request may have come twice. If it did, its answer came by itself.
-            if self.pending.get(client_id) == "F":
-                self._answer(client_id)
-            return
+            raise BrokenError(f"{self.session.name}: a request was taken twice: {dict(message)}")
         if (identity := message[17]) in self.seen:
             raise BrokenError(f"{self.session.name}: report {identity} came twice: {dict(message)}")
         self.seen.add(identity)

@@ -16,6 +16,7 @@ use proofbook_types::{Side, Timestamp};
 use crate::drop_copy;
 use crate::market_data::MarketData;
 use crate::metrics::Metrics;
+use crate::repeated::Repeated;
 use crate::report::MassCancel;
 use crate::request::{self, Asker, Request};
 use crate::securities::Securities;
@@ -39,6 +40,7 @@ pub(crate) struct Desk {
     pub(crate) questions: VecDeque<Question>,
     /// Mass cancels that are not answered, by entry.
     pub(crate) mass_cancels: BTreeMap<u64, MassCancel>,
+    pub(crate) repeated: Repeated,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) market_data: MarketData,
     pub(crate) securities: Securities,
@@ -52,6 +54,7 @@ impl Desk {
             engine,
             questions: VecDeque::new(),
             mass_cancels: BTreeMap::new(),
+            repeated: Repeated::default(),
             metrics: Arc::default(),
             market_data: MarketData::default(),
             securities: Securities::default(),
@@ -133,6 +136,9 @@ impl Application for Client<'_> {
             b"x" | b"e" => return securities.ask(self.slot, message, exchange),
             b"D" | b"F" | b"G" | b"H" | b"q" if self.is_drop_copy => {
                 return Err(drop_copy::refuse())
+            }
+            b"D" | b"F" | b"G" if self.desk.repeated.passes_over(self.asker.session, message) => {
+                return Ok(())
             }
             _ => {}
         }

@@ -23,6 +23,7 @@ use crate::drop_copy::DropCopies;
 use crate::error::{failed, GatewayError};
 use crate::handle::HANDLE_SESSION;
 use crate::outbox::{Outbox, Position};
+use crate::repeated::Repeated;
 use crate::report::MassCancel;
 use crate::snapshots::Snapshots;
 use crate::turn::Numbering;
@@ -112,6 +113,7 @@ struct Opened {
     engine: Engine,
     missed: Vec<(u64, Outcome)>,
     mass_cancels: BTreeMap<u64, MassCancel>,
+    repeated: Repeated,
 }
 
 /// Whether a folder has no log: it is not there, or nothing was written into it.
@@ -141,12 +143,14 @@ fn open_log(config: &GatewayConfig, told: u64) -> Result<Opened, GatewayError> {
     } else {
         open::<Ladder, _, _>(directory, clock, options, verification, told, &mut keep)?.0
     };
+    let log = Directory::open(&folder).map_err(failed("open the log's folder"))?;
+    let repeated = Repeated::read(&log, engine.machine().sequence());
     let mut opened = Opened {
         engine,
         missed,
         mass_cancels: BTreeMap::new(),
+        repeated: repeated.map_err(proofbook_engine::EngineError::Journal)?,
     };
-    let log = Directory::open(&folder).map_err(failed("open the log's folder"))?;
     opened.find_mass_cancels(&log, told)?;
     Ok(opened)
 }
@@ -219,6 +223,7 @@ impl Gateway {
             snapshots,
         };
         gateway.desk.mass_cancels = opened.mass_cancels;
+        gateway.desk.repeated = opened.repeated;
         gateway.set_up(first)?;
         let entries = gateway.desk.engine.acknowledged();
         gateway.desk.metrics.entries.set(entries);

@@ -25,6 +25,7 @@ mod market_data;
 mod metrics;
 mod outbox;
 mod reactor;
+mod repeated;
 mod report;
 mod request;
 mod securities;

@@ -279,16 +279,16 @@ fn target(message: &ParsedMessage<'_>, asker: Asker) -> Result<Target, BusinessR
     })
 }
 
-/// A cancel that may have come before (PossDupFlag, PossResend), of an order that is gone, is answered with how that stands: nothing says whether this cancel took
-/// it out. New orders and replaces that come again are the exchange's to see, by their client ids.
+/// A cancel that may have come before (PossResend), of an order that is gone, is answered with how that stands: nothing says whether this cancel took it out. New
+/// orders and replaces that come again are the exchange's to see, by their client ids.
 fn cancel(
     message: &ParsedMessage<'_>,
     asker: Asker,
     exchange: &Exchange,
 ) -> Result<Request, BusinessReject> {
     let target = target(message, asker)?;
-    let is_set = |tag| message.get(tag).is_some_and(|flag| flag.value == b"Y");
-    if is_set(tag::POSS_DUP_FLAG) || is_set(tag::POSS_RESEND) {
+    let flag = message.get(tag::POSS_RESEND);
+    if flag.is_some_and(|flag| flag.value == b"Y") {
         let order = exchange.order_named(asker.account, &target.original_id);
         if let Some(order) = order.filter(|order| order.status != OrderStatus::Live) {
             return Ok(Request::Status {
