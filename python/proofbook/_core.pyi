@@ -68,6 +68,7 @@ __all__ = [
     "ViewHeader",
     "ViewLevel",
     "analysis_command",
+    "audit_exchange",
     "bench_command",
     "chain_program_key",
     "check_all",
