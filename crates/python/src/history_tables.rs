@@ -13,7 +13,7 @@ use arrow_array::builder::{
     TimestampNanosecondBuilder, UInt32Builder, UInt64Builder, UInt8Builder,
 };
 use arrow_array::types::Int16Type;
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
 /// Decimals of every price, quantity and amount.
