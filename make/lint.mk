@@ -18,7 +18,7 @@ lint-python: $(VENV)/.stamp-native ## ruff, mypy, the stubs and the books' pictu
 	$(BIN)/python tools/draw_layouts.py --check
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
-	$(BIN)/mypy --strict python scripts tools bench/fix bench/harness tests/checks tests/spec tests/web tests/python/user_program.py
+	$(BIN)/mypy --strict python scripts tools bench/fix bench/harness tests/checks tests/faults tests/spec tests/web tests/python/user_program.py
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --ignore-disjoint-bases proofbook._core
 
 lint-riscv: ## Build the ring and the light client's checks for a bare RISC-V target

@@ -1,4 +1,4 @@
-"""A client of HTTP that trades while the exchange is killed: it asks again, with the same client id until it is answered.
+"""A client of HTTP that trades while the exchange is killed: it asks again, with the same client id, until answered.
 
 What it was told it may rely on: an order that was acknowledged is in the log, once, however often it was asked for.
 """
