@@ -69,7 +69,19 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "prover": frozenset({"types", "book", "matching", "commitment", "chain", "ledger", "workload"}),
     "python": RING
     | {"analysis", "bench", "books", "engine", "exchange", "feed", "fix", "fixed", "gateway", "journal", "ledger"}
-    | {"light", "memory", "merkle", "net", "poseidon2-simd", "receipts", "replay", "run", "server", "serving", "session"}
+    | {
+        "light",
+        "memory",
+        "merkle",
+        "net",
+        "poseidon2-simd",
+        "receipts",
+        "replay",
+        "run",
+        "server",
+        "serving",
+        "session",
+    }
     | {"verifier", "workload"},
 }
 """Which crates of the workspace each may import."""
