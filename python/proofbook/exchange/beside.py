@@ -33,6 +33,9 @@ QUESTIONS_MAX = 2
 """So many questions about the past are answered at a time."""
 WAITING_MAX = 64
 """So many more may wait."""
+CATCH_UP_S_MAX = 2.0
+"""How long a question waits for the history to have what was published before it."""
+CATCH_UP_POLL_S = 0.01
 
 
 class Native(Protocol):
@@ -48,10 +51,20 @@ class Native(Protocol):
 
 
 class WebHistory:
-    """A history for the event loop: questions are answered in threads, some at a time."""
+    """A history for the event loop: questions are answered in threads, some at a time.
 
-    def __init__(self, history: History) -> None:
-        self._history = history
+    An answer has everything that was published before the question, so that a client who was cut off misses nothing.
+    """
+
+    def __init__(self, history: History, writer: HistoryWriter | None, published: Callable[[], int]) -> None:
+        """Answer from a history.
+
+        Args:
+            history: answers.
+            writer: reads the log for it; None where another process does, whose rows come when they come.
+            published: the last entry that clients may have heard of.
+        """
+        self._history, self._writer, self._published = history, writer, published
         self._turns = asyncio.Semaphore(QUESTIONS_MAX)
         self._asked = 0
 
@@ -60,12 +73,24 @@ class WebHistory:
             raise failure("busy", retry_after_s=1)
         self._asked += 1
         try:
+            await self._catch_up()
             async with self._turns:
                 return await asyncio.to_thread(question, *arguments)
         except BusyError as error:
             raise failure("busy", expected=str(error), retry_after_s=5) from None
         finally:
             self._asked -= 1
+
+    async def _catch_up(self) -> None:
+        if self._writer is None:
+            return
+        loop = asyncio.get_running_loop()
+        published, until = self._published(), loop.time() + CATCH_UP_S_MAX
+        while self._writer.last < published:
+            if loop.time() > until:
+                expected = f"a history up to entry {published}; it has read up to {self._writer.last}"
+                raise failure("busy", expected=expected, retry_after_s=1)
+            await asyncio.sleep(CATCH_UP_POLL_S)
 
     async def fills(self, account: int, since_entry: int | None, limit: int) -> list[Any]:
         """Trades of an account: `History.fills`."""
@@ -119,7 +144,7 @@ class Beside:
         else:
             self._questions = History(self._writer)
             self.metrics.add_source("history", self._writer.metrics)
-        self.history = WebHistory(self._questions)
+        self.history = WebHistory(self._questions, self._writer, lambda: int(_status(native)["published"]))
 
         @get("/metrics", tags=["operation"], summary="Metrics, for Prometheus")
         async def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
