@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -99,7 +100,7 @@ def print_value(value: Any) -> None:
     """Print a struct of the client as one line of JSON, decimals as exact strings."""
     import msgspec
 
-    console.print_json(msgspec.to_builtins(value))
+    console.print_json(msgspec.to_builtins(value, builtin_types=(Decimal,)))
 
 
 def table_of(*columns: str) -> Table:

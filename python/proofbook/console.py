@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
@@ -40,8 +41,15 @@ err = Console(stderr=True, highlight=False)
 
 
 def print_json(value: Any) -> None:
-    """Print one object on one line, whatever the terminal's width."""
-    print(json.dumps(value, separators=(",", ":")), flush=True)
+    """Print one object on one line, whatever the terminal's width; decimals as exact texts without an exponent."""
+    print(json.dumps(value, separators=(",", ":"), default=_decimal_text), flush=True)
+
+
+def _decimal_text(value: object) -> str:
+    """A decimal as text: `str` makes of 0.00000000 the text 0E-8, which no other side of the exchange writes."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    raise TypeError(f"expected what JSON has, or a decimal; received {type(value).__name__}")
 
 
 class Bar:

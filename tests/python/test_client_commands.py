@@ -53,7 +53,9 @@ def test_a_demo_account_is_opened_once(exchange: RunningExchange) -> None:
     (first,) = exchange.lines("demo-key")
     assert exchange.lines("demo-key") == [first]
     assert stat.S_IMODE(Path(first["file"]).stat().st_mode) == 0o600
-    assert {line["asset"] for line in exchange.lines("balances")} >= {"BTC", "USD"}
+    balances = exchange.lines("balances")
+    assert {line["asset"] for line in balances} >= {"BTC", "USD"}
+    assert {line["held"].strip("0.") for line in balances} == {""}, "zeros without an exponent"
 
 
 def test_orders_are_placed_shown_and_cancelled(exchange: RunningExchange) -> None:

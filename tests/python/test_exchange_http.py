@@ -156,6 +156,8 @@ def test_every_error_has_its_code(exchange: Process) -> None:
         (400, "invalid_request", lambda: client.get("/api/v1/markets/BTC-USD/candles?interval=2m", is_signed=False)),
         (400, "invalid_request", plain(client, "POST", "/api/v1/demo", b"{")),
         (400, "invalid_request", plain(client, "POST", "/api/v1/demo", b'{"public_key": "00"}')),
+        (400, "invalid_request", plain(client, "POST", "/api/v1/demo", b'{"x":' + b"[" * 5000 + b"]" * 5000 + b"}")),
+        (400, "invalid_request", lambda: operator.operate("add_asset", symbol="A/B", decimals=2)),
         (401, "missing_key", plain(client, "GET", "/api/v1/balances")),
         (403, "wrong_role", lambda: reader.order("buy", "1.000", "1.00")),
         (403, "wrong_role", lambda: client.operate("kill_all")),
@@ -443,6 +445,9 @@ def test_limits_of_requests_and_of_accounts(tmp_path: Path) -> None:
         assert b"429" in crowd[-1].recv(1000)
         crowd[0].sendall(b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 10_000)
         assert b" 431 " in crowd[0].recv(1000)
+        crowd[1].sendall(b"no such thing as this\r\n\r\n")
+        answer = crowd[1].recv(1000)
+        assert answer.startswith(b"HTTP/1.1 400 ") and b'"code":"invalid_request"' in answer
         for connection in crowd:
             connection.close()
         time.sleep(1)

@@ -16,17 +16,20 @@ pytest.importorskip("litestar")
 
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from litestar import Litestar
+from litestar.testing import TestClient
 from uvicorn.server import ServerState
 
 import proofbook
 from proofbook import _core
 from proofbook.errors import InputError, JournalError
-from proofbook.exchange import configuration, failures, signing
+from proofbook.exchange import configuration, failures, signing, web_page
 from proofbook.exchange.connections import bounded
 from proofbook.exchange.failures import ApiError
 from proofbook.exchange.keys import Keys, add_operator, make_private_key, public_key_of, read_private_key
 from proofbook.exchange.limits import Buckets
 from proofbook.exchange.market_journal import last_sequence, read_command
+from proofbook.exchange.rest import answer_error
 
 NOW_MS = 1_700_000_000_000
 
@@ -348,3 +351,23 @@ def test_a_damaged_command_is_not_given(journal: Path, tmp_path: Path) -> None:
         assert read_command(tmp_path, 42) is None
     segment.write_bytes(sound[:512])
     assert last_sequence(tmp_path) == 0
+
+
+def test_a_damaged_file_of_the_keys_is_named(tmp_path: Path) -> None:
+    (tmp_path / "keys.sqlite").write_text("this is no database, however long it is\n" * 100)
+    with pytest.raises(InputError, match=r"keys\.sqlite: expected the file of the keys; received"):
+        Keys(tmp_path)
+
+
+def test_the_page_has_what_is_there_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<p>page</p>")
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "a-1.js").write_text("1")
+    app = Litestar(web_page.handlers(tmp_path), exception_handlers={Exception: answer_error}, openapi_config=None)
+    with TestClient(app) as client:
+        assert "immutable" in client.get("/assets/a-1.js").headers["cache-control"]
+        assert client.get("/").headers["cache-control"] == "no-cache"
+        for path in ("/assets/a-2.js", "/assets/%00", "/index.html%00.js", f"/{'a' * 300}", "/..%2f..%2fetc/passwd"):
+            found = client.get(path)
+            assert (found.status_code, found.json()["error"]["code"]) == (404, "not_found"), path
+            assert "immutable" not in found.headers.get("cache-control", ""), "it may be there after an update"

@@ -187,6 +187,7 @@ def test_what_is_said_wrongly_is_answered(exchange: Process) -> None:
             '{"op":"fly"}',
             '{"op":"subscribe"}',
             '{"op":"ping","x":1}',
+            '{"id":' + "[" * 5000 + "]" * 5000 + ',"op":"ping"}',
         ):
             reader.socket.send(text)
             error = reader.next()["error"]
@@ -231,6 +232,7 @@ def test_streams_and_messages_are_bounded(tmp_path: Path) -> None:
         answers = [readers[0].next() for _ in range(60)]
         limited = [answer for answer in answers if "error" in answer]
         assert limited and {answer["error"]["code"] for answer in limited} == {"too_many_requests"}
+        assert sorted(answer["id"] for answer in answers) == list(range(60)), "each one knows which was left out"
         assert time.monotonic() - begun_s > 0.5, "what comes too fast is not read"
         assert readers[1].call("ping") == "pong"
         readers.pop().close()

@@ -123,7 +123,7 @@ def watch(url: str, market: str, depth: int, *, as_json: bool) -> None:
 async def _print_lines(url: str, market: str, depth: int) -> None:
     async with AsyncClient(url) as client, aclosing(client.book(market, depth)) as books:
         async for book in books:
-            console.print_json(msgspec.to_builtins(book))
+            console.print_json(msgspec.to_builtins(book, builtin_types=(Decimal,)))
 
 
 async def _draw(url: str, market: str, depth: int) -> None:

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from proofbook.errors import InputError
-from proofbook.exchange.messages import Account, Symbol, Text
+from proofbook.exchange.messages import Account, NewSymbol, Symbol, Text
 from proofbook.exchange.requests import MarketTerms
 
 FILE = "exchange.toml"
@@ -43,7 +43,7 @@ class Tls(Part):
 class Asset(Part):
     """An asset: amounts are whole numbers of 10^-decimals."""
 
-    symbol: Symbol
+    symbol: NewSymbol
     decimals: Annotated[int, Meta(ge=0, le=18)]
 
 

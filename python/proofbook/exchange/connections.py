@@ -25,6 +25,10 @@ HEAD_TOO_LONG = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"
     b'{"error":{"code":"head_too_long","message":"the headers are longer than what is taken"}}'
 )
+UNREADABLE = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"
+    b'{"error":{"code":"invalid_request","message":"expected a request of HTTP/1.1; received something else"}}'
+)
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -56,6 +60,10 @@ class BoundedConnection(HttpToolsProtocol):
     def _refuse(self, answer: bytes) -> None:
         self.transport.write(answer)
         self.transport.close()
+
+    def send_400_response(self, _: str) -> None:
+        """Answer what is no HTTP in the form of every other error."""
+        self._refuse(UNREADABLE)
 
     def _begin(self) -> None:
         if self._deadline is None:

@@ -103,6 +103,10 @@ REASONS: Mapping[str, str] = {
     "amount_limit": "more of the asset than the exchange may hold",
     "credit_in_use": "the account uses more credit than that",
     "wrong_symbol": "the symbol is empty or in use",
+    "wrong_decimals": "the quote asset has fewer decimals than a price and a quantity together, or an asset too many",
+    "wrong_terms": "the terms of the market do not fit together",
+    "fee_range": "a fee is above the largest",
+    "replace_terms": "the new terms do not go with the order's kind",
     "wrong_state": "the market's state does not allow this",
     "would_cross": "a post-only order would have traded",
     "price_collar": "the price is beyond the market's collar",
@@ -162,6 +166,16 @@ UNREADABLE: tuple[tuple[re.Pattern[str], str | None, str | None], ...] = (
 )
 """What msgspec and the native side say of what they cannot read, with what is missing in it."""
 AT = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<place>[^`]*)`)?$", re.DOTALL)
+
+
+def is_too_deep(error: Exception) -> bool:
+    """Whether msgspec gave up on JSON that is nested deeper than Python calls may be: no defect, but a bad request."""
+    return isinstance(error, RecursionError) and "while deserializing" in str(error)
+
+
+def too_deep() -> ApiError:
+    """The error for JSON that is nested too deep to be read."""
+    return unreadable("expected JSON that is nested less deep; received more levels than can be read")
 
 
 def unreadable(message: str) -> ApiError:

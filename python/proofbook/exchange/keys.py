@@ -94,12 +94,19 @@ def public_key_of(digits: str) -> bytes:
 
 
 class Keys:
-    """The keys of a folder. One thread uses it."""
+    """The keys of a folder. One thread uses it.
+
+    Raises:
+        InputError: the file of the keys cannot be used.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._database = sqlite3.connect(folder / FILE, isolation_level=None, timeout=5)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.executescript(SCHEMA)
+        try:
+            self._database = sqlite3.connect(folder / FILE, isolation_level=None, timeout=5)
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.executescript(SCHEMA)
+        except sqlite3.DatabaseError as error:
+            raise InputError(f"{folder / FILE}: expected the file of the keys; received one with: {error}") from None
         self._found: dict[str, tuple[Key, Ed25519PublicKey]] = {}
         self._version = self._data_version()
 

@@ -30,6 +30,17 @@ ClientId: TypeAlias = Annotated[
     ),
 ]
 Symbol: TypeAlias = Annotated[str, Meta(min_length=1, max_length=16, examples=["BTC-USD"])]
+NewSymbol: TypeAlias = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=16,
+        pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="Letters, digits, dots, hyphens and underscores: it stands in paths and names of files.",
+        examples=["BTC-USD"],
+    ),
+]
+"""The symbol of an asset or a market that is new."""
 OrderId: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Account: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 63) - 1, description="The number of an account.")]
 BasisPoints: TypeAlias = Annotated[int, Meta(ge=0, le=10_000, description="Basis points of what is traded.")]

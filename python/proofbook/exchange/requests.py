@@ -17,6 +17,7 @@ from proofbook.exchange.messages import (
     ClientId,
     Kind,
     Nanoseconds,
+    NewSymbol,
     OrderId,
     SelfTrade,
     Side,
@@ -192,7 +193,7 @@ class ReviveAll(Request, kw_only=True, tag="revive_all"):
 class AddAsset(Request, kw_only=True, tag="add_asset"):
     """A new asset."""
 
-    symbol: Symbol
+    symbol: NewSymbol
     decimals: Annotated[int, Meta(ge=0, le=18)]
 
 
@@ -208,7 +209,7 @@ class MarketLimits(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unkn
 class Listing(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A market, as it is listed."""
 
-    symbol: Symbol
+    symbol: NewSymbol
     base: Symbol
     quote: Symbol
     price_decimals: Annotated[int, Meta(ge=0, le=18)]

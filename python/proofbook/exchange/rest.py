@@ -19,7 +19,7 @@ from litestar.types import ControllerRouterHandler
 import proofbook
 from proofbook.exchange import market_data, operating, proofs, signing, stream, trading, web_page
 from proofbook.exchange.access import count_request, services_of
-from proofbook.exchange.failures import CODES, ApiError, ErrorAnswer, failure, unreadable
+from proofbook.exchange.failures import CODES, ApiError, ErrorAnswer, failure, is_too_deep, too_deep, unreadable
 from proofbook.exchange.messages import ServerStatus, StatusQuery
 from proofbook.exchange.observing import readiness
 from proofbook.exchange.services import Services
@@ -48,6 +48,8 @@ def _api_error(error: Exception) -> ApiError:
                 if status == error.status_code:
                     return failure(code)
             return ApiError(HTTPStatus(error.status_code), "http", error.detail)
+        case RecursionError() if is_too_deep(error):
+            return too_deep()
     log.error("a request failed", exc_info=error)
     return failure("internal")
 

@@ -20,7 +20,7 @@ from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketDisconnect
 
 from proofbook.exchange.access import address_of, check_role, check_signed
-from proofbook.exchange.failures import ApiError, ErrorAnswer, failure, unreadable
+from proofbook.exchange.failures import ApiError, ErrorAnswer, failure, is_too_deep, too_deep, unreadable
 from proofbook.exchange.feed import ACCOUNT_CHANNELS, MARKET_CHANNELS, AccountChannel, MarketChannel, Topic
 from proofbook.exchange.keys import Key
 from proofbook.exchange.limits import Bucket
@@ -177,25 +177,27 @@ class Stream:
             if message["type"] != "websocket.receive":
                 return
             self._streams.messages_received += 1
+            text = message.get("text") or (message.get("bytes") or b"").decode("utf-8", "replace")
             wait_s = self._bucket.take(time.monotonic())
             if wait_s > 0:
                 # Nothing more is read meanwhile, so that what comes too fast fills the sender's own buffers.
                 limit = self._services.configuration.limits.stream_messages_per_s
                 error = failure("too_many_requests", expected=f"at most {limit} a second", received="one more")
-                self._answer_error(None, error)
+                self._answer_error(_id_of(text), error)
                 await asyncio.sleep(wait_s)
                 continue
-            text = message.get("text") or (message.get("bytes") or b"").decode("utf-8", "replace")
             await self._take(text)
 
     async def _take(self, text: str) -> None:
         try:
             said = decode_said(text)
         except msgspec.MsgspecError as error:
-            found: Id = None
-            with contextlib.suppress(msgspec.MsgspecError):
-                found = msgspec.json.decode(text, type=_OnlyId).id
-            self._answer_error(found, unreadable(str(error)))
+            self._answer_error(_id_of(text), unreadable(str(error)))
+            return
+        except RecursionError as error:
+            if not is_too_deep(error):
+                raise
+            self._answer_error(None, too_deep())
             return
         try:
             await self._do(said)
@@ -324,6 +326,13 @@ class Stream:
             self.outbox.close_book(name)
         else:
             self.outbox.close_channel(channel, name)
+
+
+def _id_of(text: str) -> Id:
+    """The id of what cannot be taken, if there is one."""
+    with contextlib.suppress(msgspec.MsgspecError, RecursionError):
+        return msgspec.json.decode(text, type=_OnlyId).id
+    return None
 
 
 def _new_client_id() -> str:

@@ -7,12 +7,16 @@ from typing import Any
 
 from litestar import MediaType, get
 from litestar.datastructures import MutableScopeHeaders
+from litestar.exceptions import NotFoundException
 from litestar.middleware import DefineMiddleware
 from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
 
 FOLDER = Path(__file__).with_name("page")
 """Where the built page is, if it was built."""
+
+PATH_BYTES_MAX = 255
+"""No file of the page has a longer path; the file system refuses some that are longer, as it does zero bytes."""
 
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; img-src 'self'; "
@@ -25,13 +29,17 @@ def with_headers(app: ASGIApp) -> ASGIApp:
     """The application with headers for a page. Files under ``assets`` are named by the hash of what they hold."""
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
-        is_asset = scope["path"].startswith("/assets/")
+        path = scope["path"]
+        if "\0" in path or len(path.encode()) > PATH_BYTES_MAX:
+            raise NotFoundException
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableScopeHeaders.from_message(message)
                 headers["content-security-policy"] = POLICY
                 headers["x-content-type-options"] = "nosniff"
+                # What is not there may be there after an update: only a file is kept for ever.
+                is_asset = path.startswith("/assets/") and message["status"] < 400
                 headers["cache-control"] = "public, max-age=31536000, immutable" if is_asset else "no-cache"
             await send(message)
 
