@@ -42,6 +42,15 @@ pub enum GatewayError {
         /// The number of the second of them.
         id: u64,
     },
+    /// A session's store knows more of the log than there is: they are not of one time.
+    Ahead {
+        /// The session's number.
+        session: u64,
+        /// The entry that its peer was told of last.
+        told: u64,
+        /// The last entry of the log.
+        entries: u64,
+    },
     /// One of the first entries was refused.
     Setup {
         /// Its place.
@@ -72,6 +81,14 @@ impl fmt::Display for GatewayError {
             GatewayError::Session { id } => write!(
                 f,
                 "expected sessions with numbers from 1 to 2^32 - 1 and names of their own, received session {id}"
+            ),
+            GatewayError::Ahead {
+                session,
+                told,
+                entries,
+            } => write!(
+                f,
+                "sessions/{session:08} knows entry {told}: expected a log that has it, received one that ends with {entries}; both must be of one time"
             ),
             GatewayError::Setup { index, refusal } => write!(
                 f,

@@ -86,6 +86,21 @@ fn slot(config: &GatewayConfig, session: &SessionConfig) -> Result<Slot, Gateway
     })
 }
 
+/// A log that was lost or is older than the stores would number its entries once more.
+fn check_positions(slots: &mut [Slot], entries: u64) -> Result<(), GatewayError> {
+    for slot in slots {
+        let position = slot.session.store().position();
+        if let Some(position) = position.filter(|position| position.entry > entries) {
+            return Err(GatewayError::Ahead {
+                session: slot.config.id,
+                told: position.entry,
+                entries,
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Whether clients are told of an outcome; commands say its time.
 pub(crate) fn concerns_clients(outcome: &Outcome) -> bool {
     match outcome {
@@ -207,6 +222,7 @@ impl Gateway {
         let told = positions.map(|position| position.entry).min();
         let told = told.map_or(u64::MAX, |entry| entry.saturating_sub(1));
         let opened = open_log(&config, told)?;
+        check_positions(&mut slots, opened.engine.machine().sequence())?;
         let snapshots = Snapshots::new(&config, opened.engine.acknowledged())?;
         let mut gateway = Gateway {
             drop_copies: DropCopies::of(&config.sessions),

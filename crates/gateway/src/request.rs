@@ -77,18 +77,33 @@ pub(crate) fn read(
     asker: Asker,
     exchange: &Exchange,
 ) -> Result<Request, BusinessReject> {
-    let result = match message.message_type() {
+    let kind = message.message_type();
+    if !matches!(kind, b"D" | b"F" | b"G" | b"q" | b"H") {
+        return Err(BusinessReject::unsupported());
+    }
+    let result = own_account(message, asker).and_then(|()| match kind {
         b"D" => new_order(message, asker, exchange).map(Request::Enter),
         b"F" => cancel(message, asker, exchange),
         b"G" => replace(message, asker, exchange).map(Request::Enter),
         b"q" => mass_cancel(message, asker, exchange).map(Request::Enter),
-        b"H" => status(message, asker, exchange),
-        _ => return Err(BusinessReject::unsupported()),
-    };
+        _ => status(message, asker, exchange),
+    });
     result.map_err(|reject| BusinessReject {
         reference_id: message.get(tag::CL_ORD_ID).map(|id| id.value.to_vec()),
         ..reject
     })
+}
+
+/// A session is of one account; whoever names one names that.
+fn own_account(message: &ParsedMessage<'_>, asker: Asker) -> Result<(), BusinessReject> {
+    let Some(field) = message.get(tag::ACCOUNT) else {
+        return Ok(());
+    };
+    let own = asker.account.0.to_string();
+    if field.value == own.as_bytes() {
+        return Ok(());
+    }
+    Err(unexpected(field, &format!("{own}, the session's account")))
 }
 
 fn client_id(message: &ParsedMessage<'_>, tag: i32) -> Result<ClientId, BusinessReject> {

@@ -232,3 +232,22 @@ fn through_kills(arguments: &[&str]) {
         alice.resends
     );
 }
+
+/// The log is older than the stores, as after half a restore: nothing is numbered twice, and the reason is said.
+#[test]
+fn stores_that_know_more_than_the_log_are_refused() {
+    let folder = Temporary::new();
+    let before = folder.path().join("before");
+    let server = Server::start(folder.path(), &[]);
+    copy(&folder.path().join("log"), &before);
+    let mut bob = Client::on(&server, "BOB", Version::Fix44);
+    bob.ask("D", &format!("11=b1 {BUY} 38=1 40=2 44=100 59=1 1=2"));
+    bob.next().has("150=0");
+    bob.ask("D", &format!("11=b2 {BUY} 38=1 40=2 44=100 59=1 1=1"));
+    bob.next().has("35=j 380=0 379=b2");
+    server.kill();
+    fs::remove_dir_all(folder.path().join("log")).expect("it is there");
+    copy(&before, &folder.path().join("log"));
+    let said = Server::refusal(folder.path());
+    assert!(said.contains("Ahead { session: 2, "), "{said}");
+}

@@ -42,6 +42,15 @@ impl Server {
         Server { child, address }
     }
 
+    /// What it says where it does not start.
+    pub fn refusal(folder: &Path) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_serve"));
+        let output = command.arg(folder).arg("0").output();
+        let output = output.expect("the server starts");
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).expect("a text")
+    }
+
     pub fn kill(mut self) {
         self.end();
     }
