@@ -295,7 +295,7 @@ impl Gateway {
         for slot in &mut self.slots {
             slot.session.store().settle(self.config.is_durable())?;
             slot.session.store().advance(Position::after(acknowledged));
-            slot.session.store().note()?;
+            slot.session.store().note(self.config.is_durable())?;
         }
         self.noted = acknowledged;
         Ok(())

@@ -119,11 +119,12 @@ impl Outbox {
         std::mem::take(&mut self.kept)
     }
 
-    /// Notes the position, durably, beside the messages.
+    /// Notes the position beside the messages; with `is_durable` it survives a loss of power. Where nothing else is synced it must not be either: one small
+    /// sync waits for all that the system has not written yet.
     ///
     /// # Errors
     /// Those of the file.
-    pub(crate) fn note(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn note(&mut self, is_durable: bool) -> Result<(), StoreError> {
         let Some(position) = self.position else {
             return Ok(());
         };
@@ -131,9 +132,14 @@ impl Outbox {
         let text = format!("{} {}\n", position.entry, position.index);
         let written = File::create(&new).and_then(|mut file| {
             file.write_all(text.as_bytes())?;
-            file.sync_all()?;
+            if is_durable {
+                file.sync_all()?;
+            }
             fs::rename(&new, &path)?;
-            File::open(&self.folder)?.sync_all()
+            if is_durable {
+                File::open(&self.folder)?.sync_all()?;
+            }
+            Ok(())
         });
         written.map_err(|source| StoreError::Io {
             operation: "write the position",
@@ -230,7 +236,7 @@ impl Store for Outbox {
     }
 
     fn reset(&mut self) -> Result<(), StoreError> {
-        self.note()?;
+        self.note(true)?;
         self.is_changed = true;
         self.incoming = Numbers::FIRST.incoming;
         self.store.reset()
