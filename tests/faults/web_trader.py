@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from proofbook.client import AsyncClient, ConnectionFailedError, Key, RefusedError, UnavailableError
+from proofbook.client import (
+    AsyncClient,
+    AuthenticationError,
+    ConnectionFailedError,
+    Key,
+    RefusedError,
+    UnavailableError,
+)
 
 from .fix_session import BrokenError
 from .process import Exchange
@@ -62,8 +69,13 @@ class WebTrader:
             try:
                 return await call()
             except (ConnectionFailedError, UnavailableError):
-                self.unanswered += 1
-                await asyncio.sleep(PAUSE_S)
+                pass
+            except AuthenticationError as error:
+                # It waited for the exchange to come back until its time was over; so it was not taken.
+                if error.code != "wrong_timestamp":
+                    raise
+            self.unanswered += 1
+            await asyncio.sleep(PAUSE_S)
 
     def compare(self, rows: list[dict[str, Any]]) -> None:
         """Hold what was acknowledged against the account's reports in the log.
