@@ -59,12 +59,17 @@ deposits = { BTC = "10", USD = "100000" }
 [limits]
 """
 
-_times = itertools.count()
+_names = itertools.count()
+_last_ms = 0
+_lock = threading.Lock()
 
 
 def next_time_ms() -> int:
     """Now, and later than any before: equal requests within a millisecond would have equal signatures."""
-    return time.time_ns() // 1_000_000 + next(_times) % 1000
+    global _last_ms
+    with _lock:
+        _last_ms = max(_last_ms + 1, time.time_ns() // 1_000_000)
+        return _last_ms
 
 
 class Process:
@@ -220,7 +225,7 @@ class Reader:
 
     def call(self, op: str, **fields: Any) -> Any:
         """Say something and give what is answered: the result, or the error."""
-        name = f"call-{next(_times)}"
+        name = f"call-{next(_names)}"
         self.say(op, id=name, **fields)
         answer = self.until(id=name)
         return answer.get("result", answer.get("error"))
