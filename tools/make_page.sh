@@ -4,8 +4,8 @@
 # It needs Node 20 and npm, and npm's registry the first time; where there is no Node, it says so and builds nothing. Without the compiler that the verifier
 # takes (tools/make_wasm.sh says why), the page is built without it, and says so to its readers.
 set -euo pipefail
-target=$(realpath -m "${1:?"make_page.sh: expected the folder to write to, or --test"}")
-[[ $1 == --test ]] && target=
+target=${1:?"make_page.sh: expected the folder to write to, or --test"}
+if [[ $target == --test ]]; then target=; else target=$(realpath -m -- "$target"); fi
 cd "$(dirname "$0")/.."
 
 version=$(node --version 2>/dev/null || true)
