@@ -9,11 +9,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use proofbook_books::Ladder;
 use proofbook_engine::Verification;
-use proofbook_exchange::{
-    create, open, Action, ClientId, Exchange, ExchangeTerms, Execution, Outcome,
-};
+use proofbook_exchange::{create, open, Action, ClientId, Exchange, Execution, Outcome};
 use proofbook_fix::{Kernel, SIMDMessageParser};
-use proofbook_journal::{read_log, Directory, SystemClock};
+use proofbook_journal::{Directory, JournalError, SystemClock};
 use proofbook_session::{Identity, Session};
 
 use crate::application::{Desk, Engine};
@@ -23,7 +21,7 @@ use crate::drop_copy::DropCopies;
 use crate::error::{failed, GatewayError};
 use crate::handle::HANDLE_SESSION;
 use crate::outbox::{Outbox, Position};
-use crate::repeated::Repeated;
+use crate::repeated::{read_behind, Repeated};
 use crate::report::MassCancel;
 use crate::snapshots::Snapshots;
 use crate::turn::Numbering;
@@ -158,38 +156,36 @@ fn open_log(config: &GatewayConfig, told: u64) -> Result<Opened, GatewayError> {
     } else {
         open::<Ladder, _, _>(directory, clock, options, verification, told, &mut keep)?.0
     };
-    let log = Directory::open(&folder).map_err(failed("open the log's folder"))?;
-    let repeated = Repeated::read(&log, engine.machine().sequence());
     let mut opened = Opened {
         engine,
         missed,
         mass_cancels: BTreeMap::new(),
-        repeated: repeated.map_err(proofbook_engine::EngineError::Journal)?,
+        repeated: Repeated::default(),
     };
-    opened.find_mass_cancels(&log, told)?;
+    let log = Directory::open(&folder).map_err(failed("open the log's folder"))?;
+    let read = opened.read_requests(log, told);
+    read.map_err(proofbook_engine::EngineError::Journal)?;
     Ok(opened)
 }
 
 impl Opened {
-    /// What mass cancels asked for is in their entries, and not in what came of them.
-    fn find_mass_cancels(&mut self, log: &Directory, told: u64) -> Result<(), GatewayError> {
+    /// What clients asked for is in the entries, and not in what came of them.
+    fn read_requests(&mut self, log: Directory, told: u64) -> Result<(), JournalError> {
+        let entries = self.engine.machine().sequence();
+        self.repeated = Repeated::read(log.clone(), entries)?;
         if self.missed.is_empty() {
             return Ok(());
         }
         let found = &mut self.mass_cancels;
-        read_log::<_, ExchangeTerms>(log, told, &mut |number, entry, _| {
-            if let Action::MassCancel { market, .. } = entry.action {
+        read_behind(log, told, entries, &mut |number, action| {
+            if let Action::MassCancel { market, .. } = action {
                 let asked = MassCancel {
                     client_id: ClientId::NONE,
                     is_one_market: market.is_some(),
                 };
-                if number > told {
-                    found.insert(number, asked);
-                }
+                found.insert(number, asked);
             }
         })
-        .map_err(proofbook_engine::EngineError::Journal)?;
-        Ok(())
     }
 }
 

@@ -10,10 +10,27 @@ use std::collections::HashSet;
 
 use proofbook_exchange::{Action, ClientId, ExchangeTerms};
 use proofbook_fix::{tag, ParsedMessage};
-use proofbook_journal::{read_log, Directory, JournalError};
+use proofbook_journal::{Directory, JournalError, LogReader};
 
 /// More entries than a turn takes: it stops reading after 4,096, behind what one read of a connection had, and takes 1,024 of other threads.
 const ENTRIES_MAX: u64 = 1 << 13;
+
+/// Hands over the actions behind entry `after`, up to `entries`, with their numbers. What lies before is not read.
+///
+/// # Errors
+/// The log is damaged or cannot be read.
+pub(crate) fn read_behind(
+    log: Directory,
+    after: u64,
+    entries: u64,
+    visit: &mut impl FnMut(u64, &Action),
+) -> Result<(), JournalError> {
+    let mut reader = LogReader::<_, ExchangeTerms>::open(log, after.min(entries))?;
+    reader.read(entries, usize::MAX, &mut |number, entry, _| {
+        visit(number, &entry.action);
+    })?;
+    Ok(())
+}
 
 /// Client ids of requests, by session, that were in the log's end when the gateway started. Each is passed over once.
 #[derive(Default)]
@@ -26,18 +43,17 @@ impl Repeated {
     ///
     /// # Errors
     /// The log is damaged or cannot be read.
-    pub(crate) fn read(log: &Directory, entries: u64) -> Result<Self, JournalError> {
-        let after = entries.saturating_sub(ENTRIES_MAX);
+    pub(crate) fn read(log: Directory, entries: u64) -> Result<Self, JournalError> {
         let mut requests = HashSet::new();
-        read_log::<_, ExchangeTerms>(log, after, &mut |number, entry, _| {
-            let request = match &entry.action {
+        let after = entries.saturating_sub(ENTRIES_MAX);
+        read_behind(log, after, entries, &mut |_, action| {
+            requests.extend(match action {
                 Action::New(order) => Some((order.session, order.client_id)),
                 Action::Cancel { target }
                 | Action::Reduce { target, .. }
                 | Action::Replace { target, .. } => Some((target.session, target.client_id)),
                 _ => None,
-            };
-            requests.extend(request.filter(|_| number > after));
+            });
         })?;
         Ok(Repeated { requests })
     }
