@@ -11,7 +11,9 @@ import pytest
 
 pytest.importorskip("litestar")
 
-from proofbook.exchange.books import CHECKSUM_LEVELS, HeldBook, Merged, checksum
+from held_book import CHECKSUM_LEVELS, HeldBook, checksum
+
+from proofbook.exchange.books import Merged
 from proofbook.exchange.messages import Book, BookDelta, Level, Trade, Trades
 from proofbook.exchange.outbox import MERGED_LEVELS_MAX, MERGED_TRADES_MAX, Outbox, framed
 
@@ -125,6 +127,7 @@ def test_a_gap_is_seen_and_an_old_delta_changes_nothing() -> None:
 
 def test_the_checksum_is_of_the_best_levels() -> None:
     levels = [level(100 + place, 1000, 1) for place in range(CHECKSUM_LEVELS + 1)]
+    assert checksum([("99.50", "1.000", 2)], [("100.00", "3.500", 1)]) == 3980290992
     assert checksum(levels, []) == checksum(levels[:CHECKSUM_LEVELS], []) != checksum(levels[1:], [])
     assert checksum(levels, []) != checksum([], levels[:3])
 

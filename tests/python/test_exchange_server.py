@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import select
-import socket
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -95,36 +93,6 @@ def limit(client_id: str, side: str, quantity: str, price: str, **fields: object
     }
 
 
-class FixClient:
-    """A session of FIX 4.4 that has logged on; it shares no code with the server."""
-
-    def __init__(self, address: str, name: str) -> None:
-        self.simplefix: Any = pytest.importorskip("simplefix")
-        host, port = address.split(":")
-        self.name, self.number = name, 0
-        self.socket = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
-        self.parser = self.simplefix.FixParser()
-        self.send("A", {98: 0, 108: 30, 141: "Y"})
-        assert self.receive().get(35) == b"A"
-
-    def send(self, kind: str, fields: dict[int, object]) -> None:
-        self.number += 1
-        now = datetime.now(UTC).strftime("%Y%m%d-%H:%M:%S")
-        message = self.simplefix.FixMessage()
-        head = {8: "FIX.4.4", 35: kind, 34: self.number, 49: self.name, 52: now, 56: "EXCHANGE"}
-        body = fields if kind == "A" else {**fields, 60: now}
-        for tag, value in (head | body).items():
-            message.append_pair(tag, value)
-        self.socket.sendall(message.encode())
-
-    def receive(self) -> Any:
-        while (message := self.parser.get_message()) is None:
-            received = self.socket.recv(65_536)
-            assert received, "the server goes on"
-            self.parser.append_buffer(received)
-        return message
-
-
 def test_a_client_of_python_and_one_of_fix_trade_with_each_other(exchange: Exchange) -> None:
     answer = exchange.ask("new", **limit("a1", "sell", "1.5", "100.25"))
     assert (answer["refusal"], answer["account"], len(answer["reports"])) == (None, 1, 1)
@@ -137,7 +105,11 @@ def test_a_client_of_python_and_one_of_fix_trade_with_each_other(exchange: Excha
     assert (book["bids"], book["asks"]) == ([], [["100.25", "1.500", 1]])
 
     assert exchange.server.fix_address is not None
-    bob = FixClient(exchange.server.fix_address, "BOB")
+    pytest.importorskip("simplefix")
+    from fix_client import FixClient
+
+    host, port = exchange.server.fix_address.split(":")
+    bob = FixClient((host, int(port)), "BOB")
     bob.send("D", {11: "b1", 55: "BTC-USD", 54: 1, 38: "0.5", 40: 2, 44: "101", 59: 3})
     assert bob.receive().get(150) == b"0"
     trade = bob.receive()

@@ -12,17 +12,16 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-simplefix: Any = pytest.importorskip("simplefix", reason="simplefix, the independent client, is not installed")
+pytest.importorskip("simplefix", reason="simplefix, the independent client, is not installed")
+
+from fix_client import PATIENCE_S
+from fix_client import FixClient as Client
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 30
-TIME = "%Y%m%d-%H:%M:%S"
 
 
 @contextmanager
@@ -49,46 +48,6 @@ def address(tmp_path: Path) -> Iterator[tuple[str, int]]:
     """Where a server listens."""
     with serving(tmp_path) as found:
         yield found
-
-
-class Client:
-    """A session of FIX 4.4 that has logged on."""
-
-    def __init__(self, address: tuple[str, int], name: str, tls: ssl.SSLContext | None = None) -> None:
-        self.name = name
-        self.number = 0
-        self.socket = socket.create_connection(address, timeout=PATIENCE_S)
-        if tls is not None:
-            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
-        self.parser = simplefix.FixParser()
-        self.send("A", {98: 0, 108: 30})
-        assert self.receive().get(35) == b"A"
-
-    def send(self, kind: str, fields: dict[int, object]) -> None:
-        """Send a message; one of the application has the time that it needs."""
-        self.number += 1
-        now = datetime.now(UTC).strftime(TIME)
-        message = simplefix.FixMessage()
-        head = {8: "FIX.4.4", 35: kind, 34: self.number, 49: self.name, 52: now, 56: "EXCHANGE"}
-        body = fields if kind == "A" else {**fields, 60: now}
-        for tag, value in (head | body).items():
-            message.append_pair(tag, value)
-        self.socket.sendall(message.encode())
-
-    def receive(self) -> Any:
-        """Give the next message."""
-        while (message := self.parser.get_message()) is None:
-            received = self.socket.recv(65_536)
-            assert received, "the server goes on"
-            self.parser.append_buffer(received)
-        return message
-
-    def expect(self, **fields: str) -> Any:
-        """Give the next message, which has these fields: ``t35="8"``."""
-        message = self.receive()
-        expected = {int(tag[1:]): value.encode() for tag, value in fields.items()}
-        assert {tag: message.get(tag) for tag in expected} == expected
-        return message
 
 
 def order(identity: str, side: int, quantity: str, price: str) -> dict[int, object]:
