@@ -67,6 +67,14 @@ class StoppedError(ProofbookError):
     """The exchange has stopped, in order or because its log failed; the request was not taken."""
 
 
+class DeviceError(ProofbookError):
+    """A device that is not there, or cannot do what was asked; the message says what is missing."""
+
+
+class OutOfStepError(ProofbookError):
+    """A book and its copy on a device are no longer the same state; the message says in what they differ."""
+
+
 class ProverError(ProofbookError):
     """A batch that cannot be run or proven, or a prover that is not there."""
 
