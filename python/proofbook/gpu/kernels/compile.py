@@ -1,0 +1,130 @@
+"""Makes machine code of marked functions: of one source, for the threads of a CPU or for NVIDIA GPUs.
+
+``compiled`` takes a kernel's entry, a plain Python function. It makes a copy of it and of every marked function that it reaches, in which
+each name of a marked function stands for that function's compiled form and each name in ``constants`` for a value that the compiler knows. So
+one source gives a kernel that keeps all events and one that has no trace of events left, for either target, and nothing is patched.
+
+The target ``"cpu"`` is numba's njit with the GIL released. The target ``"cuda"`` is numba-cuda's jit, and its simulator where the environment has
+NUMBA_ENABLE_CUDASIM=1. Machine code for CPUs is kept in the user's cache, under a name that has the constants and a digest of the whole kernel
+source in it, since numba itself looks for changes in one file alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import types
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from proofbook.gpu.kernels.device import inlining_of
+
+Target = Literal["cpu", "cuda"]
+"""What machine code is made for."""
+
+Constants = tuple[tuple[str, Any], ...]
+
+_PACKAGE = __name__.rpartition(".")[0]
+
+
+@functools.cache
+def source_digest() -> str:
+    """A digest of everything in the folder of the kernels: machine code of another source is of no use."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def prepare_cache() -> None:
+    """Lets numba keep machine code in the user's cache, not beside the source, unless the user chose a place."""
+    if "NUMBA_CACHE_DIR" not in os.environ:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        os.environ["NUMBA_CACHE_DIR"] = str(base / "proofbook" / "numba")
+    import numba
+
+    numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
+
+
+def is_simulated() -> bool:
+    """Whether numba-cuda runs kernels in its simulator: slow, for tests, without a GPU."""
+    from numba import cuda
+
+    return hasattr(cuda, "simulator") and os.environ.get("NUMBA_ENABLE_CUDASIM", "0") == "1"
+
+
+def compiled(entry: Callable[..., Any], target: Target, *, parallel: bool = False, **constants: Any) -> Any:
+    """The compiled form of a kernel's entry, made once for each target and set of constants.
+
+    Args:
+        entry: a plain function; on the target ``"cuda"`` it is launched as ``kernel[blocks, threads, stream](...)``.
+        target: what it is compiled for.
+        parallel: on the target ``"cpu"``, whether its ``prange`` loops run on several threads.
+        constants: values for global names of the entry and of what it calls.
+    """
+    return _compiled(entry, target, parallel, tuple(sorted(constants.items())))
+
+
+@functools.cache
+def _compiled(entry: Callable[..., Any], target: Target, parallel: bool, constants: Constants) -> Any:
+    if target == "cpu":
+        prepare_cache()
+        import numba
+
+        function = _copy(entry, target, constants)
+        return numba.njit(cache=True, nogil=True, parallel=parallel, error_model="numpy")(function)
+    from numba import cuda
+
+    if is_simulated():
+        # The simulator computes with NumPy's scalars, which tell of each overflow; here words are meant to wrap around.
+        warnings.filterwarnings("ignore", "overflow encountered in scalar", RuntimeWarning)
+    return cuda.jit(_copy(entry, target, constants))
+
+
+@functools.cache
+def _device_function(function: Callable[..., Any], target: Target, constants: Constants) -> Any:
+    """The compiled form of a marked function, for kernels to call."""
+    copy = _copy(function, target, constants)
+    is_always = inlining_of(function) == "always"
+    if target == "cpu":
+        import numba
+
+        return numba.njit(nogil=True, error_model="numpy", forceinline=is_always)(copy)
+    from numba import cuda
+
+    # In the simulator a marked function is called as it is: it uses nothing of the module `cuda`.
+    return copy if is_simulated() else cuda.jit(device=True, forceinline=is_always)(copy)
+
+
+def _names_of(code: types.CodeType) -> set[str]:
+    """The global names that code uses."""
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _names_of(constant)
+    return names
+
+
+def _copy(function: Callable[..., Any], target: Target, constants: Constants) -> types.FunctionType:
+    """The same function with other globals: compiled functions for marked ones, and the constants."""
+    if not isinstance(function, types.FunctionType):
+        raise TypeError(f"kernel: expected a plain Python function; received {function!r}")
+    known: Mapping[str, Any] = dict(constants)
+    names = {name: value for name, value in function.__globals__.items() if name in _names_of(function.__code__)}
+    for name, value in names.items():
+        if isinstance(value, types.ModuleType) and value.__name__.startswith(_PACKAGE):
+            raise TypeError(f"kernel {function.__name__}: expected functions imported by name; received the module {value.__name__}")
+        if inlining_of(value) is not None:
+            names[name] = _device_function(value, target, constants)
+        elif name in known:
+            names[name] = known[name]
+    own = {**names, "__name__": function.__module__, "__file__": function.__globals__.get("__file__"), "__builtins__": __builtins__}
+    copy = types.FunctionType(function.__code__, own, function.__name__, function.__defaults__)
+    variant = "_".join(f"{name}{value}" for name, value in constants)
+    copy.__qualname__ = f"{function.__qualname__}_{variant}_{source_digest()}"
+    copy.__module__ = function.__module__
+    copy.__doc__ = function.__doc__
+    return copy
