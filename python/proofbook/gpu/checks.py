@@ -130,7 +130,21 @@ def require_commands(commands: Any) -> Words:
             f"commands: expected an array of uint64 with the shape [commands, {COMMAND_WORDS}]; "
             f"received {array.dtype} with the shape {list(array.shape)}"
         )
-    return np.ascontiguousarray(array)
+    return _as_written(np.ascontiguousarray(array))
+
+
+class _Writable:
+    """An array's memory without the mark that it may only be read: kernels for both kinds would have to be compiled."""
+
+    def __init__(self, array: Words) -> None:
+        address, _ = array.__array_interface__["data"]
+        self.__array_interface__ = {**array.__array_interface__, "data": (address, False)}
+        self._array = array
+
+
+def _as_written(array: Words) -> Words:
+    """The same memory as an array that could be written: no kernel writes commands."""
+    return array if array.flags.writeable else np.asarray(_Writable(array))
 
 
 def require_offsets(offsets: Any, books: int, commands: int) -> Offsets:
