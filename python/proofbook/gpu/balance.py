@@ -140,8 +140,9 @@ class Distributor:
         slowest = max((sums[last] - sums[first]) / rate for first, last, rate in self._pieces(rates))
         if slowest <= together * (1 + self._tolerance):
             return []
-        targets = np.searchsorted(sums, np.cumsum(rates)[:-1] / sum(rates) * sums[-1])
-        return self._moved([int(target) for target in targets])
+        wanted = np.cumsum(rates)[:-1] / sum(rates) * sums[-1]
+        after = np.searchsorted(sums, wanted)
+        return self._moved(list(np.where(wanted - sums[after - 1] < sums[after] - wanted, after - 1, after)))
 
     def _pieces(self, rates: Sequence[float]) -> list[tuple[int, int, float]]:
         return list(zip(self.cuts[:-1], self.cuts[1:], rates, strict=True))

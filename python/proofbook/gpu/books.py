@@ -301,8 +301,7 @@ class Books(Queries):
             units: for a ``Book`` that is made: as for ``export``.
 
         Raises:
-            InputError: the book is hot already, is of another market's terms, or has orders that books of a pool do
-                not take.
+            InputError: the book is hot already, is of other terms, or has orders that books of a pool do not take.
         """
         chosen = require_whole("number", number, 0, self.books - 1)
         require_room(self.capacity)
@@ -316,7 +315,7 @@ class Books(Queries):
             return hot
 
     def release_hot(self, number: int) -> None:
-        """Lets a hot book go its own way; commands of it that wait are given to nobody. ``HotBook.release`` sends them."""
+        """Lets a hot book go its own way. What waits is given to nobody: ``HotBook.release`` sends it first."""
         with self._lock:
             self._hot.pop(number, None)
 

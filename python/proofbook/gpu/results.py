@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from proofbook.errors import InputError
 from proofbook.gpu.counting import COUNTERS
@@ -55,9 +56,11 @@ class Step:
         return self._difference("emitted")
 
     @property
-    def event_counts(self) -> Words:
-        """Events of each book that stand in ``events``."""
-        return self._after[:, _COLUMN["kept"]] if self.events is not None else np.zeros(len(self._after), np.uint64)
+    def event_counts(self) -> npt.NDArray[np.int64]:
+        """Events of each book that stand in ``events``: ``int64[books]``."""
+        if self.events is None:
+            return np.zeros(len(self._after), np.int64)
+        return self._after[:, _COLUMN["kept"]].view(np.int64)
 
     @property
     def trades(self) -> Words:
