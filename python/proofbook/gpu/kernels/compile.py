@@ -103,8 +103,10 @@ def _device_function(function: Callable[..., Any], target: Target, constants: Co
         return numba.njit(nogil=True, error_model="numpy", forceinline=is_always, **bare, **UNCOUNTED)(copy)
     from numba import cuda
 
-    # In the simulator a marked function is called as it is: it uses nothing of the module `cuda`.
-    return copy if is_simulated() else cuda.jit(device=True, forceinline=is_always)(copy)
+    if is_simulated():
+        # There a marked function is called as it is, unless it names the module `cuda`, for which the simulator has its own.
+        return cuda.jit(device=True)(copy) if cuda in copy.__globals__.values() else copy
+    return cuda.jit(device=True, forceinline=is_always)(copy)
 
 
 def _names_of(code: types.CodeType) -> set[str]:
