@@ -128,9 +128,12 @@ class Distributor:
 
     def moves(self) -> list[Move]:
         """Which books should move now; the cuts are where they will be afterwards."""
-        if self._loads is None or None in self._rates:
+        known = [rate for rate in self._rates if rate is not None]
+        if self._loads is None or not known:
             return []
-        rates = [rate for rate in self._rates if rate is not None]
+        # One whose books got no commands yet is taken for as fast as the others are on the whole.
+        usual = sum(known) / len(known)
+        rates = [usual if rate is None else rate for rate in self._rates]
         # A little for each book, so that books without commands are divided too.
         sums = np.concatenate(([0.0], np.cumsum(self._loads + 1e-3)))
         together = sums[-1] / sum(rates)

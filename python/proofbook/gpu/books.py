@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +23,16 @@ from proofbook.gpu.backends import KEEPS, Backend, DeviceName, Keep, StepPlan, c
 from proofbook.gpu.balance import Distributor
 from proofbook.gpu.commands import Offsets
 from proofbook.gpu.counting import COUNTER_WORDS, COUNTERS
-from proofbook.gpu.kernels.layout import EVENT_WORDS, Capacity, Words
+from proofbook.gpu.hot import PENDING_MAX, HotBook, require_room
+from proofbook.gpu.kernels.layout import CONFIG_WORDS, EVENT_WORDS, Capacity, Words
 from proofbook.gpu.market import Market, require_whole
 from proofbook.gpu.metrics import Metrics, Timing
-from proofbook.gpu.queries import Queries
+from proofbook.gpu.queries import Queries, states_of
 from proofbook.gpu.results import Step
 from proofbook.gpu.sites import Sites
+
+if TYPE_CHECKING:
+    from proofbook import Book
 
 BOOKS_MAX = 1 << 24
 """The most books of a pool."""
@@ -106,6 +110,7 @@ class Books(Queries):
         self.backend = self.backends[0]
         self.metrics = Metrics(self.device, self.backend.memory, occupancy=self.backend.occupancy)
         self._lock = threading.RLock()
+        self._hot: dict[int, HotBook] = {}
         self._sites = Sites(self.books, self.capacity, self.config, self.backends, division)
         self._counters = self._new_counters()
         self.reset()
@@ -135,6 +140,30 @@ class Books(Queries):
                 f"received one for {distributor.books} and {len(distributor.rates)}"
             )
         return distributor
+
+    @classmethod
+    def from_states(cls, states: Any, **named: Any) -> Self:
+        """Books with these states, as many as there are, of the terms and the number of orders that the first one has.
+
+        Args:
+            states: as for ``load``.
+            named: as for ``Books``: ``levels``, ``device``, ``events`` and so on.
+
+        Raises:
+            InputError: no states, or states that differ in their terms.
+        """
+        given = states_of(states)
+        if not len(given):
+            raise InputError("states: expected one at least; received none")
+        first = given.state(0)[: 8 * CONFIG_WORDS]
+        market, orders = Market.of_words(np.frombuffer(first, dtype="<u8"))
+        books = cls(len(given), orders=orders, market=market, **named)
+        try:
+            books.load(given)
+        except BaseException:
+            books.close()
+            raise
+        return books
 
     @property
     def device(self) -> str:
@@ -211,7 +240,11 @@ class Books(Queries):
                 began = time.perf_counter_ns()
                 checks.raise_for_flaw(words, self.backend.check(words, int(bounds[0]), int(bounds[-1])))
                 timing.check_ns = time.perf_counter_ns() - began
-            step = self._step(words, bounds, timing)
+            for hot in self._hot.values():
+                hot.flush()
+            step = self._step(words, bounds, timing, self.keep)
+            for number, hot in self._hot.items():
+                hot.follow(words[int(bounds[number]) : int(bounds[number + 1])])
             timing.wall_ns = time.perf_counter_ns() - begin
         self._record(step)
         if self._lost == "raise" and (lost := step.total("events_lost")):
@@ -223,13 +256,13 @@ class Books(Queries):
         counts["events"] = counts.pop("emitted")
         self.metrics.record({"commands": step.rows, **counts}, step.timing)
 
-    def _step(self, words: Words, bounds: Offsets, timing: Timing) -> Step:
+    def _step(self, words: Words, bounds: Offsets, timing: Timing, keep: Keep) -> Step:
         memory = self.backend.memory
         events = None
-        if self.keep == "all":
+        if keep == "all":
             events = memory.host_array((self.books, self.event_capacity, EVENT_WORDS), np.uint64)
         after = self._new_counters()
-        plan = StepPlan(words, bounds, 0, after, events, KEEPS.index(self.keep))
+        plan = StepPlan(words, bounds, 0, after, events, KEEPS.index(keep))
         self._sites.step(plan, timing)
         before, self._counters = self._counters, after
         return Step(int(bounds[-1] - bounds[0]), before, after, events, timing)
@@ -237,6 +270,10 @@ class Books(Queries):
     def sequences(self) -> Words:
         """How many commands each book has taken: ``uint64[books]``, the versions of their states."""
         return self._counters[:, COUNTERS.index("sequence")].copy()
+
+    def sequence(self, book: int) -> int:
+        """How many commands one book has taken."""
+        return int(self._counters[book, COUNTERS.index("sequence")])
 
     def event_digests(self) -> Words:
         """A digest of all events of each book so far: ``uint64[books]``.
@@ -247,6 +284,52 @@ class Books(Queries):
         if self.keep == "none":
             raise InputError("event digests: expected books with events='digest' or 'all'; received events='none'")
         return self._counters[:, COUNTERS.index("event_digest")].copy()
+
+    def held(self) -> threading.RLock:
+        """The lock that keeps other threads out while several calls belong together: ``with books.held(): ...``."""
+        return self._lock
+
+    def place_hot(
+        self, number: int, book: Book | None = None, *, pending_max: int = PENDING_MAX, **units: Any
+    ) -> HotBook:
+        """Makes one of the books a hot book, which a ``proofbook.Book`` follows and leads.
+
+        Args:
+            number: the number of the book.
+            book: whose state it takes; without it, a ``Book`` is made of the state that it has.
+            pending_max: how many commands that were given to the hot book may wait for the pool's.
+            units: for a ``Book`` that is made: as for ``export``.
+
+        Raises:
+            InputError: the book is hot already, is of another market's terms, or has orders that books of a pool do
+                not take.
+        """
+        chosen = require_whole("number", number, 0, self.books - 1)
+        require_room(self.capacity)
+        with self._lock:
+            if chosen in self._hot:
+                raise InputError(f"book {chosen}: expected one that is not hot; it is")
+            if book is not None:
+                self.load([book], [chosen])
+            hot = HotBook(self, chosen, self.export(chosen, **units) if book is None else book, pending_max)
+            self._hot[chosen] = hot
+            return hot
+
+    def release_hot(self, number: int) -> None:
+        """Lets a hot book go its own way; commands of it that wait are given to nobody. ``HotBook.release`` sends them."""
+        with self._lock:
+            self._hot.pop(number, None)
+
+    def apply_to_one(self, number: int, rows: Words) -> None:
+        """Runs commands that were checked for one of the books alone, and keeps none of their events."""
+        with self._lock:
+            bounds = np.zeros(self.books + 1, dtype=np.int64)
+            bounds[number + 1 :] = len(rows)
+            timing = Timing()
+            begin = time.perf_counter_ns()
+            step = self._step(rows, bounds, timing, "digest" if self.keep == "all" else self.keep)
+            timing.wall_ns = time.perf_counter_ns() - begin
+            self._record(step)
 
     def close(self) -> None:
         """Gives the books' memory back; they cannot be used any more."""

@@ -7,7 +7,7 @@ them, and its digest is the engine's digest of the same bytes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -154,6 +154,13 @@ class Queries:
             digests[first : first + len(chosen)] = state_digests(found.buffer, found.offsets)
         return digests
 
+    def digest(self, book: int) -> bytes:
+        """The digest of one book's state: 32 bytes."""
+        from proofbook._core import state_digests
+
+        found = self._states(self.numbers([book]))
+        return state_digests(found.buffer, found.offsets)[0].tobytes()
+
     def orders(
         self, book: int | None = None
     ) -> npt.NDArray[np.void] | tuple[npt.NDArray[np.void], npt.NDArray[np.int64]]:
@@ -191,7 +198,7 @@ class Queries:
         Raises:
             InputError: a state of another market's terms, of none, or one that has no room; nothing was loaded.
         """
-        given = _states_of(states)
+        given = states_of(states)
         chosen = np.arange(self.books) if books is None else self.numbers(books)
         if len(given) != len(chosen) or len(np.unique(chosen)) != len(chosen):
             raise InputError(
@@ -275,7 +282,12 @@ def _merged(parts: Iterator[Total]) -> Total:
     )
 
 
-def _states_of(given: States | Sequence[Any] | tuple[Any, Any] | Mapping[int, Any]) -> States:
+def states_of(given: States | Sequence[Any] | tuple[Any, Any]) -> States:
+    """States from whatever holds them: bytes or books, one for each, or a buffer with offsets.
+
+    Raises:
+        InputError: something else.
+    """
     if isinstance(given, States):
         return given
     if isinstance(given, tuple) and len(given) == 2 and not hasattr(given[1], "snapshot"):
