@@ -67,8 +67,8 @@ def book_of(row, terms, events):
 @device_call
 def clear_book(book):
     """Makes an empty book of whatever was there."""
-    for at in range(HEADER_WORDS):
-        book.header[at] = ZERO
+    for field in range(HEADER_WORDS):
+        book.header[field] = ZERO
     book.header[NEXT_PRIORITY] = ONE
     book.header[EVENT_DIGEST] = DIGEST_START
     # The records of a side's levels: all free, in the order in which they stand.

@@ -151,8 +151,8 @@ class Views(NamedTuple):
     """[books, 2, levels]"""
     records: Words
     """[books, 2 x levels, 4]"""
-    index: Words
-    """[books, 2^n]"""
+    entries: Words
+    """The index: [books, 2^n]."""
     orders: Words
     """[books, orders, 8]"""
 
@@ -252,7 +252,7 @@ def views(pool: Words, capacity: Capacity) -> Views:
         keys=part(keys, 2, levels),
         slots=part(slots, 2, levels),
         records=part(records, 2 * levels, RECORD_WORDS),
-        index=part(index, capacity.index_words),
+        entries=part(index, capacity.index_words),
         orders=part(orders, capacity.orders, ORDER_WORDS),
     )
 
