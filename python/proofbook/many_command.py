@@ -55,7 +55,7 @@ def many(
     books: Annotated[int, typer.Option(min=1, help="How many books get generated flow.")] = 1_000,
     commands: Annotated[int, typer.Option(min=1, help="Generated commands of each book.")] = 1_000,
     scenario: Annotated[
-        str, typer.Option(help="static, normal, swing, flash-crash, volatile, or mixed: every kind of command.")
+        str, typer.Option(help="static, normal, swing-25, swing-40, flash-crash, or mixed: all kinds of commands.")
     ] = "mixed",
     seed: Annotated[int, typer.Option(min=0, help="Where all choices of generated flow come from.")] = 1,
     symbol: Annotated[list[str] | None, typer.Option(help="One instrument of the files; may be named again.")] = None,

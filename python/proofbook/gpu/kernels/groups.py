@@ -2,8 +2,8 @@
 
 The threads share the rows, sort them with a bitonic network, in shared memory where they fit it, and enter them into
 the index with atomic exchanges. What they find is what one thread would find: where any of them sees a fault, the first
-thread looks again alone, so that the report has the first fault in the order of rows. An index may differ in the order
-of its entries, which no search sees.
+thread looks again alone, so that the report says the same. An index may differ in the order of its entries, which no
+search sees.
 
 Every function here is called by all threads of a block at once, and waits for them: no call may stand where only some
 of them go. All shared memory together is below the 48 KiB that a block has without asking.

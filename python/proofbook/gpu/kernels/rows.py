@@ -2,7 +2,8 @@
 
 The rules are those by which ``MatchingEngine::restore`` takes a state (``crates/matching/src/state.rs``), and those
 of a bounded book: no stops, no icebergs, no expiries, no more orders or price levels than there is room for. The
-first rule that is broken is reported; rows are looked at in the order in which they were given.
+first rule that is broken is reported: first rows by themselves, in the order in which they were given, then rows against
+each other, in price-time priority.
 
 Orders with one id, or with one priority number, are found with a table of as many places as a book's index has. For
 ids it is the index itself, as the book will have it, with the place of an order in price-time priority for its slot.
