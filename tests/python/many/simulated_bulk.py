@@ -85,8 +85,14 @@ def check_faults(bulk: Bulk, world: World) -> None:
     good = order_rows(np.tile([0, 1], 10), np.arange(20) + 1, np.tile([99, 101], 10), 5, np.arange(20)[::-1] + 1)
     faults = [
         ({15: {"displayed": 0}, 7: {"tags": 0}}, "book 1, row 7: the price: expected one"),
-        ({9: {"id": 3}, 17: {"id": 3}}, "book 1, row 17: the order id: expected one that no other order has; received 3, which row 2"),
-        ({4: {"priority": 20}}, "book 1, row 4: the priority number: expected one that no other order has; received 20"),
+        (
+            {9: {"id": 3}, 17: {"id": 3}},
+            "book 1, row 17: the order id: expected one that no other order has; received 3, which row 2",
+        ),
+        (
+            {4: {"priority": 20}},
+            "book 1, row 4: the priority number: expected one that no other order has; received 20",
+        ),
         ({2: {"price": 101}}, "book 1: the best bid: expected below the best ask 101; received 101"),
         ({2: {"displayed": 1 << 63}, 6: {"displayed": 1 << 63}}, "book 1, row 6: the open quantity: expected at most"),
     ]

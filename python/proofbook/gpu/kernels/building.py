@@ -1,9 +1,9 @@
-"""Books made from sorted rows at once: slots, queues, levels and index without a search.
+"""Books made from rows that are known to be valid: slots, queues, levels and index without a search.
 
 A row that is n-th in price-time priority takes slot n; so a queue lies in memory in the order in which it trades, and
-the index that the check for equal ids left behind is the book's. The rows are valid: ``rows`` has checked them. What
-results is a book that a sequence of commands could have left, though with its free slots and records in another
-order, which nothing can see.
+the index that the check for equal ids left behind is the book's. Rows are read in the order in which they were given,
+which is how memory likes to be read; each knows its place. What results is a book that a sequence of commands
+could have left, though with its free slots and records in another order, which nothing can see.
 
 Each step takes a worker's number and how many there are; with one worker it is the whole step.
 """
@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 
 from proofbook.gpu.kernels.book import flip_of
-from proofbook.gpu.kernels.device import device
-from proofbook.gpu.kernels.faults import REPORT_BIDS, REPORT_LEVELS, REPORT_OPEN, REPORT_ROWS
+from proofbook.gpu.kernels.device import device, device_call
+from proofbook.gpu.kernels.faults import REPORT_LEVELS, REPORT_OPEN, REPORT_ROWS
 from proofbook.gpu.kernels.layout import (
     CLOCK,
     DIGEST_START,
@@ -46,8 +46,7 @@ from proofbook.gpu.kernels.layout import (
     TERM_LEVELS,
     TERM_ORDERS,
 )
-from proofbook.gpu.kernels.rows import is_level_start
-from proofbook.gpu.kernels.sorting import row_start
+from proofbook.gpu.kernels.sorting import ENDS_LEVEL, PLACE_MASK, STARTS_LEVEL, row_start
 from proofbook.gpu.kernels.states import (
     HEAD_CLOCK,
     HEAD_HAS_TRADE,
@@ -110,82 +109,62 @@ def free_rest(book, report, worker, workers):
 
 
 @device
-def level_record(book, report, rank, ordinal):
-    """The record of a price level, the ``ordinal``-th in price-time priority over both sides, the bids first.
+def clear_levels(book, report, worker, workers):
+    """Clears the records that levels take. Without orders yet, so that these can add themselves."""
+    at = worker
+    while at < report[REPORT_LEVELS] + report[REPORT_LEVELS + ONE]:
+        side = ZERO if at < report[REPORT_LEVELS] else ONE
+        base = (at - side * report[REPORT_LEVELS] + side * book.terms[TERM_LEVELS]) << TWO
+        book.records[base + LEVEL_ORDERS] = ZERO
+        book.records[base + LEVEL_QUANTITY] = ZERO
+        at += workers
+
+
+@device
+def build_order(book, words, report, row, place):
+    """Writes the order of a row, and its level's key and ends where it is one of them. Gives where the record starts.
 
     A side's levels take its records in the order of their places among the keys: the best stands last.
     """
-    side = ONE if rank >= report[REPORT_BIDS] else ZERO
-    best = ordinal if side == ZERO else ordinal - report[REPORT_LEVELS]
-    return side * book.terms[TERM_LEVELS] + report[REPORT_LEVELS + side] - ONE - best
-
-
-@device
-def build_order(book, words, report, order, rank, ordinal):
-    """Writes the order of a rank in price-time priority, which stands at the ``ordinal``-th price level."""
-    at = row_start(report, order[rank])
-    base = rank << THREE
+    at = row_start(report, row)
+    tags = words[at + ROW_TAGS]
+    price = words[at + ROW_PRICE]
+    side = tags & ONE
+    slot = place & PLACE_MASK
+    best = ((place >> HALF) & PLACE_MASK) - side * report[REPORT_LEVELS]
+    record = side * book.terms[TERM_LEVELS] + report[REPORT_LEVELS + side] - ONE - best
+    base = slot << THREE
     orders = book.orders
-    record = level_record(book, report, rank, ordinal)
     orders[base + ORDER_ID] = words[at + ROW_ID]
     orders[base + ORDER_ACCOUNT] = words[at + ROW_ACCOUNT]
-    orders[base + ORDER_PRICE] = words[at + ROW_PRICE]
+    orders[base + ORDER_PRICE] = price
     orders[base + ORDER_OPEN] = words[at + ROW_DISPLAYED]
     orders[base + ORDER_FILLED] = words[at + ROW_FILLED]
     orders[base + ORDER_PRIORITY] = words[at + ROW_PRIORITY]
-    orders[base + ORDER_TAGS] = words[at + ROW_TAGS] | record << HALF
-    before = NO_SLOT if is_level_start(words, report, order, rank) else rank - ONE
-    is_last = rank + ONE == report[REPORT_ROWS] or is_level_start(words, report, order, rank + ONE)
-    orders[base + ORDER_LINKS] = before << HALF | (NO_SLOT if is_last else rank + ONE)
+    orders[base + ORDER_TAGS] = tags | record << HALF
+    before = slot - ONE
+    behind = slot + ONE
+    if place & STARTS_LEVEL != ZERO:
+        before = NO_SLOT
+        book.keys[record] = price ^ flip_of(side)
+        book.records[(record << TWO) + LEVEL_HEAD] = slot
+    if place & ENDS_LEVEL != ZERO:
+        behind = NO_SLOT
+        book.records[(record << TWO) + LEVEL_TAIL] = slot
+    orders[base + ORDER_LINKS] = before << HALF | behind
+    return record << TWO
 
 
-@device
-def build_level(book, words, report, order, rank, ordinal):
-    """Writes the price level whose first order has this rank."""
-    at = row_start(report, order[rank])
-    side = words[at + ROW_TAGS] & ONE
-    record = level_record(book, report, rank, ordinal)
-    book.keys[record] = words[at + ROW_PRICE] ^ flip_of(side)
-    quantity = words[at + ROW_DISPLAYED]
-    end = rank + ONE
-    while end < report[REPORT_ROWS] and not is_level_start(words, report, order, end):
-        quantity += words[row_start(report, order[end]) + ROW_DISPLAYED]
-        end += ONE
-    base = record << TWO
-    book.records[base + LEVEL_HEAD] = rank
-    book.records[base + LEVEL_TAIL] = end - ONE
-    book.records[base + LEVEL_ORDERS] = end - rank
-    book.records[base + LEVEL_QUANTITY] = quantity
-
-
-@device
-def count_starts(words, report, order, begin, end):
-    """How many price levels start at ranks from ``begin`` to before ``end``."""
-    count = ZERO
-    rank = begin
-    while rank < end:
-        if is_level_start(words, report, order, rank):
-            count += ONE
-        rank += ONE
-    return count
-
-
-@device
-def build_run(book, words, report, order, begin, end, started):
-    """Writes the orders of ranks from ``begin`` to before ``end`` and their levels; ``started`` start before."""
-    rank = begin
-    while rank < end:
-        if is_level_start(words, report, order, rank):
-            build_level(book, words, report, order, rank, started)
-            started += ONE
-        build_order(book, words, report, order, rank, started - ONE)
-        rank += ONE
-
-
-@device
-def build_book(book, words, head, report, order, table):
-    """Makes a book of sorted, valid rows, by one worker."""
+@device_call
+def build_book(book, words, head, report, places, table):
+    """Makes a book of valid rows, by one worker."""
     build_header(book, head, report)
     build_index(book, table, ZERO, ONE)
     free_rest(book, report, ZERO, ONE)
-    build_run(book, words, report, order, ZERO, report[REPORT_ROWS], ZERO)
+    clear_levels(book, report, ZERO, ONE)
+    row = ZERO
+    while row < report[REPORT_ROWS]:
+        base = build_order(book, words, report, row, places[row])
+        book.records[base + LEVEL_ORDERS] += ONE
+        book.records[base + LEVEL_QUANTITY] += words[row_start(report, row) + ROW_DISPLAYED]
+        row += ONE

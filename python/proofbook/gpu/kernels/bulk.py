@@ -307,12 +307,12 @@ class Bulk:
     def _build(
         self, pool: Any, chosen: npt.NDArray[np.int64], words: Any, heads: Any, starts: Words, reports: Any
     ) -> None:
-        """Checks and sorts rows, and makes books of them once all are known to be right."""
+        """Checks and places rows, and makes books of them once all are known to be right."""
         given = self.runner.give(chosen)
         bounds = self.runner.give(starts)
-        order = self.runner.empty(int(starts[-1]))
+        row_places = self.runner.empty(int(starts[-1]))
         tables = self.runner.empty((len(chosen), self.capacity.index_words))
-        common = (pool, self._terms, self._no_events, given, words, heads, bounds, reports, order, tables)
+        common = (pool, self._terms, self._no_events, given, words, heads, bounds, reports, row_places, tables)
         self.runner.run_with_scratch("check_books", len(chosen), scratch_words(self.capacity.orders), *common)
         fault = first_fault(self.runner.take(reports))
         if fault is not None:

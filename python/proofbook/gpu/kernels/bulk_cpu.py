@@ -19,10 +19,8 @@ from proofbook.gpu.kernels.aggregation import (
 )
 from proofbook.gpu.kernels.book import book_of
 from proofbook.gpu.kernels.building import build_book
-from proofbook.gpu.kernels.faults import REPORT_CODE, VALID
-from proofbook.gpu.kernels.layout import TERM_ORDERS
-from proofbook.gpu.kernels.rows import check_head, check_rows, check_together
-from proofbook.gpu.kernels.sorting import DIGITS, sort_rows, span_rows
+from proofbook.gpu.kernels.rows import check_book
+from proofbook.gpu.kernels.sorting import scratch_of, span_rows
 from proofbook.gpu.kernels.states import read_state, state_words, write_state
 from proofbook.gpu.kernels.words import ONE, ZERO
 
@@ -104,28 +102,18 @@ def find_rows(starts, reports, first, last):
         span_rows(starts[number], starts[number + 1], reports[number])
 
 
-def check_books(pool, terms, events, chosen, words, heads, starts, reports, order, tables, scratch, first, last):
-    """Checks and sorts the rows of books that are to be built. Nothing of the pool is changed."""
-    capacity = np.int64(terms[TERM_ORDERS])
-    keys = scratch[0:capacity]
-    spare_keys = scratch[capacity : 2 * capacity]
-    spare_order = scratch[2 * capacity : 3 * capacity]
-    counts = scratch[3 * capacity : 3 * capacity + DIGITS]
-    extremes = scratch[3 * capacity + DIGITS :]
+def check_books(pool, terms, events, chosen, words, heads, starts, reports, places, tables, scratch, first, last):
+    """Checks rows of books that are to be built, and finds their places. Nothing of the pool is changed."""
+    parts = scratch_of(scratch)
     for number in range(first, last):
         book = book_of(pool[chosen[number]], terms, events)
-        report = reports[number]
-        own = order[np.int64(starts[number]) : np.int64(starts[number + 1])]
-        check_head(book, heads[number], report)
-        check_rows(book, words, heads[number], report, ZERO, ONE)
-        if report[REPORT_CODE] == VALID:
-            sort_rows(words, report, extremes, keys, own, spare_keys, spare_order, counts)
-            check_together(book, words, report, own, tables[number])
+        own = places[np.int64(starts[number]) : np.int64(starts[number + 1])]
+        check_book(book, words, heads[number], reports[number], parts, own, tables[number])
 
 
-def build_books(pool, terms, events, chosen, words, heads, starts, reports, order, tables, first, last):
-    """Makes books of rows that ``check_books`` found valid and sorted."""
+def build_books(pool, terms, events, chosen, words, heads, starts, reports, places, tables, first, last):
+    """Makes books of rows that ``check_books`` found valid."""
     for number in range(first, last):
         book = book_of(pool[chosen[number]], terms, events)
-        own = order[np.int64(starts[number]) : np.int64(starts[number + 1])]
+        own = places[np.int64(starts[number]) : np.int64(starts[number + 1])]
         build_book(book, words, heads[number], reports[number], own, tables[number])

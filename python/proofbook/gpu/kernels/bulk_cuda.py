@@ -25,17 +25,9 @@ from proofbook.gpu.kernels.aggregation import (
 )
 from proofbook.gpu.kernels.book import book_of
 from proofbook.gpu.kernels.building import build_book
-from proofbook.gpu.kernels.faults import REPORT_CODE, VALID
-from proofbook.gpu.kernels.groups import (
-    GROUP_THREADS,
-    build_together,
-    check_order_together,
-    check_rows_together,
-    sort_together,
-)
-from proofbook.gpu.kernels.layout import TERM_ORDERS
-from proofbook.gpu.kernels.rows import check_head, check_rows, check_together
-from proofbook.gpu.kernels.sorting import DIGITS, sort_rows, span_rows
+from proofbook.gpu.kernels.groups import GROUP_THREADS, build_book_together, check_book_together
+from proofbook.gpu.kernels.rows import check_book
+from proofbook.gpu.kernels.sorting import scratch_of, span_rows
 from proofbook.gpu.kernels.states import read_state, state_words, write_state
 from proofbook.gpu.kernels.words import ONE, ZERO
 
@@ -167,53 +159,38 @@ def find_rows(starts, reports):
         span_rows(starts[number], starts[number + 1], reports[number])
 
 
-def check_books(pool, terms, events, chosen, words, heads, starts, reports, order, tables, scratch):
-    """Checks and sorts the rows of books that are to be built, one thread to a book. Nothing of the pool is changed."""
-    capacity = np.int64(terms[TERM_ORDERS])
+def check_books(pool, terms, events, chosen, words, heads, starts, reports, places, tables, scratch):
+    """Checks rows of books that are to be built, and finds their places. Nothing of the pool is changed."""
     worker = cuda.grid(1)
     if worker < scratch.shape[0]:
-        own_scratch = scratch[worker]
-        keys = own_scratch[0:capacity]
-        spare_keys = own_scratch[capacity : 2 * capacity]
-        spare_order = own_scratch[2 * capacity : 3 * capacity]
-        counts = own_scratch[3 * capacity : 3 * capacity + DIGITS]
-        extremes = own_scratch[3 * capacity + DIGITS :]
+        parts = scratch_of(scratch[worker])
         for number in range(worker, chosen.shape[0], scratch.shape[0]):
             book = book_of(pool[chosen[number]], terms, events)
-            report = reports[number]
-            own = order[np.int64(starts[number]) : np.int64(starts[number + 1])]
-            check_head(book, heads[number], report)
-            check_rows(book, words, heads[number], report, ZERO, ONE)
-            if report[REPORT_CODE] == VALID:
-                sort_rows(words, report, extremes, keys, own, spare_keys, spare_order, counts)
-                check_together(book, words, report, own, tables[number])
+            own = places[np.int64(starts[number]) : np.int64(starts[number + 1])]
+            check_book(book, words, heads[number], reports[number], parts, own, tables[number])
 
 
-def build_books(pool, terms, events, chosen, words, heads, starts, reports, order, tables):
-    """Makes books of rows that ``check_books`` found valid and sorted, one thread to a book."""
+def build_books(pool, terms, events, chosen, words, heads, starts, reports, places, tables):
+    """Makes books of rows that ``check_books`` found valid, one thread to a book."""
     number = cuda.grid(1)
     if number < chosen.shape[0]:
         book = book_of(pool[chosen[number]], terms, events)
-        own = order[np.int64(starts[number]) : np.int64(starts[number + 1])]
+        own = places[np.int64(starts[number]) : np.int64(starts[number + 1])]
         build_book(book, words, heads[number], reports[number], own, tables[number])
 
 
-def check_books_group(pool, terms, events, chosen, words, heads, starts, reports, order, tables, scratch):
-    """Checks and sorts the rows of books that are to be built, one block to a book. Nothing of the pool is changed."""
+def check_books_group(pool, terms, events, chosen, words, heads, starts, reports, places, tables, scratch):
+    """Checks rows of books that are to be built, and finds their places, one block to a book at a time."""
+    parts = scratch_of(scratch[cuda.blockIdx.x])
     for number in range(cuda.blockIdx.x, chosen.shape[0], cuda.gridDim.x):
         book = book_of(pool[chosen[number]], terms, events)
-        report = reports[number]
-        own = order[np.int64(starts[number]) : np.int64(starts[number + 1])]
-        check_rows_together(book, words, heads[number], report)
-        if report[REPORT_CODE] == VALID:
-            sort_together(words, report, own, scratch[cuda.blockIdx.x])
-            check_order_together(book, words, report, own, tables[number])
-        cuda.syncthreads()
+        own = places[np.int64(starts[number]) : np.int64(starts[number + 1])]
+        check_book_together(book, words, heads[number], reports[number], parts, own, tables[number])
 
 
-def build_books_group(pool, terms, events, chosen, words, heads, starts, reports, order, tables):
-    """Makes books of rows that were found valid and sorted, one block to a book."""
+def build_books_group(pool, terms, events, chosen, words, heads, starts, reports, places, tables):
+    """Makes books of rows that were found valid, one block to a book."""
     number = cuda.blockIdx.x
     book = book_of(pool[chosen[number]], terms, events)
-    own = order[np.int64(starts[number]) : np.int64(starts[number + 1])]
-    build_together(book, words, heads[number], reports[number], own, tables[number])
+    own = places[np.int64(starts[number]) : np.int64(starts[number + 1])]
+    build_book_together(book, words, heads[number], reports[number], own, tables[number])

@@ -14,7 +14,7 @@ import numpy as np
 
 from proofbook.gpu.kernels.layout import Words
 
-REPORT_WORDS: Final = 12
+REPORT_WORDS: Final = 20
 
 # The words of a report. Those behind the first four say what a valid book needs when it is built.
 REPORT_CODE = np.uint64(0)
@@ -31,6 +31,10 @@ REPORT_LEVELS = np.uint64(8)
 """Price levels of bids; those of asks follow."""
 REPORT_OPEN = np.uint64(10)
 """Open quantity of bids; that of asks follows."""
+REPORT_EXTREMES = np.uint64(12)
+"""Least and most of the bids' price ranks, of the asks', of priority numbers."""
+REPORT_SORTED = np.uint64(18)
+"""1 where the rows stand in price-time priority as they are."""
 
 NO_GAP = np.uint64((1 << 64) - 1)
 NO_ROW = np.uint64((1 << 64) - 1)

@@ -14,37 +14,33 @@ from __future__ import annotations
 import numpy as np
 from numba import cuda, uint64
 
-from proofbook.gpu.kernels.building import build_header, build_index, build_run, count_starts, free_rest
+from proofbook.gpu.kernels.building import build_header, build_index, build_order, clear_levels, free_rest
 from proofbook.gpu.kernels.device import device
-from proofbook.gpu.kernels.faults import REPORT_BIDS, REPORT_CODE, REPORT_ROWS, REPORT_WORDS, VALID
+from proofbook.gpu.kernels.faults import REPORT_CODE, REPORT_ROWS, REPORT_SORTED, REPORT_WORDS, VALID
 from proofbook.gpu.kernels.index import hash_of
-from proofbook.gpu.kernels.layout import TERM_INDEX_SHIFT
+from proofbook.gpu.kernels.layout import LEVEL_ORDERS, LEVEL_QUANTITY, TERM_INDEX_SHIFT
 from proofbook.gpu.kernels.rows import (
     check_head,
     check_levels,
-    check_rows,
     check_together,
     clear_table,
-    count_levels,
-    merge_levels,
     merge_shares,
+    scan_rows,
     start_share,
 )
 from proofbook.gpu.kernels.sorting import (
-    DIGITS,
-    EXTREMES,
     KEY_BITS,
+    PLACE_MASK,
     compare_pairs,
-    copy_words,
-    find_extremes,
-    key_bits,
+    count_starts,
+    level_shift,
     make_keys,
-    merge_extremes,
+    place_rows,
+    price_bits,
     row_start,
     sort_by_parts,
-    start_order,
 )
-from proofbook.gpu.kernels.states import ROW_ID, ROW_PRIORITY
+from proofbook.gpu.kernels.states import ROW_DISPLAYED, ROW_ID, ROW_PRIORITY
 from proofbook.gpu.kernels.words import HIGH, LOW, ONE, TWO, ZERO
 
 GROUP_THREADS = 128
@@ -68,11 +64,11 @@ def check_rows_together(book, words, head, report):
     start_share(report, share)
     is_bad = report[REPORT_CODE] != VALID
     if not is_bad:
-        check_rows(book, words, head, share, thread, GROUP)
+        scan_rows(book, words, head, share, thread, GROUP)
         is_bad = share[REPORT_CODE] != VALID
     is_bad = cuda.syncthreads_or(is_bad)
-    if thread == ZERO and (is_bad or not merge_shares(report, shares)):
-        check_rows(book, words, head, report, ZERO, ONE)
+    if thread == ZERO and report[REPORT_CODE] == VALID and (is_bad or not merge_shares(report, shares)):
+        scan_rows(book, words, head, report, ZERO, ONE)
     cuda.syncthreads()
 
 
@@ -92,103 +88,114 @@ def merge_in_network(keys, order, rows, thread):
 
 
 @device
-def sort_together(words, report, order, scratch):
-    """Makes ``order`` the list of a book's rows in price-time priority."""
-    extremes = cuda.shared.array(EXTREMES, uint64)
-    found = cuda.shared.array((GROUP_THREADS, EXTREMES), uint64)
+def sort_together(words, report, scratch):
+    """Sorts a book's rows. Gives how far keys are to be shifted for one number for each price level."""
     near_keys = cuda.shared.array(NEAR_ROWS, uint64)
     near_order = cuda.shared.array(NEAR_ROWS, uint64)
     thread = np.uint64(cuda.threadIdx.x)
     rows = report[REPORT_ROWS]
-    are_sorted = start_order(words, report, order, thread, GROUP)
-    if not cuda.syncthreads_or(not are_sorted):
-        return
-    find_extremes(words, report, found[cuda.threadIdx.x], thread, GROUP)
+    shift = level_shift(report)
+    if shift == KEY_BITS:
+        if thread == ZERO:
+            sort_by_parts(words, report, scratch)
+        cuda.syncthreads()
+        return shift
+    is_near = rows <= np.uint64(NEAR_ROWS) and report[REPORT_SORTED] == ZERO
+    keys = near_keys if is_near else scratch.keys
+    order = near_order if is_near else scratch.order
+    make_keys(words, report, shift, price_bits(report) + shift, keys, order, thread, GROUP)
+    cuda.syncthreads()
+    if report[REPORT_SORTED] == ZERO:
+        merge_in_network(keys, order, rows, thread)
+    if is_near:
+        at = thread
+        while at < rows:
+            scratch.keys[at] = keys[at]
+            scratch.order[at] = order[at]
+            at += GROUP
+        cuda.syncthreads()
+    return shift
+
+
+@device
+def place_together(words, report, scratch, shift, places):
+    """Finds the places of sorted rows: each thread those of a run of ranks, once it knows the levels before it."""
+    starts = cuda.shared.array(GROUP_THREADS + 1, uint64)
+    thread = np.uint64(cuda.threadIdx.x)
+    rows = report[REPORT_ROWS]
+    begin = rows * thread // GROUP
+    end = rows * (thread + ONE) // GROUP
+    starts[cuda.threadIdx.x + 1] = count_starts(words, report, scratch.keys, scratch.order, shift, begin, end)
     cuda.syncthreads()
     if thread == ZERO:
-        merge_extremes(extremes, found)
+        starts[0] = ZERO
+        for at in range(GROUP_THREADS):
+            starts[at + 1] += starts[at]
     cuda.syncthreads()
-    bits = key_bits(extremes)
-    capacity = (scratch.shape[0] - DIGITS - EXTREMES) // 3
-    far_keys = scratch[0:capacity]
-    if bits > KEY_BITS:
-        if thread == ZERO:
-            spare_keys = scratch[capacity : 2 * capacity]
-            spare_order = scratch[2 * capacity : 3 * capacity]
-            counts = scratch[3 * capacity : 3 * capacity + DIGITS]
-            sort_by_parts(words, report, extremes, far_keys, order, spare_keys, spare_order, counts)
-    else:
-        is_near = rows <= np.uint64(NEAR_ROWS)
-        keys = near_keys if is_near else far_keys
-        ranked = near_order if is_near else order
-        make_keys(words, report, extremes, bits, keys, thread, GROUP)
-        copy_words(order, ranked, rows, thread, GROUP)
-        cuda.syncthreads()
-        merge_in_network(keys, ranked, rows, thread)
-        copy_words(ranked, order, rows, thread, GROUP)
+    started = starts[cuda.threadIdx.x]
+    place_rows(words, report, scratch.keys, scratch.order, shift, begin, end, started, places)
     cuda.syncthreads()
 
 
 @device
-def enter_together(words, report, order, table, shift, word, thread):
+def enter_together(words, report, order, places, table, shift, word):
     """Enters all rows into a table by one of their words. Gives whether this thread met two rows with the same."""
+    thread = np.uint64(cuda.threadIdx.x)
     mask = np.uint64(table.shape[0]) - ONE
     clear_table(table, thread, GROUP)
     cuda.syncthreads()
     is_equal = False
-    rank = thread
-    while rank < report[REPORT_ROWS] and not is_equal:
-        value = words[row_start(report, order[rank]) + word]
+    row = thread
+    while row < report[REPORT_ROWS] and not is_equal:
+        value = words[row_start(report, row) + word]
         hashed = hash_of(value)
+        own = (hashed & HIGH) | ((places[row] & PLACE_MASK) + ONE)
         place = hashed >> shift
-        entry = cuda.atomic.cas(table, np.int64(place), ZERO, (hashed & HIGH) | (rank + ONE))
+        entry = cuda.atomic.cas(table, np.int64(place), ZERO, own)
         while entry != ZERO and not is_equal:
             if (entry ^ hashed) <= LOW:
                 is_equal = words[row_start(report, order[(entry & LOW) - ONE]) + word] == value
             place = (place + ONE) & mask
             if not is_equal:
-                entry = cuda.atomic.cas(table, np.int64(place), ZERO, (hashed & HIGH) | (rank + ONE))
-        rank += GROUP
+                entry = cuda.atomic.cas(table, np.int64(place), ZERO, own)
+        row += GROUP
     cuda.syncthreads()
     return is_equal
 
 
 @device
-def check_order_together(book, words, report, order, table):
-    """Checks what rows must be together, once they are sorted. Leaves the index in ``table``."""
-    shares = cuda.shared.array((GROUP_THREADS, REPORT_WORDS), uint64)
+def check_book_together(book, words, head, report, scratch, places, table):
+    """Checks all of a book that is to be built, and finds its rows' places and its index."""
     thread = np.uint64(cuda.threadIdx.x)
-    shift = book.terms[TERM_INDEX_SHIFT]
-    count_levels(words, report, order, report[REPORT_BIDS], shares[cuda.threadIdx.x], thread, GROUP)
-    is_bad = enter_together(words, report, order, table, shift, ROW_PRIORITY, thread)
-    is_bad = enter_together(words, report, order, table, shift, ROW_ID, thread) or is_bad
-    is_bad = cuda.syncthreads_or(is_bad)
-    if thread == ZERO:
-        merge_levels(report, shares)
-        check_levels(book, words, report, order)
-        if is_bad:
-            check_together(book, words, report, order, table)
+    check_rows_together(book, words, head, report)
+    if report[REPORT_CODE] == VALID:
+        shift = sort_together(words, report, scratch)
+        place_together(words, report, scratch, shift, places)
+        index_shift = book.terms[TERM_INDEX_SHIFT]
+        is_bad = enter_together(words, report, scratch.order, places, table, index_shift, ROW_PRIORITY)
+        is_bad = enter_together(words, report, scratch.order, places, table, index_shift, ROW_ID) or is_bad
+        is_bad = cuda.syncthreads_or(is_bad)
+        if thread == ZERO:
+            if is_bad:
+                check_together(book, words, report, scratch, shift, places, table)
+            else:
+                check_levels(book, report)
     cuda.syncthreads()
 
 
 @device
-def build_together(book, words, head, report, order, table):
-    """Makes a book of rows that are valid and sorted."""
-    firsts = cuda.shared.array(GROUP_THREADS + 1, uint64)
+def build_book_together(book, words, head, report, places, table):
+    """Makes a book of valid rows."""
     thread = np.uint64(cuda.threadIdx.x)
-    rows = report[REPORT_ROWS]
-    # Each thread takes a run of ranks, and needs to know how many price levels start before it.
-    begin = rows * thread // GROUP
-    end = rows * (thread + ONE) // GROUP
-    firsts[cuda.threadIdx.x + 1] = count_starts(words, report, order, begin, end)
     if thread == ZERO:
-        firsts[0] = ZERO
         build_header(book, head, report)
     build_index(book, table, thread, GROUP)
     free_rest(book, report, thread, GROUP)
+    clear_levels(book, report, thread, GROUP)
     cuda.syncthreads()
-    if thread == ZERO:
-        for at in range(GROUP_THREADS):
-            firsts[at + 1] += firsts[at]
-    cuda.syncthreads()
-    build_run(book, words, report, order, begin, end, firsts[cuda.threadIdx.x])
+    row = thread
+    while row < report[REPORT_ROWS]:
+        base = build_order(book, words, report, row, places[row])
+        cuda.atomic.add(book.records, np.int64(base + LEVEL_ORDERS), ONE)
+        cuda.atomic.add(book.records, np.int64(base + LEVEL_QUANTITY), words[row_start(report, row) + ROW_DISPLAYED])
+        row += GROUP

@@ -2,11 +2,11 @@
 
 The rules are those by which ``MatchingEngine::restore`` takes a state (``crates/matching/src/state.rs``), and those
 of a bounded book: no stops, no icebergs, no expiries, no more orders or price levels than there is room for. The
-first rule that is broken is reported: first rows by themselves, in the order in which they were given, then rows against
-each other, in price-time priority.
+first rule that is broken is reported: of rows by themselves, in the order in which they were given, then of all together.
 
 Orders with one id, or with one priority number, are found with a table of as many places as a book's index has. For
-ids it is the index itself, as the book will have it, with the place of an order in price-time priority for its slot.
+ids it is the index itself, as the book will have it, with an order's rank in price-time priority for its slot. Priority
+numbers that are near each other, as those of most books, take a bit each instead.
 """
 
 from __future__ import annotations
@@ -40,10 +40,13 @@ from proofbook.gpu.kernels.faults import (
     REPORT_BASE,
     REPORT_BIDS,
     REPORT_CODE,
+    REPORT_EXTREMES,
     REPORT_GAP,
     REPORT_LEVELS,
     REPORT_OPEN,
     REPORT_ROWS,
+    REPORT_SORTED,
+    REPORT_WORDS,
     SELF_TRADE_TAG,
     SEQUENCE_RANGE,
     SIDE_TAG,
@@ -64,7 +67,17 @@ from proofbook.gpu.kernels.layout import (
     TERM_ORDERS,
     TERM_TICK,
 )
-from proofbook.gpu.kernels.sorting import comes_after, row_start
+from proofbook.gpu.kernels.sorting import (
+    KEY_BITS,
+    PLACE_MASK,
+    comes_after,
+    place_rows,
+    price_of_rank,
+    rank_of_price,
+    row_start,
+    sort_rows,
+    split_levels,
+)
 from proofbook.gpu.kernels.states import (
     HEAD_HAS_TRADE,
     HEAD_LAST_TRADE,
@@ -84,7 +97,7 @@ from proofbook.gpu.kernels.states import (
     set_fault,
 )
 from proofbook.gpu.kernels.terms import is_notional_too_large, is_off_tick
-from proofbook.gpu.kernels.words import BYTE, HIGH, LOW, NUMBERS_END, ONE, SIGN, WORD_MAX, ZERO
+from proofbook.gpu.kernels.words import BYTE, HIGH, LOW, NUMBERS_END, ONE, SIGN, THREE, TWO, WORD_MAX, ZERO
 
 FORCE_SHIFT = np.uint64(8)
 SELF_TRADE_SHIFT = np.uint64(16)
@@ -94,6 +107,17 @@ FLAG_DISPLAY = np.uint64(2)
 FLAG_PRICE = np.uint64(4)
 FLAG_STOP_PRICE = np.uint64(8)
 FLAGS_END = np.uint64(16)
+
+PLAIN_TAGS = np.uint64(4 << 24)
+PLAIN_FIXED = np.uint64(0xFFFF_FFFF_FEFF_FFFE)
+"""All bits of a plain order's tags but its side and whether it is post-only."""
+
+FOUR = np.uint64(4)
+FIVE = np.uint64(5)
+SIX = np.uint64(6)
+BIT_MASK = np.uint64(63)
+FIRST_SUM = int(REPORT_BIDS)
+"""The first word of a report that workers' reports add up to."""
 
 
 @device_call
@@ -188,31 +212,21 @@ def place_fault(words, at, row, report):
     return VALID, ZERO, ZERO
 
 
-@device_call
-def check_row(book, words, row, head, report):
-    """Checks one row by itself, and in a state its place."""
-    at = row_start(report, row)
-    code, received, expected = tags_fault(words, at)
-    if code == VALID:
-        code, received, expected = numbers_fault(book, words, at, head)
-    if code == VALID:
-        code, received, expected = place_fault(words, at, row, report)
-    if code != VALID:
-        set_fault(report, code, row, received, expected)
-
-
 @device
-def add_open(words, row, report):
-    """Adds the open quantity of a row to its side's."""
-    at = row_start(report, row)
-    side = words[at + ROW_TAGS] & ONE
-    quantity = words[at + ROW_DISPLAYED]
-    room = WORD_MAX - report[REPORT_OPEN + side]
-    if quantity > room:
-        set_fault(report, OPEN_RANGE, row, quantity, room)
-    else:
-        report[REPORT_OPEN + side] += quantity
-        report[REPORT_BIDS] += ONE - side
+def row_fault(book, words, at, row, head, report):
+    """What is wrong with a row by itself, and in a state with its place: code, received, expected."""
+    tags = words[at + ROW_TAGS]
+    unused = words[at + ROW_STOP_PRICE] | words[at + ROW_HIDDEN] | words[at + ROW_DISPLAY]
+    unused |= words[at + ROW_EXPIRY] | words[at + ROW_RESERVED]
+    # Nearly all orders are plain ones; the others are looked at term by term.
+    if (tags & PLAIN_FIXED) != PLAIN_TAGS or unused != ZERO:
+        code, received, expected = tags_fault(words, at)
+        if code != VALID:
+            return code, received, expected
+    code, received, expected = numbers_fault(book, words, at, head)
+    if code != VALID:
+        return code, received, expected
+    return place_fault(words, at, row, report)
 
 
 @device_call
@@ -224,17 +238,48 @@ def check_head(book, head, report):
 
 
 @device_call
-def check_rows(book, words, head, report, worker, workers):
-    """Checks every ``workers``-th row of a book, one after another, and adds them up."""
-    report[REPORT_BIDS] = ZERO
-    report[REPORT_OPEN] = ZERO
-    report[REPORT_OPEN + ONE] = ZERO
+def scan_rows(book, words, head, report, worker, workers):
+    """Checks every ``workers``-th row by itself, and says in the report what they add up to."""
+    rows = report[REPORT_ROWS]
+    bids, buys, sells = ZERO, ZERO, ZERO
+    least_bid, most_bid, least_ask, most_ask = WORD_MAX, ZERO, WORD_MAX, ZERO
+    least_priority, most_priority = WORD_MAX, ZERO
+    are_sorted = ONE
     row = worker
-    while row < report[REPORT_ROWS] and report[REPORT_CODE] == VALID:
-        check_row(book, words, row, head, report)
-        if report[REPORT_CODE] == VALID:
-            add_open(words, row, report)
+    while row < rows:
+        at = row_start(report, row)
+        code, received, expected = row_fault(book, words, at, row, head, report)
+        side = words[at + ROW_TAGS] & ONE
+        quantity = words[at + ROW_DISPLAYED]
+        room = WORD_MAX - (buys if side == ZERO else sells)
+        if code == VALID and quantity > room:
+            code, received, expected = OPEN_RANGE, quantity, room
+        if code != VALID:
+            set_fault(report, code, row, received, expected)
+            return
+        rank = rank_of_price(side, words[at + ROW_PRICE])
+        if side == ZERO:
+            bids += ONE
+            buys += quantity
+            least_bid, most_bid = min(least_bid, rank), max(most_bid, rank)
+        else:
+            sells += quantity
+            least_ask, most_ask = min(least_ask, rank), max(most_ask, rank)
+        priority = words[at + ROW_PRIORITY]
+        least_priority, most_priority = min(least_priority, priority), max(most_priority, priority)
+        if row != ZERO and comes_after(words, row_start(report, row - ONE), at):
+            are_sorted = ZERO
         row += workers
+    report[REPORT_BIDS] = bids
+    report[REPORT_OPEN] = buys
+    report[REPORT_OPEN + ONE] = sells
+    report[REPORT_EXTREMES] = least_bid
+    report[REPORT_EXTREMES + ONE] = most_bid
+    report[REPORT_EXTREMES + TWO] = least_ask
+    report[REPORT_EXTREMES + THREE] = most_ask
+    report[REPORT_EXTREMES + FOUR] = least_priority
+    report[REPORT_EXTREMES + FIVE] = most_priority
+    report[REPORT_SORTED] = are_sorted
 
 
 @device
@@ -249,88 +294,39 @@ def start_share(report, share):
 @device_call
 def merge_shares(report, shares):
     """Adds up what workers found in rows that are right by themselves. Gives whether the sums fit their words."""
-    report[REPORT_BIDS] = ZERO
-    report[REPORT_OPEN] = ZERO
-    report[REPORT_OPEN + ONE] = ZERO
-    for worker in range(shares.shape[0]):
-        report[REPORT_BIDS] += shares[worker, REPORT_BIDS]
+    for place in range(FIRST_SUM, REPORT_WORDS):
+        report[place] = shares[0, place]
+    for worker in range(1, shares.shape[0]):
+        share = shares[worker]
+        report[REPORT_BIDS] += share[REPORT_BIDS]
+        report[REPORT_SORTED] &= share[REPORT_SORTED]
         for side in range(2):
             at = REPORT_OPEN + np.uint64(side)
-            quantity = shares[worker, at]
-            if quantity > WORD_MAX - report[at]:
+            if share[at] > WORD_MAX - report[at]:
                 return False
-            report[at] += quantity
+            report[at] += share[at]
+        for part in range(3):
+            at = REPORT_EXTREMES + TWO * np.uint64(part)
+            report[at] = min(report[at], share[at])
+            report[at + ONE] = max(report[at + ONE], share[at + ONE])
     return True
 
 
-@device
-def are_one_price(words, first, second):
-    """Whether the rows at two places have one side and one price."""
-    same_side = (words[first + ROW_TAGS] ^ words[second + ROW_TAGS]) & ONE == ZERO
-    return same_side and words[first + ROW_PRICE] == words[second + ROW_PRICE]
-
-
-@device
-def is_level_start(words, report, order, rank):
-    """Whether the row of a rank in price-time priority is the first at its price."""
-    if rank == ZERO:
-        return True
-    return not are_one_price(words, row_start(report, order[rank - ONE]), row_start(report, order[rank]))
-
-
-@device
-def check_levels(book, words, report, order):
-    """Checks, of sorted rows that are right by themselves, the numbers of levels and that the sides do not cross."""
+@device_call
+def check_levels(book, report):
+    """Checks, of rows that are right by themselves and have places, that their levels have room and do not cross."""
     most = book.terms[TERM_LEVELS]
     bids = report[REPORT_BIDS]
+    split_levels(report)
     if report[REPORT_LEVELS] > most:
         set_fault(report, TOO_MANY_LEVELS, NO_ROW, report[REPORT_LEVELS], most)
     if report[REPORT_LEVELS + ONE] > most:
         set_fault(report, TOO_MANY_LEVELS, NO_ROW, report[REPORT_LEVELS + ONE], most)
     if bids != ZERO and bids != report[REPORT_ROWS]:
-        bid = words[row_start(report, order[ZERO]) + ROW_PRICE]
-        ask = words[row_start(report, order[bids]) + ROW_PRICE]
+        bid = price_of_rank(ZERO, report[REPORT_EXTREMES])
+        ask = price_of_rank(ONE, report[REPORT_EXTREMES + TWO])
         if (bid ^ SIGN) >= (ask ^ SIGN):
             set_fault(report, CROSSED, NO_ROW, bid, ask)
-
-
-@device
-def count_levels(words, report, order, bids, found, worker, workers):
-    """Counts in ``found`` the price levels of both sides that start at every ``workers``-th of the sorted rows."""
-    found[REPORT_LEVELS] = ZERO
-    found[REPORT_LEVELS + ONE] = ZERO
-    rank = worker
-    while rank < report[REPORT_ROWS]:
-        if is_level_start(words, report, order, rank):
-            found[REPORT_LEVELS + (ONE if rank >= bids else ZERO)] += ONE
-        rank += workers
-
-
-@device_call
-def merge_levels(report, shares):
-    """Adds up the levels that workers counted."""
-    for side in range(2):
-        at = REPORT_LEVELS + np.uint64(side)
-        report[at] = ZERO
-        for worker in range(shares.shape[0]):
-            report[at] += shares[worker, at]
-
-
-@device_call
-def enter_table(words, report, order, table, shift, word, rank):
-    """Enters the row of a rank by one of its words. Gives the rank plus one of a row that has the same word, or 0."""
-    value = words[row_start(report, order[rank]) + word]
-    mask = np.uint64(table.shape[0]) - ONE
-    hashed = hash_of(value)
-    place = hashed >> shift
-    entry = table[place]
-    while entry != ZERO:
-        if (entry ^ hashed) <= LOW and words[row_start(report, order[(entry & LOW) - ONE]) + word] == value:
-            return entry & LOW
-        place = (place + ONE) & mask
-        entry = table[place]
-    table[place] = (hashed & HIGH) | (rank + ONE)
-    return ZERO
 
 
 @device
@@ -343,25 +339,70 @@ def clear_table(table, worker, workers):
 
 
 @device_call
-def check_distinct(book, words, report, order, table, word, code):
-    """Checks that no two rows have one word, with ``table`` as the index of all rows by it."""
+def check_distinct(book, words, report, order, places, table, word, code):
+    """Checks that no two rows have one word, with ``table`` as the index of all ranks by it."""
     shift = book.terms[TERM_INDEX_SHIFT]
+    mask = np.uint64(table.shape[0]) - ONE
+    rows = report[REPORT_ROWS]
     clear_table(table, ZERO, ONE)
-    rank = ZERO
-    while rank < report[REPORT_ROWS]:
-        earlier = enter_table(words, report, order, table, shift, word, rank)
-        if earlier != ZERO:
-            row = order[rank]
-            other = order[earlier - ONE]
-            set_fault(report, code, max(row, other), words[row_start(report, row) + word], min(row, other))
-            return
-        rank += ONE
+    row = ZERO
+    while row < rows:
+        value = words[row_start(report, row) + word]
+        hashed = hash_of(value)
+        place = hashed >> shift
+        entry = table[place]
+        while entry != ZERO:
+            if (entry ^ hashed) <= LOW:
+                other = order[(entry & LOW) - ONE]
+                if words[row_start(report, other) + word] == value:
+                    set_fault(report, code, row, value, other)
+                    return
+            place = (place + ONE) & mask
+            entry = table[place]
+        table[place] = (hashed & HIGH) | ((places[row] & PLACE_MASK) + ONE)
+        row += ONE
 
 
 @device_call
-def check_together(book, words, report, order, table):
-    """Checks what rows must be together, once ``order`` is their price-time priority. Leaves the index in ``table``."""
-    count_levels(words, report, order, report[REPORT_BIDS], report, ZERO, ONE)
-    check_levels(book, words, report, order)
-    check_distinct(book, words, report, order, table, ROW_PRIORITY, EQUAL_PRIORITIES)
-    check_distinct(book, words, report, order, table, ROW_ID, EQUAL_IDS)
+def are_dense_and_distinct(report, keys, bits, room):
+    """Whether priority numbers are near enough to each other for a bit each in the words of ``room``, and all distinct."""
+    span = report[REPORT_EXTREMES + FIVE] - report[REPORT_EXTREMES + FOUR]
+    if bits == KEY_BITS or span >> SIX >= report[REPORT_ROWS]:
+        return False
+    at = ZERO
+    while at <= span >> SIX:
+        room[at] = ZERO
+        at += ONE
+    mask = (ONE << bits) - ONE
+    rank = ZERO
+    while rank < report[REPORT_ROWS]:
+        number = keys[rank] & mask
+        bit = ONE << (number & BIT_MASK)
+        if room[number >> SIX] & bit != ZERO:
+            return False
+        room[number >> SIX] |= bit
+        rank += ONE
+    return True
+
+
+@device_call
+def check_together(book, words, report, scratch, shift, places, table):
+    """Checks what rows must be together, once they are sorted. Leaves the index in ``table``."""
+    rows = report[REPORT_ROWS]
+    order = scratch.order
+    place_rows(words, report, scratch.keys, order, shift, ZERO, rows, ZERO, places)
+    check_levels(book, report)
+    if not are_dense_and_distinct(report, scratch.keys, shift, scratch.spare_keys):
+        check_distinct(book, words, report, order, places, table, ROW_PRIORITY, EQUAL_PRIORITIES)
+    check_distinct(book, words, report, order, places, table, ROW_ID, EQUAL_IDS)
+
+
+@device_call
+def check_book(book, words, head, report, scratch, places, table):
+    """Checks all of a book that is to be built, and finds its rows' places and its index, by one worker."""
+    check_head(book, head, report)
+    if report[REPORT_CODE] == VALID:
+        scan_rows(book, words, head, report, ZERO, ONE)
+    if report[REPORT_CODE] == VALID:
+        shift = sort_rows(words, report, scratch)
+        check_together(book, words, report, scratch, shift, places, table)

@@ -15,24 +15,29 @@ Pairs of one step share no row; between steps the group waits for its slowest wo
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from proofbook.gpu.kernels.device import device, device_call
-from proofbook.gpu.kernels.faults import NO_GAP, REPORT_BASE, REPORT_CODE, REPORT_GAP, REPORT_ROWS, VALID
+from proofbook.gpu.kernels.faults import (
+    NO_GAP,
+    REPORT_BASE,
+    REPORT_BIDS,
+    REPORT_CODE,
+    REPORT_EXTREMES,
+    REPORT_GAP,
+    REPORT_LEVELS,
+    REPORT_ROWS,
+    REPORT_SORTED,
+    VALID,
+)
+from proofbook.gpu.kernels.layout import Words
 from proofbook.gpu.kernels.states import ROW_PRICE, ROW_PRIORITY, ROW_TAGS, ROW_WORDS
-from proofbook.gpu.kernels.words import ONE, SIGN, TWO, WORD_MAX, ZERO
+from proofbook.gpu.kernels.words import HALF, ONE, SIGN, THREE, TWO, ZERO
 
 DIGITS = 256
 """Counters of a pass of the radix sort."""
-
-EXTREMES = 6
-"""Words of the extremes of a book's rows."""
-
-
-def scratch_words(orders: int) -> int:
-    """Words of work space that one worker needs to sort the rows of books of so many orders."""
-    return 3 * orders + DIGITS + EXTREMES
-
 
 DIGIT_BITS = np.uint64(8)
 DIGIT_MASK = np.uint64(DIGITS - 1)
@@ -45,6 +50,43 @@ FEW = np.uint64(24)
 PART_PRIORITY = 0
 PART_PRICE = 1
 PARTS = 3
+
+# The place of a row: its rank in price-time priority in the low half, the number of its price level above it, both
+# sides in one count, the bids first; and whether it is the first or the last order at its price.
+PLACE_MASK = np.uint64(0x3FFF_FFFF)
+STARTS_LEVEL = np.uint64(1 << 62)
+ENDS_LEVEL = np.uint64(1 << 63)
+
+FOUR = np.uint64(4)
+FIVE = np.uint64(5)
+
+
+class Scratch(NamedTuple):
+    """The work space of one worker: words for each row, and the counters of the radix sort."""
+
+    keys: Words
+    order: Words
+    spare_keys: Words
+    spare_order: Words
+    counts: Words
+
+
+def scratch_words(orders: int) -> int:
+    """Words of work space that one worker needs for books of so many orders."""
+    return 4 * orders + DIGITS
+
+
+@device
+def scratch_of(words):
+    """The work space in an array."""
+    rows = (words.shape[0] - DIGITS) // 4
+    return Scratch(
+        words[0:rows],
+        words[rows : 2 * rows],
+        words[2 * rows : 3 * rows],
+        words[3 * rows : 4 * rows],
+        words[4 * rows : 4 * rows + DIGITS],
+    )
 
 
 @device
@@ -67,6 +109,12 @@ def span_rows(first, last, report):
 def rank_of_price(side, price):
     """A word that is the smaller, the better the price is on its side: the complement of a level's key."""
     return ~(price ^ (SIGN - side))
+
+
+@device
+def price_of_rank(side, rank):
+    """The price that has a rank."""
+    return ~rank ^ (SIGN - side)
 
 
 @device
@@ -93,88 +141,36 @@ def comes_after(words, first, second):
     return words[first + ROW_PRIORITY] > words[second + ROW_PRIORITY]
 
 
-@device_call
-def start_order(words, report, order, worker, workers):
-    """Lists every ``workers``-th row where it stands. Gives whether each of these comes behind the one before it."""
-    are_sorted = True
-    row = worker
-    while row < report[REPORT_ROWS]:
-        order[row] = row
-        if row != ZERO and comes_after(words, row_start(report, row - ONE), row_start(report, row)):
-            are_sorted = False
-        row += workers
-    return are_sorted
-
-
 @device
-def find_extremes(words, report, extremes, worker, workers):
-    """Finds, in every ``workers``-th row, least and most of bids' price ranks, of asks', of priority numbers."""
-    for place in range(0, EXTREMES, 2):
-        extremes[place] = WORD_MAX
-        extremes[place + 1] = ZERO
-    row = worker
-    while row < report[REPORT_ROWS]:
-        at = row_start(report, row)
-        side = words[at + ROW_TAGS] & ONE
-        rank = rank_of_price(side, words[at + ROW_PRICE])
-        priority = words[at + ROW_PRIORITY]
-        low = TWO * side
-        extremes[low] = min(extremes[low], rank)
-        extremes[low + ONE] = max(extremes[low + ONE], rank)
-        extremes[4] = min(extremes[4], priority)
-        extremes[5] = max(extremes[5], priority)
-        row += workers
-
-
-@device_call
-def merge_extremes(extremes, found):
-    """The extremes of all workers' rows, from those of each."""
-    for at in range(0, EXTREMES, 2):
-        low = WORD_MAX
-        high = ZERO
-        for worker in range(found.shape[0]):
-            low = min(low, found[worker, at])
-            high = max(high, found[worker, at + 1])
-        extremes[at] = low
-        extremes[at + 1] = high
-
-
-@device
-def price_bits(extremes):
+def price_bits(report):
     """Bits of a price's rank less the smallest of its side."""
-    bids = extremes[1] - extremes[0] if extremes[1] >= extremes[0] else ZERO
-    asks = extremes[3] - extremes[2] if extremes[3] >= extremes[2] else ZERO
+    at = REPORT_EXTREMES
+    bids = report[at + ONE] - report[at] if report[at + ONE] >= report[at] else ZERO
+    asks = report[at + THREE] - report[at + TWO] if report[at + THREE] >= report[at + TWO] else ZERO
     return bit_length(max(bids, asks))
 
 
 @device
-def priority_bits(extremes):
+def priority_bits(report):
     """Bits of a priority number less the smallest."""
-    return bit_length(extremes[5] - extremes[4])
+    return bit_length(report[REPORT_EXTREMES + FIVE] - report[REPORT_EXTREMES + FOUR])
 
 
-@device
-def key_bits(extremes):
-    """Bits of a row's key."""
-    return ONE + price_bits(extremes) + priority_bits(extremes)
-
-
-@device
-def key_of(words, at, extremes, price_shift, side_shift):
-    """The key of the row at a place, where it fits one word."""
-    side = words[at + ROW_TAGS] & ONE
-    rank = rank_of_price(side, words[at + ROW_PRICE]) - extremes[TWO * side]
-    # No shift is 64: the key's last bit, of 64 at most, is the side's.
-    return (words[at + ROW_PRIORITY] - extremes[4]) | (rank << price_shift) | (side << side_shift)
-
-
-@device
-def make_keys(words, report, extremes, bits, keys, worker, workers):
-    """Makes the key of every ``workers``-th row."""
-    price_shift = priority_bits(extremes)
+@device_call
+def make_keys(words, report, price_shift, side_shift, keys, order, worker, workers):
+    """Makes the key of every ``workers``-th row, and lists the row where it stands."""
+    least_bid = report[REPORT_EXTREMES]
+    least_ask = report[REPORT_EXTREMES + TWO]
+    least_priority = report[REPORT_EXTREMES + FOUR]
+    rows = report[REPORT_ROWS]
     row = worker
-    while row < report[REPORT_ROWS]:
-        keys[row] = key_of(words, row_start(report, row), extremes, price_shift, bits - ONE)
+    while row < rows:
+        at = row_start(report, row)
+        side = words[at + ROW_TAGS] & ONE
+        rank = rank_of_price(side, words[at + ROW_PRICE]) - (least_ask if side != ZERO else least_bid)
+        # No shift is 64: the key's last bit, of 64 at most, is the side's.
+        keys[row] = (words[at + ROW_PRIORITY] - least_priority) | (rank << price_shift) | (side << side_shift)
+        order[row] = row
         row += workers
 
 
@@ -196,10 +192,12 @@ def sort_few(keys, order, rows):
 
 
 @device_call
-def sort_many(keys, order, spare_keys, spare_order, counts, bits, rows):
+def sort_many(scratch, bits, rows):
     """Sorts rows by the low ``bits`` of their keys, by digits. What is sorted ends where it was."""
+    counts = scratch.counts
+    from_keys, from_order = scratch.keys, scratch.order
+    to_keys, to_order = scratch.spare_keys, scratch.spare_order
     shift = ZERO
-    from_keys, from_order, to_keys, to_order = keys, order, spare_keys, spare_order
     while shift < bits:
         for place in range(DIGITS):
             counts[place] = ZERO
@@ -226,58 +224,60 @@ def sort_many(keys, order, spare_keys, spare_order, counts, bits, rows):
     if (shift // DIGIT_BITS) & ONE != ZERO:
         at = ZERO
         while at < rows:
-            order[at] = spare_order[at]
+            scratch.order[at] = scratch.spare_order[at]
+            scratch.keys[at] = scratch.spare_keys[at]
             at += ONE
 
 
 @device
-def part_of(words, at, extremes, part):
-    """One part of a row's key."""
+def part_of(words, at, part):
+    """One part of what decides a row's place."""
     side = words[at + ROW_TAGS] & ONE
     if part == PART_PRIORITY:
-        return words[at + ROW_PRIORITY] - extremes[4]
-    if part == PART_PRICE:
-        return rank_of_price(side, words[at + ROW_PRICE]) - extremes[TWO * side]
-    return side
-
-
-@device
-def copy_words(source, target, count, worker, workers):
-    """Copies every ``workers``-th of so many words."""
-    at = worker
-    while at < count:
-        target[at] = source[at]
-        at += workers
+        return words[at + ROW_PRIORITY]
+    return rank_of_price(side, words[at + ROW_PRICE]) if part == PART_PRICE else side
 
 
 @device_call
-def sort_by_parts(words, report, extremes, keys, order, spare_keys, spare_order, counts):
+def sort_by_parts(words, report, scratch):
     """Sorts rows whose keys do not fit a word: by the last part first."""
     rows = report[REPORT_ROWS]
+    row = ZERO
+    while row < rows:
+        scratch.order[row] = row
+        row += ONE
     for part in range(PARTS):
         at = ZERO
         while at < rows:
-            keys[at] = part_of(words, row_start(report, order[at]), extremes, part)
+            scratch.keys[at] = part_of(words, row_start(report, scratch.order[at]), part)
             at += ONE
-        sort_many(keys, order, spare_keys, spare_order, counts, KEY_BITS, rows)
+        sort_many(scratch, KEY_BITS, rows)
+
+
+@device
+def level_shift(report):
+    """How far keys are to be shifted for one number for each price level; 64 where keys do not fit a word."""
+    priority = priority_bits(report)
+    return priority if ONE + price_bits(report) + priority <= KEY_BITS else KEY_BITS
 
 
 @device_call
-def sort_rows(words, report, extremes, keys, order, spare_keys, spare_order, counts):
-    """Makes ``order`` the list of a book's rows in price-time priority, by one worker."""
+def sort_rows(words, report, scratch):
+    """Sorts a book's rows, by one worker. Gives how far keys are to be shifted for one number for each price level."""
     rows = report[REPORT_ROWS]
-    if start_order(words, report, order, ZERO, ONE):
-        return
-    find_extremes(words, report, extremes, ZERO, ONE)
-    bits = key_bits(extremes)
-    if bits > KEY_BITS:
-        sort_by_parts(words, report, extremes, keys, order, spare_keys, spare_order, counts)
-        return
-    make_keys(words, report, extremes, bits, keys, ZERO, ONE)
+    shift = level_shift(report)
+    if shift == KEY_BITS:
+        sort_by_parts(words, report, scratch)
+        return shift
+    bits = ONE + price_bits(report) + shift
+    make_keys(words, report, shift, bits - ONE, scratch.keys, scratch.order, ZERO, ONE)
+    if report[REPORT_SORTED] != ZERO:
+        return shift
     if rows <= FEW:
-        sort_few(keys, order, rows)
+        sort_few(scratch.keys, scratch.order, rows)
     else:
-        sort_many(keys, order, spare_keys, spare_order, counts, bits, rows)
+        sort_many(scratch, bits, rows)
+    return shift
 
 
 @device
@@ -293,3 +293,63 @@ def compare_pairs(keys, order, rows, distance, worker, workers):
             keys[place], keys[other] = keys[other], keys[place]
             order[place], order[other] = order[other], order[place]
         place += workers
+
+
+@device
+def are_one_price(words, first, second):
+    """Whether the rows at two places have one side and one price."""
+    same_side = (words[first + ROW_TAGS] ^ words[second + ROW_TAGS]) & ONE == ZERO
+    return same_side and words[first + ROW_PRICE] == words[second + ROW_PRICE]
+
+
+@device
+def is_level_start(words, report, keys, order, shift, rank):
+    """Whether the row of a rank is the first at its price."""
+    if rank == ZERO:
+        return True
+    if shift == KEY_BITS:
+        return not are_one_price(words, row_start(report, order[rank - ONE]), row_start(report, order[rank]))
+    return (keys[rank] >> shift) != (keys[rank - ONE] >> shift)
+
+
+@device_call
+def count_starts(words, report, keys, order, shift, begin, end):
+    """How many price levels start at ranks from ``begin`` to before ``end``."""
+    count = ZERO
+    rank = begin
+    while rank < end:
+        if is_level_start(words, report, keys, order, shift, rank):
+            count += ONE
+        rank += ONE
+    return count
+
+
+@device_call
+def place_rows(words, report, keys, order, shift, begin, end, started, places):
+    """Writes the places of the rows of ranks from ``begin`` to before ``end``; ``started`` levels start before.
+
+    What comes to the rank of the first ask, or to the end, knows how many levels the bids have, or both sides.
+    """
+    rows = report[REPORT_ROWS]
+    bids = report[REPORT_BIDS]
+    starts = begin < end and is_level_start(words, report, keys, order, shift, begin)
+    rank = begin
+    while rank < end:
+        if rank == bids:
+            report[REPORT_LEVELS] = started
+        if starts:
+            started += ONE
+        place = rank | (started - ONE) << HALF | (STARTS_LEVEL if starts else ZERO)
+        starts = rank + ONE == rows or is_level_start(words, report, keys, order, shift, rank + ONE)
+        places[order[rank]] = place | (ENDS_LEVEL if starts else ZERO)
+        rank += ONE
+    if end == rows:
+        report[REPORT_LEVELS + ONE] = started
+
+
+@device
+def split_levels(report):
+    """Makes the asks' number of levels of the number of all."""
+    if report[REPORT_BIDS] == report[REPORT_ROWS]:
+        report[REPORT_LEVELS] = report[REPORT_LEVELS + ONE]
+    report[REPORT_LEVELS + ONE] -= report[REPORT_LEVELS]
