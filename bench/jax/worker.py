@@ -1,9 +1,9 @@
 """Runs books in JAX for ``proofbook.bench_many``: one request in JSON on each line of the input, one answer on each line of the output.
 
-- ``{"load": FILE, "books": B, "steps": S, "orders": C}``: the commands of a file of NumPy, uint64 of shape [books, steps, 9], words of encoded
-  commands, are made into arrays and the program for them is compiled. Answers ``compile_s``.
-- ``{"run": true}``: empty books take all of them. Answers ``elapsed_ns``, ``trades``, ``volume``, and hashes of every book's trades.
-- ``{"digests": FILE}``: the trades' digest, trades and live orders of each book after the last run, uint64 of shape [3, books], go to a file.
+- ``{"load": FILE, "books": B, "steps": S, "chunk": K, "orders": C}``: the commands of a file of NumPy, uint64 of shape [books, steps, 9], words of
+  encoded commands, are made into arrays of K steps each, and the program for those is compiled. Answers ``compile_s``.
+- ``{"run": FILE}``: empty books take all of them, one chunk after another. Answers ``chunks_ns``; the trades' digest, trades and live orders of each
+  book go to the file, uint64 of shape [3, books], if it has a name.
 
 A process has as many threads as it has processors: whoever starts it says which ones.
 """
@@ -55,51 +55,45 @@ def columns(words: Any) -> jax_book.Command:
 
 
 class Runner:
-    """Loaded commands with their compiled program, and the books of the last run."""
+    """Loaded commands with their compiled program."""
 
     def __init__(self) -> None:
-        self.commands: Any = None
+        self.commands: list[jax_book.Command] = []
         self.program: Any = None
-        self.books: Any = None
         self.size = (0, 0)
 
     def load(self, request: dict[str, Any]) -> dict[str, Any]:
         """Takes commands and compiles."""
-        self.commands = self.books = None
+        self.commands = []
         words = np.load(request["load"], mmap_mode="r").reshape(request["books"], request["steps"], -1)
-        self.commands = jax.block_until_ready(jax.device_put(columns(words)))
+        chunk = request["chunk"]
+        if request["steps"] % chunk:
+            raise ValueError(f"steps: expected a multiple of the chunk, {chunk}; received {request['steps']}")
+        parts = [columns(words[:, start : start + chunk]) for start in range(0, request["steps"], chunk)]
+        self.commands = jax.block_until_ready(jax.device_put(parts))
         self.size = (request["books"], request["orders"])
         start = time.perf_counter()
-        self.program = jax_book.run.lower(jax_book.empty_books(*self.size), self.commands, with_digest=True).compile()
+        self.program = jax_book.run.lower(jax_book.empty_books(*self.size), self.commands[0], with_digest=True).compile()
         return {"compile_s": time.perf_counter() - start, "device": str(jax.devices()[0])}
 
-    def run(self, _request: dict[str, Any]) -> dict[str, Any]:
-        """Runs all commands from empty books."""
-        self.books = None
+    def run(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Lets empty books take all commands."""
         books = jax.block_until_ready(jax_book.empty_books(*self.size))
-        start = time.perf_counter_ns()
-        self.books = jax.block_until_ready(self.program(books, self.commands))
-        elapsed_ns = time.perf_counter_ns() - start
-        digest = np.asarray(self.books.digest)
-        return {
-            "elapsed_ns": elapsed_ns,
-            "trades": int(self.books.trades.sum()),
-            "volume": int(self.books.volume.sum()),
-            "digest": int(np.bitwise_xor.reduce(digest)),
-        }
-
-    def digests(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Writes what each book came to."""
-        live = np.asarray((self.books.open > 0).sum(axis=1))
-        found = [np.asarray(self.books.digest), np.asarray(self.books.trades), live]
-        np.save(request["digests"], np.stack([values.astype(np.uint64) for values in found]))
-        return {}
+        chunks_ns = []
+        for chunk in self.commands:
+            start = time.perf_counter_ns()
+            books = jax.block_until_ready(self.program(books, chunk))
+            chunks_ns.append(time.perf_counter_ns() - start)
+        if request["run"]:
+            live = (books.open > 0).sum(axis=1)
+            np.save(request["run"], np.stack([np.asarray(words).astype(np.uint64) for words in (books.digest, books.trades, live)]))
+        return {"chunks_ns": chunks_ns}
 
 
 def main() -> None:
     """Answers requests until there are no more."""
     runner = Runner()
-    answers = {"load": runner.load, "run": runner.run, "digests": runner.digests}
+    answers = {"load": runner.load, "run": runner.run}
     for line in sys.stdin:
         request = json.loads(line)
         try:

@@ -1,0 +1,91 @@
+"""What the kernels touch of a book for a command, counted: their source is Python, and runs here on words that remember who asked for them.
+
+The compiled kernels are made of the same source, so they ask for the same words, but for what the compiler keeps in registers. A line is 64 bytes, and a
+book begins with one: lines are what moves where a book is in no cache.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from proofbook.bench_many_contenders import Pool, Workload
+from proofbook.gpu.kernels import events
+from proofbook.gpu.kernels.apply import apply_command
+from proofbook.gpu.kernels.book import book_of
+from proofbook.gpu.kernels.layout import EVENT_WORDS, Capacity, Words, terms_of
+
+LINE_WORDS = 8
+COMMAND_BYTES = 72
+COUNTED_COMMANDS_MAX = 400
+"""Twenty rounds of a cycle; each takes Python about a millisecond."""
+
+
+class Log:
+    """Which words were read and written."""
+
+    def __init__(self) -> None:
+        self.reads: list[int] = []
+        self.writes: list[int] = []
+
+
+class Remembering:
+    """Words of a book that log each access. A slice of them logs to the same log."""
+
+    def __init__(self, words: Words, log: Log, first: int = 0) -> None:
+        self._words, self._log, self._first = words, log, first
+
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return Remembering(self._words[at], self._log, self._first + int(at.start))
+        self._log.reads.append(self._first + int(at))
+        return self._words[at]
+
+    def __setitem__(self, at: Any, word: Any) -> None:
+        self._log.writes.append(self._first + int(at))
+        self._words[at] = word
+
+
+def touched(workload: Workload, filled: int) -> dict[str, float]:
+    """Means over some commands of the first book, events not kept.
+
+    Args:
+        workload: Its commands.
+        filled: How many the book takes before any is counted.
+
+    Returns:
+        Of a command: ``words_read``, ``words_written``, ``lines`` that were touched and ``lines_written``; ``commands`` that were counted; and
+        ``bytes``: the command's own, each line once, and once more if it was written.
+    """
+    one = Workload(workload.words[: workload.steps], workload.offsets[:2], workload.orders, workload.levels)
+    with Pool("cpu", 1).open(one, "none") as books:
+        books.apply(*(lambda part: (part.words, part.offsets))(one.part(0, filled)))
+        row = books.read_rows(0, 1)[0]
+    log, lines, lines_written = Log(), 0, 0
+    config = np.frombuffer(workload.config, np.uint64)
+    terms = terms_of(config, Capacity(workload.orders, workload.levels))
+    book = book_of(Remembering(row, log), terms, np.zeros((0, EVENT_WORDS), np.uint64))
+    last = min(one.steps, filled + COUNTED_COMMANDS_MAX)
+    kept = events.KEEP
+    events.KEEP = events.KEEP_NONE
+    try:
+        with np.errstate(over="ignore"):
+            for number in range(filled, last):
+                reads, writes = len(log.reads), len(log.writes)
+                apply_command(book, one.words, np.uint64(number))
+                written = {word // LINE_WORDS for word in log.writes[writes:]}
+                lines += len(written | {word // LINE_WORDS for word in log.reads[reads:]})
+                lines_written += len(written)
+    finally:
+        events.KEEP = kept
+    commands = last - filled
+    moved = COMMAND_BYTES + 8 * LINE_WORDS * (lines + lines_written) / commands
+    return {
+        "commands": commands,
+        "words_read": len(log.reads) / commands,
+        "words_written": len(log.writes) / commands,
+        "lines": lines / commands,
+        "lines_written": lines_written / commands,
+        "bytes": moved,
+    }
