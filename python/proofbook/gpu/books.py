@@ -1,0 +1,246 @@
+"""``Books``: thousands of independent books of one market's terms, on the threads of a CPU or on a GPU.
+
+A batch of commands goes in as arrays, what it did comes out as arrays. Every book does exactly what ``proofbook.Book`` does with the same commands:
+the same events and the same state, as far as its capacity goes; what does not fit is a counted reject.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from proofbook.errors import EventsLostError, InputError
+from proofbook.gpu import checks
+from proofbook.gpu.backends import KEEPS, Backend, DeviceName, Keep, StepPlan, choose
+from proofbook.gpu.kernels.layout import EVENT_WORDS, Capacity, Words, terms_of
+from proofbook.gpu.market import Market, require_whole
+from proofbook.gpu.metrics import Metrics, Timing
+from proofbook.gpu.results import Step
+from proofbook.gpu.steps import COUNTER_WORDS, COUNTERS
+
+BOOKS_MAX = 1 << 24
+"""The most books of a pool."""
+
+EVENT_CAPACITY_MAX = 1 << 20
+"""The most events of a book that a step may keep."""
+
+
+class Books:
+    """Independent books on one device.
+
+    A pool may be used from several threads: each call has it for itself.
+
+    Args:
+        books: how many.
+        orders: the most live orders of a book.
+        levels: the most price levels of each side of a book; as many as orders, up to 256, where it is not given.
+        market: the terms that all of them have; no limits, tick and lot 1 where it is not given.
+        device: "auto", "cpu", "gpu", "sim", or a device that ``proofbook.gpu.choose`` gave.
+        events: what is kept of events: "none", "digest" (one word for each book that tells whether all were equal), or "all".
+        event_capacity: how many events of each book a step may keep, for "all".
+        lost: what is done about events that had no room: "raise" an error after the step, or only "count" them.
+        threads: workers of a CPU.
+        streams: how many parts of a batch may be on their way at a time.
+        memory_limit_bytes: the most memory of the device that may be taken.
+
+    Raises:
+        DeviceError: the device is not there, or has no room for the books.
+        InputError: an argument that cannot be used.
+
+    >>> import proofbook.gpu
+    >>> books = proofbook.gpu.Books(1000, orders=64, device="cpu")
+    >>> books
+    Books(1,000 books of 64 orders and 64 levels on 'cpu')
+    """
+
+    def __init__(
+        self,
+        books: int,
+        *,
+        orders: int = 256,
+        levels: int | None = None,
+        market: Market | None = None,
+        device: DeviceName | Backend = "auto",
+        events: Keep = "none",
+        event_capacity: int = 0,
+        lost: Literal["raise", "count"] = "raise",
+        threads: int | None = None,
+        streams: int | None = None,
+        memory_limit_bytes: int | None = None,
+    ) -> None:
+        self.books = require_whole("books", books, 1, BOOKS_MAX)
+        self.market = Market() if market is None else market
+        try:
+            self.capacity = Capacity.of(orders, levels)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        self.config = self.market.words(orders)
+        if events not in KEEPS:
+            raise InputError(f"events: expected one of {', '.join(KEEPS)}; received {events!r}")
+        if lost not in ("raise", "count"):
+            raise InputError(f"lost: expected 'raise' or 'count'; received {lost!r}")
+        low, high = (1, EVENT_CAPACITY_MAX) if events == "all" else (0, 0)
+        self.event_capacity = require_whole(f"event_capacity with events={events!r}", event_capacity, low, high)
+        self.keep: Keep = events
+        self._lost = lost
+        self._owns_backend = not isinstance(device, Backend)
+        self.backend = (
+            device
+            if isinstance(device, Backend)
+            else choose(device, threads=threads, streams=streams, memory_limit_bytes=memory_limit_bytes)
+        )
+        self.metrics = Metrics(self.backend.name, self.backend.memory, occupancy=self.backend.occupancy)
+        self._lock = threading.RLock()
+        self._placed = self.backend.place(self.books, self.capacity, terms_of(self.config, self.capacity))
+        self._counters = self._new_counters()
+        self.reset()
+        self.backend.prepare(self._placed, KEEPS.index(self.keep))
+
+    @property
+    def device(self) -> str:
+        """The name of the device: "cpu", "gpu" or "sim"."""
+        return self.backend.name
+
+    def __len__(self) -> int:
+        """Number of books."""
+        return self.books
+
+    def __repr__(self) -> str:
+        held = f"{self.capacity.orders:,} orders and {self.capacity.levels:,} levels"
+        return f"Books({self.books:,} books of {held} on {self.device!r})"
+
+    def _new_counters(self) -> Words:
+        return self.backend.memory.host_array((self.books, COUNTER_WORDS), np.uint64)
+
+    def _note(self) -> None:
+        """Reads the counters anew: something else than a step has changed books."""
+        counters = self._new_counters()
+        self.backend.note(self._placed, counters)
+        self._counters = counters
+
+    def reset(self, mask: npt.ArrayLike | None = None) -> None:
+        """Makes empty books: all of them, or those that a mask of booleans or a list of numbers names."""
+        chosen = np.ones(self.books, dtype=np.bool_) if mask is None else self._mask(mask)
+        with self._lock:
+            self.backend.clear(self._placed, chosen)
+            self._note()
+
+    def _mask(self, mask: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        array = np.asarray(mask)
+        if array.dtype == np.bool_ and array.shape == (self.books,):
+            return array
+        chosen = np.zeros(self.books, dtype=np.bool_)
+        chosen[self.numbers(array)] = True
+        return chosen
+
+    def numbers(self, books: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Numbers of books as an array.
+
+        Raises:
+            InputError: they are no whole numbers, or no book has one of them.
+        """
+        array = np.atleast_1d(np.asarray(books))
+        if array.ndim != 1 or array.dtype.kind not in "iu":
+            if array.shape != (0,):
+                raise InputError(
+                    f"books: expected whole numbers, or {self.books} booleans; "
+                    f"received {array.dtype} with the shape {list(array.shape)}"
+                )
+            array = array.astype(np.int64)
+        outside = np.flatnonzero((array < 0) | (array >= self.books))
+        if len(outside):
+            raise InputError(f"books: expected numbers from 0 to {self.books - 1}; received {array[outside[0]]}")
+        return array.astype(np.int64)
+
+    def apply(self, commands: Any, offsets: Any, *, check: bool = True) -> Step:
+        """Runs a batch: each book takes its commands, in order.
+
+        Args:
+            commands: ``uint64[rows, 9]``, the encodings of commands.
+            offsets: ``int64[books + 1]``: book ``b`` takes the rows from ``offsets[b]`` to ``offsets[b + 1]``.
+            check: whether each command is looked at before any is applied. Without it, what books do not take is passed over
+                and counted as ``unsupported``.
+
+        Raises:
+            InputError: arrays of another shape, or a command that no book takes, with its row; nothing was applied.
+            EventsLostError: a book had more events than ``event_capacity``; every command was applied, and the error has the step.
+
+        >>> import numpy, proofbook.gpu
+        >>> books = proofbook.gpu.Books(2, device="cpu")
+        >>> sweep = numpy.array([[6, 5, 0, 0, 0, 0, 0, 0, 0]], dtype=numpy.uint64)
+        >>> books.apply(sweep, [0, 0, 1])
+        Step(1 commands to 2 books: 0 events, 0 trades, 0 rejects)
+        """
+        begin = time.perf_counter_ns()
+        words = checks.require_commands(commands)
+        bounds = checks.require_offsets(offsets, self.books, len(words))
+        timing = Timing()
+        if check:
+            checks.raise_for_flaw(words, self.backend.check(words, 0, len(words)))
+            timing.check_ns = time.perf_counter_ns() - begin
+        with self._lock:
+            step = self._step(words, bounds, timing)
+        timing.wall_ns = time.perf_counter_ns() - begin
+        counts = {name: step.total(name) for name in COUNTERS[2:-1]}
+        counts["events"] = counts.pop("emitted")
+        self.metrics.record({"commands": step.rows, **counts}, timing)
+        if counts["events_lost"] and self._lost == "raise":
+            raise EventsLostError(counts["events_lost"], self.event_capacity, step)
+        return step
+
+    def _step(self, words: Words, bounds: checks.Offsets, timing: Timing) -> Step:
+        memory = self.backend.memory
+        events = None
+        if self.keep == "all":
+            events = memory.host_array((self.books, self.event_capacity, EVENT_WORDS), np.uint64)
+        after = self._new_counters()
+        plan = StepPlan(words, bounds, 0, after, events, KEEPS.index(self.keep))
+        self.backend.step(self._placed, plan, timing)
+        before, self._counters = self._counters, after
+        return Step(len(words), before, after, events, timing)
+
+    def sequences(self) -> Words:
+        """How many commands each book has taken: ``uint64[books]``, the versions of their states."""
+        return self._counters[:, COUNTERS.index("sequence")].copy()
+
+    def event_digests(self) -> Words:
+        """A digest of all events of each book so far: ``uint64[books]``.
+
+        Raises:
+            InputError: no digests are kept in the mode "none".
+        """
+        if self.keep == "none":
+            raise InputError("event digests: expected books with events='digest' or 'all'; received events='none'")
+        return self._counters[:, COUNTERS.index("event_digest")].copy()
+
+    def read_rows(self, first: int, last: int) -> Words:
+        """The memory of some books, as ``kernels.layout`` describes it: a copy, book by book."""
+        with self._lock:
+            return self.backend.read_rows(self._placed, first, last)
+
+    def write_rows(self, first: int, rows: Words) -> None:
+        """Overwrites the memory of books from ``first`` on with rows that ``read_rows`` of equal books gave."""
+        with self._lock:
+            self.backend.write_rows(self._placed, first, rows)
+            self._note()
+
+    def close(self) -> None:
+        """Gives the books' memory back; they cannot be used any more."""
+        with self._lock:
+            self._placed.free()
+            if self._owns_backend:
+                self.backend.close()
+
+    def __enter__(self) -> Self:
+        """The books themselves, closed at the end."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

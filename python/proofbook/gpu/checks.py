@@ -1,0 +1,186 @@
+"""What a batch is held against before anything of it is applied: its shapes, its offsets, and each of its commands.
+
+A command passes if it is the only encoding of something that a bounded book takes. One that is not, or that the rules know and pools do
+not (stops, good till date, icebergs, phases), is an error of the caller: it is named with its row, and no book has changed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from proofbook.errors import InputError
+from proofbook.gpu.kernels.device import device
+from proofbook.gpu.kernels.layout import COMMAND_WORDS, Words
+
+Offsets = npt.NDArray[np.int64]
+
+FINE = 0
+ACTION = 1
+SIDE = 2
+KIND = 3
+TIME_IN_FORCE = 4
+SELF_TRADE = 5
+FLAGS = 6
+UNUSED = 7
+STOP = 8
+EXPIRES = 9
+ICEBERG = 10
+PHASE = 11
+STOP_PRICE = 12
+
+_EXPECTED = {
+    ACTION: "an action from 1 to 6",
+    SIDE: "side 0 (buy) or 1 (sell)",
+    KIND: "kind 0 (market) or 1 (limit)",
+    TIME_IN_FORCE: "time in force 0 (gtc), 1 (ioc) or 2 (fok)",
+    SELF_TRADE: "self-trade prevention from 0 to 4",
+    FLAGS: "flags that its action has",
+    UNUSED: "zero in every word that its action does not use",
+    STOP: "a market or limit order: books of a pool take no stops",
+    EXPIRES: "gtc, ioc or fok: books of a pool take no good-till-date orders",
+    ICEBERG: "an order that shows everything: books of a pool take no icebergs",
+    PHASE: "an order, cancel, mass cancel, reduce, replace or sweep: books of a pool are always in continuous trading",
+    STOP_PRICE: "a replace of price or quantity: books of a pool have no stops",
+}
+
+
+@device
+def flaw_of_new(commands, row, tags):  # type: ignore[no-untyped-def]
+    """What is wrong with a new order: one of the codes above."""
+    kind = (tags >> 16) & 0xFF
+    time_in_force = (tags >> 24) & 0xFF
+    flags = (tags >> 40) & 0xFF
+    if (tags >> 8) & 0xFF > 1:
+        return SIDE
+    if kind > 1:
+        return STOP if kind < 4 else KIND
+    if time_in_force > 2:
+        return EXPIRES if time_in_force == 3 else TIME_IN_FORCE
+    if (tags >> 32) & 0xFF > 4:
+        return SELF_TRADE
+    if flags > 1:
+        return ICEBERG if flags < 4 else FLAGS
+    unused = np.int64(commands[row, 5]) | np.int64(commands[row, 7]) | np.int64(commands[row, 8])
+    if kind == 0:
+        unused |= np.int64(commands[row, 4])
+    return FINE if (tags >> 48) | unused == 0 else UNUSED
+
+
+@device
+def flaw_of_change(commands, row, tags, action):  # type: ignore[no-untyped-def]
+    """What is wrong with a cancel, mass cancel, reduce, replace or sweep."""
+    flags = (tags >> 40) & 0xFF
+    if (tags >> 48) | ((tags >> 8) & 0xFFFFFFFF) != 0:
+        return UNUSED
+    if flags != 0 and action != 5:
+        return FLAGS
+    if flags & 16 != 0:
+        return STOP_PRICE
+    if flags & 0xE3 != 0:
+        return FLAGS
+    unused = np.int64(commands[row, 5]) | np.int64(commands[row, 7]) | np.int64(commands[row, 8])
+    if action == 3 or action == 6:
+        unused |= np.int64(commands[row, 2])
+    if action != 3:
+        unused |= np.int64(commands[row, 3])
+    if flags & 4 == 0:
+        unused |= np.int64(commands[row, 4])
+    if action != 4 and flags & 8 == 0:
+        unused |= np.int64(commands[row, 6])
+    return FINE if unused == 0 else UNUSED
+
+
+@device
+def flaw_of(commands, row):  # type: ignore[no-untyped-def]
+    """What is wrong with a command; ``FINE`` where nothing is."""
+    tags = np.int64(commands[row, 0])
+    action = tags & 0xFF
+    if action == 1:
+        return flaw_of_new(commands, row, tags)
+    if action == 0 or action > 10:
+        return ACTION
+    if action > 6:
+        return PHASE
+    return flaw_of_change(commands, row, tags, action)
+
+
+def first_flaw(commands, first, last):  # type: ignore[no-untyped-def]
+    """The first row from ``first`` to ``last`` (exclusive) that is not fine, as row times 16 plus code; -1 where all are."""
+    for row in range(first, last):
+        flaw = flaw_of(commands, row)
+        if flaw != FINE:
+            return row * 16 + flaw
+    return -1
+
+
+def require_commands(commands: Any) -> Words:
+    """The commands as an array that kernels read, without a copy.
+
+    Raises:
+        InputError: it is no such array.
+    """
+    array = np.asarray(commands)
+    if array.dtype == np.int64:
+        array = array.view(np.uint64)
+    if array.ndim != 2 or array.shape[1] != COMMAND_WORDS or array.dtype != np.uint64:
+        raise InputError(
+            f"commands: expected an array of uint64 with the shape [commands, {COMMAND_WORDS}]; "
+            f"received {array.dtype} with the shape {list(array.shape)}"
+        )
+    return _as_written(np.ascontiguousarray(array))
+
+
+class _Writable:
+    """An array's memory without the mark that it may only be read: kernels for both kinds would have to be compiled."""
+
+    def __init__(self, array: Words) -> None:
+        address, _ = array.__array_interface__["data"]
+        self.__array_interface__ = {**array.__array_interface__, "data": (address, False)}
+        self._array = array
+
+
+def _as_written(array: Words) -> Words:
+    """The same memory as an array that could be written: no kernel writes commands."""
+    return array if array.flags.writeable else np.asarray(_Writable(array))
+
+
+def require_offsets(offsets: Any, books: int, commands: int) -> Offsets:
+    """The offsets as an array that kernels read: book ``b`` takes the rows from ``offsets[b]`` to ``offsets[b + 1]``.
+
+    Raises:
+        InputError: they do not divide so many commands among so many books.
+    """
+    array = np.asarray(offsets)
+    if array.ndim != 1 or len(array) != books + 1 or array.dtype.kind not in "iu":
+        raise InputError(
+            f"offsets: expected {books + 1} whole numbers, one more than there are books; "
+            f"received {array.dtype} with the shape {list(array.shape)}"
+        )
+    whole = np.ascontiguousarray(array, dtype=np.int64)
+    if whole[0] != 0 or whole[-1] != commands:
+        raise InputError(
+            f"offsets: expected 0 as the first and {commands}, the number of commands, as the last; "
+            f"received {whole[0]} and {whole[-1]}"
+        )
+    falls = np.flatnonzero(whole[1:] < whole[:-1])
+    if len(falls):
+        book = int(falls[0])
+        raise InputError(
+            f"offsets: expected none below the one before; received {whole[book]} and then {whole[book + 1]} for book {book}"
+        )
+    return whole
+
+
+def raise_for_flaw(commands: Words, flaw: int) -> None:
+    """Raises the error that ``first_flaw`` found, if it found one.
+
+    Raises:
+        InputError: with the row, what was expected there and what was received.
+    """
+    if flaw >= 0:
+        row, code = divmod(int(flaw), 16)
+        words = ", ".join(f"{int(word):#x}" for word in commands[row])
+        raise InputError(f"commands[{row}]: expected {_EXPECTED[code]}; received the words {words}")
