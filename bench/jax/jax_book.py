@@ -152,9 +152,7 @@ def step(book: Book, command: Command, with_digest: bool) -> Book:
     has_room = ~command.rests | jnp.any(book.open == 0)
     is_worked = (is_new & has_room) | (is_replace & ~keeps_place)
     incoming = command._replace(is_buy=jnp.where(is_replace, book.is_buy[place], command.is_buy))
-    matching = match(
-        book._replace(open=open_then), incoming, jnp.where(is_worked, command.quantity, 0), with_digest
-    )
+    matching = match(book._replace(open=open_then), incoming, jnp.where(is_worked, command.quantity, 0), with_digest)
     is_placed = is_worked & command.rests & (matching.left > 0)
     free = jnp.where(is_placed, jnp.argmax(matching.open == 0), orders)
     return Book(

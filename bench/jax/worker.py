@@ -1,9 +1,10 @@
-"""Runs books in JAX for ``proofbook.bench_many``: one request in JSON on each line of the input, one answer on each line of the output.
+"""Runs books in JAX for ``proofbook.bench_many``: requests in JSON, line by line, and an answer to each.
 
-- ``{"load": FILE, "books": B, "steps": S, "chunk": K, "orders": C}``: the commands of a file of NumPy, uint64 of shape [books, steps, 9], words of
-  encoded commands, are made into arrays of K steps each, and the program for those is compiled. Answers ``compile_s``.
-- ``{"run": FILE}``: empty books take all of them, one chunk after another. Answers ``chunks_ns``; the trades' digest, trades and live orders of each
-  book go to the file, uint64 of shape [3, books], if it has a name.
+- ``{"load": FILE, "books": B, "steps": S, "chunk": K, "orders": C}``: the commands of a file of NumPy, uint64 of shape
+  [books, steps, 9], words of encoded commands, are made into arrays of K steps each, and the program for those is
+  compiled. Answers ``compile_s``.
+- ``{"run": FILE}``: empty books take all of them, one chunk after another. Answers ``chunks_ns``; the trades' digest,
+  trades and live orders of each book go to the file, uint64 of shape [3, books], if it has a name.
 
 A process has as many threads as it has processors: whoever starts it says which ones.
 """
@@ -37,7 +38,9 @@ def columns(words: Any) -> jax_book.Command:
         ValueError: A command that these books do not take.
     """
     tags = words[:, :, 0].T
-    action, side, kind, time_in_force = ((tags >> np.uint64(8 * byte) & np.uint64(0xFF)).astype(np.int8) for byte in range(4))
+    action, side, kind, time_in_force = (
+        (tags >> np.uint64(8 * byte) & np.uint64(0xFF)).astype(np.int8) for byte in range(4)
+    )
     self_trade, flags = tags >> np.uint64(32) & np.uint64(0xFF), tags >> np.uint64(40)
     is_new, is_replace = action == jax_book.NEW, action == jax_book.REPLACE
     is_market, is_kept = is_new & (kind == 0), is_new & (kind == 1) & (time_in_force == 0)
@@ -47,7 +50,8 @@ def columns(words: Any) -> jax_book.Command:
     if not is_taken.all():
         step, book = np.argwhere(~is_taken)[0]
         raise ValueError(
-            f"book {book}, command {step}: expected a limit, immediate-or-cancel or market order without conditions, a cancel or a replace "
+            f"book {book}, command {step}: expected a limit, immediate-or-cancel or market order without conditions, "
+            "a cancel or a replace "
             f"of price and quantity; received the tag word {int(tags[step, book]):#x}"
         )
     order_id, price, quantity = (np.ascontiguousarray(words[:, :, word].T).view(np.int64) for word in (2, 4, 6))
@@ -73,7 +77,9 @@ class Runner:
         self.commands = jax.block_until_ready(jax.device_put(parts))
         self.size = (request["books"], request["orders"])
         start = time.perf_counter()
-        self.program = jax_book.run.lower(jax_book.empty_books(*self.size), self.commands[0], with_digest=True).compile()
+        self.program = jax_book.run.lower(
+            jax_book.empty_books(*self.size), self.commands[0], with_digest=True
+        ).compile()
         return {"compile_s": time.perf_counter() - start, "device": str(jax.devices()[0])}
 
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +92,10 @@ class Runner:
             chunks_ns.append(time.perf_counter_ns() - start)
         if request["run"]:
             live = (books.open > 0).sum(axis=1)
-            np.save(request["run"], np.stack([np.asarray(words).astype(np.uint64) for words in (books.digest, books.trades, live)]))
+            np.save(
+                request["run"],
+                np.stack([np.asarray(words).astype(np.uint64) for words in (books.digest, books.trades, live)]),
+            )
         return {"chunks_ns": chunks_ns}
 
 

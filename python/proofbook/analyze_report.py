@@ -298,9 +298,9 @@ def _shared(result: Result) -> str:
         f"and of no time. This machine has {counted(result['cores'], 'core')}: with more threads than that, the time "
         "of an operation has waiting for a core in it.</p>"
     )
-    table = table(header, rows, (0, 1)) + _readers(result)
+    every = table(header, rows, (0, 1)) + _readers(result)
     picture = analyze_plots.shared(result)
-    return f"<ul>{what}</ul>{pauses}{picture}<details><summary>Every figure</summary>{table}</details>"
+    return f"<ul>{what}</ul>{pauses}{picture}<details><summary>Every figure</summary>{every}</details>"
 
 
 def _readers(result: Result) -> str:

@@ -1,10 +1,11 @@
 """Many books at once: ``proofbook.gpu`` on one thread and on all, beside the engine in Rust and books as arrays in JAX.
 
-Every point is a workload: some flow for some books. Before anything is timed, the digests of every book's state and events must be the engine's, and
-the trades of the books in JAX those of the engine's events. Then all take turns, round by round, from empty books each time.
+Every point is a workload: some flow for some books. Before anything is timed, the digests of every book's state and
+events must be the engine's, and the trades of the books in JAX those of the engine's events. Then all take turns,
+round by round, from empty books each time.
 
-Beside the points of the plan: the time of single steps of a thousand books, what the kernels touch of memory for a command, and what the memory
-gives. Run as ``python -m proofbook.bench_many``; ``make bench-many`` prepares JAX first.
+Beside the points of the plan: the time of single steps of a thousand books, what the kernels touch of memory for a
+command, and what the memory gives. Run as ``python -m proofbook.bench_many``; ``make bench-many`` prepares JAX first.
 """
 
 from __future__ import annotations
@@ -64,6 +65,11 @@ class Bench:
     folder: Path
     progress: Progress
 
+    def names(self) -> list[str]:
+        """Every contender."""
+        contenders: list[Engine | Pool | Jax] = [*self.engines, *self.pools, *self.jax]
+        return [one.name for one in contenders]
+
     def measure(self, point: Point) -> Result:
         """A point's figures: facts of its flow, and for each contender what was timed or why nothing was."""
         limit = memory_limit_bytes()
@@ -74,7 +80,7 @@ class Bench:
         self.progress(f"{point.axis} {point.label}: {point.books:,} books, {point.commands:,} commands of each")
         workload = point.workload(self.plan.seed)
         facts = self.check(point, workload)
-        figures: dict[str, Result] = {one.name: {"runs": []} for one in (*self.engines, *self.pools, *self.jax)}
+        figures: dict[str, Result] = {name: {"runs": []} for name in self.names()}
         part = self.load_jax(point, workload, figures)
         self.time(point, workload, part, figures)
         return asdict(point) | {"facts": facts, "contenders": figures}
@@ -166,7 +172,7 @@ class Bench:
         point = Point("steps", "", plan.step_books, 16 + plan.step_commands * plan.steps)
         workload = point.workload(plan.seed)
         self.progress(f"steps: {plan.steps:,} of {plan.step_books:,} books, {plan.step_commands} commands of each")
-        samples: dict[str, list[int]] = {one.name: [] for one in (*self.pools, *self.jax)}
+        samples: dict[str, list[int]] = {name: [] for name in self.names()}
         part = workload.part(0, point.resting + plan.step_commands * plan.jax_steps)
         expected = self.engine_trades(part)
         for one in self.jax:
@@ -207,7 +213,7 @@ def memory_limit_bytes() -> int:
 
 
 def prefer() -> int:
-    """Asks for more than the usual share of the processors, for this process and those that it starts; the niceness then."""
+    """Asks for more than the usual share of the processors, for what it starts too; the niceness then."""
     try:
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     except PermissionError:

@@ -1,12 +1,10 @@
-"""Who takes part in ``bench_many``: the books of ``proofbook.gpu``, the engine in Rust, and books in JAX in a process of their own.
+"""Who takes part in ``bench_many``: the books of ``proofbook.gpu``, the engine in Rust, books in JAX in a process.
 
 All of them take the same commands from empty books. What is timed is what each needs to match, as like as can be:
 
 - the books: their kernels, from encoded commands in memory; beside it the whole call of ``Books.apply``;
 - the engine: the loops that apply commands, which were decoded before; with several threads, the slowest of them;
 - JAX: the compiled program, from arrays of terms on its device.
-
-What a contender cannot do (events that it does not keep, commands that it does not take, no room) is a reason in words, not a figure.
 """
 
 from __future__ import annotations
@@ -29,6 +27,7 @@ from proofbook import _core
 from proofbook.bench_many_flow import COMMAND_WORDS, Offsets, Words
 from proofbook.errors import BrokenInvariantError, InputError
 from proofbook.gpu import Books, Market
+from proofbook.gpu.backends import DeviceName, Keep
 
 Result = dict[str, Any]
 
@@ -86,9 +85,7 @@ class Engine:
     def run(self, workload: Workload, events: str) -> Result:
         """One run from empty books; ``matching_ns`` and ``call_ns``, and what it came to."""
         start = perf_counter_ns()
-        run = _core.many_run(
-            workload.config, workload.words, workload.offsets, threads=self.threads, events=events
-        )
+        run = _core.many_run(workload.config, workload.words, workload.offsets, threads=self.threads, events=events)
         call_ns = perf_counter_ns() - start
         return {"matching_ns": max(run.thread_apply_ns), "call_ns": call_ns, "run": run}
 
@@ -96,11 +93,11 @@ class Engine:
 class Pool:
     """Books of ``proofbook.gpu`` on a device."""
 
-    def __init__(self, device: str, threads: int | None) -> None:
+    def __init__(self, device: DeviceName, threads: int | None) -> None:
         self.device, self.threads = device, threads
         self.name = f"proofbook.gpu, {counted(threads)}" if threads else f"proofbook.gpu, {device}"
 
-    def open(self, workload: Workload, events: str, event_capacity: int = 0) -> Books:
+    def open(self, workload: Workload, events: Keep, event_capacity: int = 0) -> Books:
         """Empty books for a workload."""
         return Books(
             workload.books,
@@ -125,15 +122,14 @@ class Pool:
         step = books.apply(workload.words, workload.offsets)
         return {"matching_ns": step.timing.kernel_ns, "call_ns": perf_counter_ns() - start, "step": step}
 
-
-    def run_warm(self, workload: Workload, events: str, event_capacity: int) -> Result:
-        """A run on books whose memory was touched by a run before: otherwise it would be the system's fresh pages that are timed."""
+    def run_warm(self, workload: Workload, events: Keep, event_capacity: int) -> Result:
+        """A run on books whose memory an earlier run touched: else fresh pages of the system are timed."""
         with self.open(workload, events, event_capacity) as books:
             self.run(books, workload)
             return self.run(books, workload)
 
     def time_steps(self, workload: Workload, filled: int, commands: int) -> list[int]:
-        """Nanoseconds of each call with so many commands of each book, once the books were filled with their first ones."""
+        """Nanoseconds of each call with so many commands of each book, once they took their first ones."""
         with self.open(workload, "none") as books:
             self.step(books, workload.part(0, filled))
             starts = range(filled, workload.steps - commands + 1, commands)
@@ -148,7 +144,7 @@ class Jax:
         self.threads = threads
         self.name = f"JAX, {counted(threads)}"
         processors = sorted(os.sched_getaffinity(0))[:threads]
-        self.errors = tempfile.TemporaryFile("w+")
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - it lives as long as the process
         self.process = subprocess.Popen(
             [str(folder.resolve() / "run")],
             stdin=subprocess.PIPE,
@@ -194,7 +190,7 @@ class Jax:
 
     @staticmethod
     def steps_in(workload: Workload, seconds: float) -> int:
-        """How many commands of each book take it about so long on one thread, as was seen on one machine: at least one."""
+        """How many commands of each book take one thread about so long, as one machine did; at least one."""
         step_ns = max(10_000, workload.books * (300 + 12 * workload.orders))
         return max(1, min(workload.steps, int(seconds * 1e9 / step_ns)))
 
@@ -226,7 +222,7 @@ def require_equal(what: str, expected: npt.NDArray[Any], received: npt.NDArray[A
 
 
 def trade_digests(events: Words, counts: npt.NDArray[Any]) -> tuple[Words, Words]:
-    """For each book the digest over maker, taker, price and quantity of its trades in order, as the books in JAX keep it, and their number.
+    """Each book's digest over maker, taker, price and quantity of its trades, as JAX keeps it, and their number.
 
     Args:
         events: uint64 of shape [books, capacity, 7].
@@ -235,7 +231,8 @@ def trade_digests(events: Words, counts: npt.NDArray[Any]) -> tuple[Words, Words
     from numba import njit
 
     digests, trades = np.empty(len(events), np.uint64), np.zeros(len(events), np.uint64)
-    njit(_digest_trades)(events, np.asarray(counts, np.int64), digests, trades)
+    digest: Any = njit(_digest_trades)
+    digest(events, np.asarray(counts, np.int64), digests, trades)
     return digests, trades
 
 
@@ -254,7 +251,7 @@ def _digest_trades(events: Words, counts: npt.NDArray[np.int64], digests: Words,
 
 
 def copy_bytes_per_s(threads: int, size: int, rounds: int) -> list[float]:
-    """What the machine's memory gives: a plain copy between arrays that no cache holds, bytes read and bytes written together.
+    """What memory gives: a plain copy between arrays that no cache holds; bytes read and bytes written together.
 
     Args:
         threads: How many copy at once, each its share.

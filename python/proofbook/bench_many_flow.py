@@ -1,9 +1,10 @@
 """Flow that keeps each of many books at one depth, for ``bench_many``.
 
-A scenario's flow lets a book grow as long as it lasts: with it, a point of a hundred commands and one of a million would be about different
-books. Here a book is filled, then a cycle of twenty commands goes round: eight orders that rest, eight cancels of the orders that were
-entered longest ago, two replaces, an immediate-or-cancel and a market order. So whatever its length, about as many orders rest as it was
-filled with, less those that traded. Books are at different places of the cycle, and their prices, sides and quantities differ.
+A scenario's flow lets a book grow as long as it lasts: with it, a point of a hundred commands and one of a million
+would be about different books. Here a book is filled, then a cycle of twenty commands goes round: eight orders that
+rest, eight cancels of the orders that were entered longest ago, two replaces, an immediate-or-cancel and a market
+order. So whatever its length, about as many orders rest as it was filled with, less those that traded. Books are at
+different places of the cycle, and their prices, sides and quantities differ.
 
 A book's flow depends on seed and number alone. Integers only; numba makes machine code of ``_write``.
 """
@@ -92,6 +93,7 @@ def _write(
     cycle: npt.NDArray[np.int64],
 ) -> None:
     """Writes the rows of all books. SplitMix64 (Steele, Lea, Flood 2014) of seed, book and place stands for chance."""
+
     def chance(number: np.uint64) -> np.int64:
         z = number * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -113,7 +115,7 @@ def _write(
             if kind == CANCELS:
                 order_id = cancelled + 1
             elif kind == REPLACES:
-                order_id = max(1, entered - draw % (resting // 2))
+                order_id = max(1, entered - int(draw) % (resting // 2))
             is_sell = chance(start ^ np.uint64(order_id * 2 + 1)) & 1
             away = 1 + (draw >> 8) % spread_ticks
             price = MID_TICKS + away if is_sell else MID_TICKS - away
@@ -138,4 +140,3 @@ def _write(
                 row[2] = TAKER_IDS + number
                 row[4] = 0 if is_market else (MID_TICKS - reach if draw & 1 else MID_TICKS + reach)
                 row[6] = 1 + (draw >> 32) % LARGEST_TAKEN_LOTS
-

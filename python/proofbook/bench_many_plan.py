@@ -1,16 +1,19 @@
 """What ``bench_many`` measures: points on four axes, each a workload with the way in which it is run, and how often.
 
-Totals are bounded, so that a point takes seconds whatever the number of its books; memory is bounded by whoever runs it, by ``needed_bytes``.
+Totals are bounded, so that a point takes seconds whatever the number of its books; memory is bounded by whoever runs
+it, by ``needed_bytes``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
 from proofbook import _core, bench
 from proofbook.bench_many_contenders import Workload
 from proofbook.bench_many_flow import Steady
+from proofbook.gpu.backends import Keep
 from proofbook.gpu.kernels.layout import EVENT_WORDS, Capacity
 
 SCENARIOS = (*bench.SCENARIOS, "mixed")
@@ -43,7 +46,7 @@ class Point:
     levels: int = 16
     resting: int = 16
     spread_ticks: int = 8
-    events: str = "none"
+    events: Keep = "none"
     with_jax: bool = True
 
     def workload(self, seed: int) -> Workload:
@@ -63,9 +66,7 @@ class Point:
 
 def book_points(counts: Sequence[int], commands_total: int, commands_min: int) -> tuple[Point, ...]:
     """Points by number of books, with about as many commands in all, but some for each book."""
-    return tuple(
-        Point("books", f"{books:,}", books, max(commands_min, commands_total // books)) for books in counts
-    )
+    return tuple(Point("books", f"{books:,}", books, max(commands_min, commands_total // books)) for books in counts)
 
 
 def depth_points(depths: Sequence[int], commands_total: int, books: int) -> tuple[Point, ...]:
@@ -84,7 +85,8 @@ def depth_points(depths: Sequence[int], commands_total: int, books: int) -> tupl
 def event_points(books: int, commands: int) -> tuple[Point, ...]:
     """Points by what is kept of events."""
     base = Point("events", "", books, commands, with_jax=False)
-    return tuple(replace(base, label=kept, events=kept) for kept in ("none", "digest", "all"))
+    kept: tuple[Keep, ...] = get_args(Keep)
+    return tuple(replace(base, label=name, events=name) for name in kept)
 
 
 def flow_points(names: Sequence[str], books: int, commands: int) -> tuple[Point, ...]:

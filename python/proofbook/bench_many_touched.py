@@ -1,11 +1,13 @@
-"""What the kernels touch of a book for a command, counted: their source is Python, and runs here on words that remember who asked for them.
+"""What the kernels touch of a book for a command, counted on words that remember who asked for them.
 
-The compiled kernels are made of the same source, so they ask for the same words, but for what the compiler keeps in registers. A line is 64 bytes, and a
-book begins with one: lines are what moves where a book is in no cache.
+The source of the kernels is Python, and runs here as it is. The compiled kernels are made of the same source, so they
+ask for the same words, but for what the compiler keeps in registers. A line is 64 bytes, and a book begins with one:
+lines are what moves where a book is in no cache.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -55,17 +57,21 @@ def touched(workload: Workload, filled: int) -> dict[str, float]:
         filled: How many the book takes before any is counted.
 
     Returns:
-        Of a command: ``words_read``, ``words_written``, ``lines`` that were touched and ``lines_written``; ``commands`` that were counted; and
-        ``bytes``: the command's own, each line once, and once more if it was written.
+        Of a command: ``words_read``, ``words_written``, ``lines`` that were touched and ``lines_written``;
+        ``commands`` that were counted; and ``bytes``: the command's own, each line once, and once more if it was
+        written.
     """
     one = Workload(workload.words[: workload.steps], workload.offsets[:2], workload.orders, workload.levels)
     with Pool("cpu", 1).open(one, "none") as books:
-        books.apply(*(lambda part: (part.words, part.offsets))(one.part(0, filled)))
+        Pool.step(books, one.part(0, filled))
         row = books.read_rows(0, 1)[0]
     log, lines, lines_written = Log(), 0, 0
+    # Kernels have no annotations.
+    make_book: Callable[..., Any] = book_of
+    apply: Callable[..., Any] = apply_command
     config = np.frombuffer(workload.config, np.uint64)
     terms = terms_of(config, Capacity(workload.orders, workload.levels))
-    book = book_of(Remembering(row, log), terms, np.zeros((0, EVENT_WORDS), np.uint64))
+    book = make_book(Remembering(row, log), terms, np.zeros((0, EVENT_WORDS), np.uint64))
     last = min(one.steps, filled + COUNTED_COMMANDS_MAX)
     kept = events.KEEP
     events.KEEP = events.KEEP_NONE
@@ -73,7 +79,7 @@ def touched(workload: Workload, filled: int) -> dict[str, float]:
         with np.errstate(over="ignore"):
             for number in range(filled, last):
                 reads, writes = len(log.reads), len(log.writes)
-                apply_command(book, one.words, np.uint64(number))
+                apply(book, one.words, np.uint64(number))
                 written = {word // LINE_WORDS for word in log.writes[writes:]}
                 lines += len(written | {word // LINE_WORDS for word in log.reads[reads:]})
                 lines_written += len(written)
