@@ -7,8 +7,8 @@ use std::ops::Range;
 use std::time::Instant;
 
 use numpy::{
-    Element, IntoPyArray, Ix1, Ix2, PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods,
-    PyReadonlyArray, PyUntypedArray, PyUntypedArrayMethods,
+    Element, IntoPyArray, Ix1, Ix2, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray,
+    PyUntypedArray, PyUntypedArrayMethods,
 };
 use proofbook_books::{NamedBook, Structure, Visitor};
 use proofbook_run::{book_rows, BookEnd, BookRunner, MalformedRow, Timing};
@@ -351,13 +351,13 @@ impl<'py, T: Element, D: numpy::ndarray::Dimension> Input<'py, T, D> {
         name: &'static str,
         expected: &'static str,
     ) -> PyResult<Self> {
-        match given.extract() {
-            Ok(array) => Ok(Input {
+        match given.extract::<PyReadonlyArray<'py, T, D>>() {
+            Ok(array) if array.is_c_contiguous() => Ok(Input {
                 array,
                 name,
                 expected,
             }),
-            Err(_) => Err(unfit(given, name, expected)),
+            _ => Err(unfit(given, name, expected)),
         }
     }
 

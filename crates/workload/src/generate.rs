@@ -24,6 +24,8 @@ const MEDIAN_LIFETIME_NS: f64 = 431_000.0;
 const LIFETIME_DEPTH_TICKS: f64 = 50.0;
 /// New orders arrive evenly over a trading day of six and a half hours, whatever their number.
 const SESSION_NS: u64 = 23_400_000_000_000;
+/// Between two new orders where some thirty are to stand at a time.
+const COMPRESSED_INTERVAL_NS: u64 = 20_000;
 
 /// How the mid price moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,12 +145,12 @@ pub(crate) struct Course {
 }
 
 impl Course {
-    /// A whole swing within a workload of any size, whose new orders come as close to each other as those of the full size. The
+    /// A whole swing within a workload of any size, whose new orders come so close to each other that some thirty stand at a time. The
     /// path has one step for each of them: the mid where they are priced has the distribution that a million steps give.
     pub(crate) fn compressed(parameters: &Parameters) -> Self {
         Course {
             path_steps: parameters.new_orders,
-            interval_ns: SESSION_NS / u64::from(PATH_STEPS),
+            interval_ns: COMPRESSED_INTERVAL_NS,
         }
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! A book's flow of a scenario is the first so many messages of a workload of its own: the same model, with two changes that make sense of
 //! a small size. The whole swing happens within the book's flow, on a path of its own with one step for each new order: the path's
-//! increments are normal, so that this samples the distribution of the million steps exactly. And new orders come as close to each other as a
-//! million of them over a trading day do: spread over a day, the few of one book would each be gone before the next one came.
-//! So about 30 orders stand in a book, and one more for every 40 messages.
+//! increments are normal, so that this samples the distribution of the million steps exactly. And a new order comes every 20 µs rather than
+//! every 23 ms, so that about thirty stand at a time: at the pace of a trading day each would be gone before the next one came, and
+//! only those that are never cancelled, one for every 40 messages, would stand.
 
 use proofbook_types::Command;
 
@@ -141,6 +141,8 @@ mod tests {
             }
             total / 50
         };
+        let standing: i64 = (0..50).map(standing_orders).sum();
+        assert!((25..60).contains(&(standing / 50)), "seed 3: {standing}");
         let ranges = Scenario::ALL.map(range);
         assert!(ranges.is_sorted(), "seed 3: mean ranges {ranges:?}");
         // A spread of 2% of 33,504 ticks, and the depth of the book around it.
@@ -159,6 +161,24 @@ mod tests {
                 assert!(messages.is_sorted_by_key(|message| message.time));
             }
         }
+    }
+
+    /// Orders of a book's flow that are entered and not cancelled; where the mid stands still, hardly any trades.
+    fn standing_orders(book: u64) -> i64 {
+        let flows = ManyFlows::new(FlowKind::Scenario(Scenario::Static), 3, 400);
+        let mut live = HashSet::new();
+        for command in flows.book(book) {
+            match command.action {
+                Action::New(order) if order.time_in_force.rests() => {
+                    live.insert(order.order_id);
+                }
+                Action::Cancel { order_id } => {
+                    live.remove(&order_id);
+                }
+                _ => {}
+            }
+        }
+        live.len() as i64
     }
 
     fn new_price(command: Command) -> Option<i64> {

@@ -25,8 +25,18 @@ const LARGEST_JUMP_TICKS: u64 = 40;
 const LARGEST_LOTS: u64 = 20;
 const LARGEST_PAUSE_NS: u64 = 1000;
 const LATE_SHARE: f64 = 0.01;
-/// Two of them do not fit a side's open quantity.
-const HUGE_LOTS: u64 = u64::MAX / 3 * 2;
+/// Beside it, only about as much as a side usually has open fits 64 bits.
+const HUGE_LOTS: u64 = u64::MAX - 100;
+
+/// The ends of all prices.
+const FARTHEST: [OrderKind; 2] = [
+    OrderKind::Limit {
+        price: Price(i64::MIN),
+    },
+    OrderKind::Limit {
+        price: Price(i64::MAX),
+    },
+];
 
 const SELF_TRADE: [SelfTradePrevention; 5] = [
     SelfTradePrevention::Allow,
@@ -123,18 +133,19 @@ impl MixedFlow {
     /// A new order with a term that some rule refuses, at least in most books.
     fn bad_order(&mut self) -> NewOrder {
         let order = self.new_order();
-        let extreme = [i64::MIN, i64::MAX][self.random.below(2) as usize];
         match self.random.below(32) {
-            // Rarely, for it stands in the way of all others.
+            // Rarely, for it can stand in the way of all others.
             0 => NewOrder {
                 quantity: Quantity(HUGE_LOTS),
+                kind: match order.side {
+                    Side::Buy => FARTHEST[0],
+                    Side::Sell => FARTHEST[1],
+                },
+                time_in_force: TimeInForce::GoodTillCancel,
                 ..order
             },
-            // It may well rest, at the end of all prices.
             1..=2 => NewOrder {
-                kind: OrderKind::Limit {
-                    price: Price(extreme),
-                },
+                kind: FARTHEST[self.random.below(2) as usize],
                 ..order
             },
             3..=6 => NewOrder {

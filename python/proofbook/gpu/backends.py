@@ -10,7 +10,7 @@ import importlib.util
 import os
 import sys
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from proofbook.errors import DeviceError, InputError
 from proofbook.gpu.checks import Offsets
-from proofbook.gpu.kernels.layout import Capacity, Order, Words
+from proofbook.gpu.kernels.layout import Capacity, Words
 from proofbook.gpu.memory import DeviceArray, MemoryManager
 from proofbook.gpu.metrics import Timing
 
@@ -40,7 +40,7 @@ class StepPlan:
     Attributes:
         commands: ``uint64[rows, 9]``, in host memory.
         offsets: ``int64[books + 1]``: where each book's rows are.
-        first: the row of the pool that belongs to the first of these books.
+        first: which book of the pool the first of these is.
         counters: ``uint64[books, 10]`` in host memory, where the counters are written.
         events: ``uint64[books, capacity, 7]`` in host memory, where events are written, in the mode that keeps all.
         keep: which events are kept.
@@ -61,21 +61,20 @@ class Placed:
     Attributes:
         pool: their rows.
         terms: what kernels read of the market's terms.
-        nothing: an array of no events, for kernels that keep none.
+        no_events: ``uint64[books, 0, 7]``, for kernels that keep none.
         capacity: how much each book holds.
         books: how many there are.
     """
 
     pool: DeviceArray
     terms: DeviceArray
-    nothing: DeviceArray
+    no_events: Any
     capacity: Capacity
     books: int
-    host_terms: Words = field(repr=False)
 
     def free(self) -> None:
         """Gives their memory back."""
-        for array in (self.pool, self.terms, self.nothing):
+        for array in (self.pool, self.terms):
             array.free()
 
 
@@ -85,14 +84,12 @@ class Backend(ABC):
     Attributes:
         name: its name, one of ``DEVICES`` but ``auto``.
         description: what it is, for people.
-        order: how pools lie in its memory.
         memory: its pools of memory.
         occupancy: what is known of how well it is used, by name.
     """
 
     name: str
     description: str
-    order: Order
     memory: MemoryManager
     occupancy: dict[str, float]
 
@@ -102,11 +99,14 @@ class Backend(ABC):
         Raises:
             DeviceError: there is no room for them.
         """
-        pool = self.memory.device_array((books, capacity.words), np.uint64, self.order)
+        pool = self.memory.device_array((books, capacity.words), np.uint64)
         placed_terms = self.memory.device_array(terms.shape, np.uint64)
         self.copy_in(placed_terms, terms)
-        nothing = self.memory.device_array((1, 1, 7), np.uint64)
-        return Placed(pool, placed_terms, nothing, capacity, books, terms)
+        return Placed(pool, placed_terms, self.no_events(books), capacity, books)
+
+    @abstractmethod
+    def no_events(self, books: int) -> Any:
+        """An array of the device for no events of so many books."""
 
     @abstractmethod
     def copy_in(self, target: DeviceArray, source: npt.NDArray[Any]) -> None:
@@ -129,7 +129,7 @@ class Backend(ABC):
         """Runs a batch of commands that were checked, and writes what it took to ``timing``."""
 
     @abstractmethod
-    def note(self, books: Placed, counters: Words) -> None:
+    def count(self, books: Placed, counters: Words) -> None:
         """Writes the counters of all books to an array in host memory."""
 
     @abstractmethod
@@ -246,5 +246,5 @@ def choose(
     try:
         from proofbook.gpu.cuda import CudaBackend
     except Exception as error:  # what numba-cuda raises for want of a library is of many classes
-        raise DeviceError(_libraries_missing(device, error)) from None
+        raise DeviceError(_libraries_missing(device, error)) from error
     return CudaBackend(device, streams=2 if streams is None else streams, memory_limit_bytes=memory_limit_bytes)

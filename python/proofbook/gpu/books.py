@@ -21,7 +21,7 @@ from proofbook.gpu.kernels.layout import EVENT_WORDS, Capacity, Words, terms_of
 from proofbook.gpu.market import Market, require_whole
 from proofbook.gpu.metrics import Metrics, Timing
 from proofbook.gpu.results import Step
-from proofbook.gpu.steps import COUNTER_WORDS, COUNTERS
+from proofbook.gpu.counting import COUNTER_WORDS, COUNTERS
 
 BOOKS_MAX = 1 << 24
 """The most books of a pool."""
@@ -117,10 +117,10 @@ class Books:
     def _new_counters(self) -> Words:
         return self.backend.memory.host_array((self.books, COUNTER_WORDS), np.uint64)
 
-    def _note(self) -> None:
+    def _recount(self) -> None:
         """Reads the counters anew: something else than a step has changed books."""
         counters = self._new_counters()
-        self.backend.note(self._placed, counters)
+        self.backend.count(self._placed, counters)
         self._counters = counters
 
     def reset(self, mask: npt.ArrayLike | None = None) -> None:
@@ -128,7 +128,7 @@ class Books:
         chosen = np.ones(self.books, dtype=np.bool_) if mask is None else self._mask(mask)
         with self._lock:
             self.backend.clear(self._placed, chosen)
-            self._note()
+            self._recount()
 
     def _mask(self, mask: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         array = np.asarray(mask)
@@ -227,7 +227,7 @@ class Books:
         """Overwrites the memory of books from ``first`` on with rows that ``read_rows`` of equal books gave."""
         with self._lock:
             self.backend.write_rows(self._placed, first, rows)
-            self._note()
+            self._recount()
 
     def close(self) -> None:
         """Gives the books' memory back; they cannot be used any more."""

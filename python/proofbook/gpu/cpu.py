@@ -16,14 +16,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from proofbook.gpu import checks, steps_cpu
+from proofbook.gpu import checks
 from proofbook.gpu.backends import Backend, Placed, StepPlan
+from proofbook.gpu.counting import COUNTER_WORDS, count_books
+from proofbook.gpu.kernels import match_cpu
 from proofbook.gpu.kernels.compile import compiled
-from proofbook.gpu.kernels.layout import COMMAND_WORDS, EVENT_WORDS, Order, Words
+from proofbook.gpu.kernels.layout import COMMAND_WORDS, EVENT_WORDS, Words
 from proofbook.gpu.market import require_whole
 from proofbook.gpu.memory import DeviceArray, MemoryManager, Pool, aligned_host_bytes
 from proofbook.gpu.metrics import Timing
-from proofbook.gpu.steps import COUNTER_WORDS
 from proofbook.gpu.streams import Part, Stopwatch, ThreadedPipeline, cut
 
 THREADS_MAX = 1024
@@ -76,7 +77,6 @@ class CpuBackend(Backend):
     """
 
     name = "cpu"
-    order: Order = "C"
 
     def __init__(
         self, *, threads: int | None = None, streams: int | None = None, memory_limit_bytes: int | None = None
@@ -92,8 +92,12 @@ class CpuBackend(Backend):
         self._workers = ThreadPoolExecutor(self.threads, "proofbook-worker") if self.threads > 1 else None
         self._copiers = ThreadPoolExecutor(2, "proofbook-copier") if self.streams and self.streams > 1 else None
         self._check = compiled(checks.first_flaw, "cpu")
-        self._clear = compiled(steps_cpu.clear_books, "cpu")
-        self._note = compiled(steps_cpu.note_books, "cpu")
+        self._clear = compiled(match_cpu.clear_books, "cpu")
+        self._count = compiled(count_books, "cpu")
+
+    def no_events(self, books: int) -> Any:
+        """An array for no events of so many books."""
+        return np.empty((books, 0, EVENT_WORDS), dtype=np.uint64)
 
     def copy_in(self, target: DeviceArray, source: npt.NDArray[Any]) -> None:
         """Copies an array of the caller to one of the device."""
@@ -134,15 +138,17 @@ class CpuBackend(Backend):
 
     def clear(self, books: Placed, mask: npt.NDArray[np.bool_]) -> None:
         """Makes empty books of those that the mask names."""
-        pool, terms, nothing = books.pool.array, books.terms.array, books.nothing.array
-        self.run_ranges(
-            self.even_ranges(books.books), lambda low, high: self._clear(pool, terms, nothing, mask, low, high)
-        )
+        pool, terms = books.pool.array, books.terms.array
 
-    def note(self, books: Placed, counters: Words) -> None:
+        def work(low: int, high: int) -> None:
+            self._clear(pool[low:high], terms, books.no_events[low:high], mask[low:high])
+
+        self.run_ranges(self.even_ranges(books.books), work)
+
+    def count(self, books: Placed, counters: Words) -> None:
         """Writes the counters of all books."""
         pool = books.pool.array
-        self.run_ranges(self.even_ranges(books.books, 4096), lambda low, high: self._note(pool, counters, low, high))
+        self.run_ranges(self.even_ranges(books.books, 4096), lambda low, high: self._count(pool, counters, low, high))
 
     def check(self, commands: Words, first: int, last: int) -> int:
         """What ``first_flaw`` says of these rows of commands."""
@@ -170,19 +176,11 @@ class CpuBackend(Backend):
         commands = np.empty((0, COMMAND_WORDS), dtype=np.uint64)
         self._check(commands, 0, 0)
         self._match_kernel(keep)(
-            books.pool.array,
-            books.terms.array,
-            commands,
-            np.zeros(1, dtype=np.int64),
-            books.nothing.array,
-            np.empty((0, COUNTER_WORDS), dtype=np.uint64),
-            0,
-            0,
-            0,
+            books.pool.array, books.terms.array, commands, np.zeros(1, dtype=np.int64), books.no_events, 0, 0
         )
 
     def _match_kernel(self, keep: int) -> Any:
-        return compiled(steps_cpu.step_books, "cpu", KEEP=keep)
+        return compiled(match_cpu.match_books, "cpu", KEEP=keep)
 
     def step(self, books: Placed, plan: StepPlan, timing: Timing) -> None:
         """Runs a batch: where its arrays are, or in parts through buffers."""
@@ -190,7 +188,7 @@ class CpuBackend(Backend):
         if self.streams is None:
             begin = time.perf_counter_ns()
             part = _whole(plan)
-            events = books.nothing.array if plan.events is None else plan.events
+            events = books.no_events if plan.events is None else plan.events
             self._match(books, plan, plan.commands, plan.offsets, events, plan.counters, part, timing)
             timing.kernel_ns = timing.pipeline_ns = time.perf_counter_ns() - begin
         else:
@@ -210,7 +208,7 @@ class CpuBackend(Backend):
             )
 
         def work(lane: _Lane, part: Part) -> None:
-            events = books.nothing.array if lane.events is None else lane.events.array
+            events = books.no_events if lane.events is None else lane.events.array
             offsets = lane.offsets.array[: part.books + 1]
             self._match(books, plan, lane.commands.array, offsets, events, lane.counters.array, part, timing)
 
@@ -243,13 +241,17 @@ class CpuBackend(Backend):
     ) -> None:
         """Runs a part on the workers; its arrays begin with its first book."""
         kernel = self._match_kernel(plan.keep)
-        pool, terms, first = books.pool.array, books.terms.array, plan.first + part.first
+        first = plan.first + part.first
+        pool, terms = books.pool.array[first : first + part.books], books.terms.array
+
+        def work(low: int, high: int) -> None:
+            kernel(pool, terms, commands, offsets, events, low, high)
+            self._count(pool, counters, low, high)
+
         ranges = [(0, part.books)]
         if self.threads > 1 and part.rows + part.books > ROWS_INLINE_MAX:
             ranges = [(piece.first, piece.last) for piece in cut(offsets, self.threads * RANGES_OF_A_WORKER)]
-        timing.worker_ns += self.run_ranges(
-            ranges, lambda low, high: kernel(pool, terms, commands, offsets, events, counters, first, low, high)
-        )
+        timing.worker_ns += self.run_ranges(ranges, work)
 
     def close(self) -> None:
         """Ends its threads, and gives free memory back."""

@@ -1,10 +1,10 @@
 """An NVIDIA GPU as a device for many books, and numba-cuda's simulator of one: the same class, the same kernels.
 
-Books lie interleaved (order ``F``): neighbouring threads have neighbouring books, and read neighbouring words. A batch goes through in parts,
-each on a stream of its own: commands are written to pinned memory, copied to the device, matched, and the results copied to pinned memory,
-which is the caller's result. What one stream copies, another one's kernel hides.
+A batch goes through in parts, each on a stream of its own: commands are written to pinned memory, copied to the device and matched, and the results
+are copied to pinned memory, which is what the caller gets. What one stream copies, another one's kernel hides. Books lie one after another, so that
+a part is a piece of the pool, and both forms of matching take it.
 
-This machine-independent code has been run in the simulator alone; on hardware it has not been tried.
+This has been run in the simulator alone; no GPU was there to try it on.
 """
 
 from __future__ import annotations
@@ -12,29 +12,41 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numba import cuda
 
-from proofbook.gpu import checks, steps_cuda
+from proofbook.errors import InputError
+from proofbook.gpu import checks
 from proofbook.gpu.backends import Backend, Placed, StepPlan
 from proofbook.gpu.cpu import PARTS_OF_A_STREAM, STREAMS_MAX, physical_memory_bytes
+from proofbook.gpu.counting import COUNTER_WORDS
+from proofbook.gpu.counting_cuda import count_books
+from proofbook.gpu.kernels import match_cuda
 from proofbook.gpu.kernels.compile import compiled
-from proofbook.gpu.kernels.layout import COMMAND_WORDS, EVENT_WORDS, Order, Words
+from proofbook.gpu.kernels.layout import COMMAND_WORDS, EVENT_WORDS, Capacity, Words, starts
 from proofbook.gpu.market import require_whole
 from proofbook.gpu.memory import DeviceArray, MemoryManager, Pool, aligned_host_bytes
 from proofbook.gpu.metrics import Timing
-from proofbook.gpu.steps import COUNTER_WORDS
 from proofbook.gpu.streams import Part, cut
 
 THREADS_OF_A_BLOCK = 64
 """Few, since a thread that matches needs many registers: small blocks fill a multiprocessor better."""
 
-SIMULATED_THREADS = 4
-"""Threads of a launch in the simulator, where each is a thread of Python."""
+SIMULATED_THREADS_OF_A_BLOCK = 8
+"""In the simulator each is a thread of Python; its blocks run one after another."""
+
+SHARED_BYTES = 48 << 10
+"""Shared memory that a block may have on every GPU."""
+
+BOOKS_OF_A_MULTIPROCESSOR = 64
+"""With fewer books for each multiprocessor than this, a thread for each leaves the GPU waiting for memory."""
+
+FORMS = ("auto", "thread", "group")
 
 FREE_SHARE = 0.9
 """How much of a GPU's free memory may be taken where nobody says."""
@@ -115,6 +127,13 @@ def _pinned_bytes(size_bytes: int) -> npt.NDArray[np.uint8]:
     return array
 
 
+def staged_words(capacity: Capacity) -> int:
+    """How many words of a book a group of threads can hold in shared memory; 0 if not even its header and levels fit."""
+    room = (SHARED_BYTES - match_cuda.BATCH_BYTES) // 8
+    index = starts(capacity)[4]
+    return next((words for words in (capacity.words, index) if words <= room), 0)
+
+
 class CudaBackend(Backend):
     """Runs kernels on the first NVIDIA GPU, or in the simulator.
 
@@ -122,14 +141,18 @@ class CudaBackend(Backend):
         name: "gpu" or "sim".
         streams: how many parts of a batch may be on their way at a time.
         memory_limit_bytes: the most memory of the device that may be taken; most of what is free where it is not given.
+        form: whether a book has one "thread" or a "group" of them; "auto" chooses by how many books and commands there are.
     """
 
-    order: Order = "F"
-
-    def __init__(self, name: str, *, streams: int = 2, memory_limit_bytes: int | None = None) -> None:
+    def __init__(
+        self, name: str, *, streams: int = 2, memory_limit_bytes: int | None = None, form: str = "auto"
+    ) -> None:
         self.name = name
         self.is_simulated = name == "sim"
         self.streams = require_whole("streams", streams, 1, STREAMS_MAX)
+        if form not in FORMS:
+            raise InputError(f"form: expected one of {', '.join(FORMS)}; received {form!r}")
+        self.form = form
         limit = memory_limit_bytes
         if limit is None:
             free = float(cuda.current_context().get_memory_info()[0])
@@ -141,18 +164,31 @@ class CudaBackend(Backend):
         )
         # Every command is checked before any is sent, so by the CPU, which has them.
         self._check = compiled(checks.first_flaw, "cpu")
-        self.description = "numba-cuda's simulator of a GPU"
+        self._count = compiled(count_books, "cuda")
+        self._clear = compiled(match_cuda.clear_books, "cuda")
         self.occupancy: dict[str, float] = {}
+        self._multiprocessors = 1
+        self.description = "numba-cuda's simulator of a GPU"
         if not self.is_simulated:
-            self.description = f"GPU {cuda.get_current_device().name}"
+            device = cuda.get_current_device()
+            self._multiprocessors = device.MULTIPROCESSOR_COUNT
+            self.description = f"GPU {device.name}"
 
     def launch(self, kernel: Any, items: int, stream: Any, *arguments: Any) -> None:
-        """Starts a kernel with about as many threads as there are items."""
+        """Starts a kernel with at least one thread for each item."""
+        threads = SIMULATED_THREADS_OF_A_BLOCK if self.is_simulated else THREADS_OF_A_BLOCK
+        self._start(kernel[-(-items // threads), min(items, threads), stream], *arguments)
+
+    def _start(self, launcher: Any, *arguments: Any) -> None:
         if self.is_simulated:
             with _simulator_lock:
-                kernel[1, max(1, min(items, SIMULATED_THREADS)), stream](*arguments)
-        elif items:
-            kernel[-(-items // THREADS_OF_A_BLOCK), THREADS_OF_A_BLOCK, stream](*arguments)
+                launcher(*arguments)
+        else:
+            launcher(*arguments)
+
+    def no_events(self, books: int) -> Any:
+        """An array of the device for no events of so many books."""
+        return cuda.device_array((books, 0, EVENT_WORDS), dtype=np.uint64)
 
     def copy_in(self, target: DeviceArray, source: npt.NDArray[Any]) -> None:
         """Copies an array of the host to one of the device, and waits for it."""
@@ -162,62 +198,45 @@ class CudaBackend(Backend):
         """Copies an array of the device to one of the host, and waits for it."""
         source.array.copy_to_host(target)
 
-    def _with_buffer(self, shape: tuple[int, ...], dtype: npt.DTypeLike, use: Callable[[DeviceArray], None]) -> None:
-        """Lends a buffer of the device for a moment."""
-        buffer = self.memory.device_array(shape, dtype)
-        try:
-            use(buffer)
-            cuda.synchronize()
-        finally:
-            buffer.free()
-
     def clear(self, books: Placed, mask: npt.NDArray[np.bool_]) -> None:
         """Makes empty books of those that the mask names."""
-        kernel = compiled(steps_cuda.clear_books, "cuda")
-
-        def use(buffer: DeviceArray) -> None:
-            self.copy_in(buffer, mask.astype(np.uint8))
+        with self.buffer(mask.shape, np.uint8) as which:
+            self.copy_in(which, mask.astype(np.uint8))
             self.launch(
-                kernel, books.books, 0, books.pool.array, books.terms.array, books.nothing.array, buffer.array, books.books
+                self._clear, books.books, 0, books.pool.array, books.terms.array, books.no_events, which.array
             )
 
-        self._with_buffer((books.books,), np.uint8, use)
-
-    def note(self, books: Placed, counters: Words) -> None:
+    def count(self, books: Placed, counters: Words) -> None:
         """Writes the counters of all books to an array in host memory."""
-        kernel = compiled(steps_cuda.note_books, "cuda")
+        with self.buffer(counters.shape, np.uint64) as counted:
+            self.launch(self._count, books.books, 0, books.pool.array, counted.array)
+            self.copy_out(counted, counters)
 
-        def use(buffer: DeviceArray) -> None:
-            self.launch(kernel, books.books, 0, books.pool.array, buffer.array, books.books)
-            self.copy_out(buffer, counters)
-
-        self._with_buffer((books.books, COUNTER_WORDS), np.uint64, use)
+    @contextmanager
+    def buffer(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Iterator[DeviceArray]:
+        """Lends an array of the device, and waits for whatever uses it."""
+        array = self.memory.device_array(shape, dtype)
+        try:
+            yield array
+            cuda.synchronize()
+        finally:
+            array.free()
 
     def check(self, commands: Words, first: int, last: int) -> int:
         """What ``first_flaw`` says of these rows of commands."""
         return int(self._check(commands, first, last))
 
     def read_rows(self, books: Placed, first: int, last: int) -> Words:
-        """A copy of some rows of the pool, book by book."""
+        """A copy of some rows of the pool."""
         rows = np.empty((last - first, books.capacity.words), dtype=np.uint64)
-        kernel = compiled(steps_cuda.read_rows, "cuda")
-
-        def use(buffer: DeviceArray) -> None:
-            self.launch(kernel, rows.size, 0, books.pool.array, buffer.array, first, last - first)
-            self.copy_out(buffer, rows)
-
-        self._with_buffer(rows.shape, np.uint64, use)
+        if len(rows):
+            books.pool.array[first:last].copy_to_host(rows)
         return rows
 
     def write_rows(self, books: Placed, first: int, rows: Words) -> None:
         """Overwrites rows of the pool."""
-        kernel = compiled(steps_cuda.write_rows, "cuda")
-
-        def use(buffer: DeviceArray) -> None:
-            self.copy_in(buffer, rows)
-            self.launch(kernel, rows.size, 0, books.pool.array, buffer.array, first, len(rows))
-
-        self._with_buffer(rows.shape, np.uint64, use)
+        if len(rows):
+            books.pool.array[first : first + len(rows)].copy_to_device(np.ascontiguousarray(rows))
 
     def prepare(self, books: Placed, keep: int) -> None:
         """Makes the machine code that steps need, by a step of no commands."""
@@ -249,11 +268,9 @@ class CudaBackend(Backend):
                 lane.free()
         timing.pipeline_ns = time.perf_counter_ns() - begin
         timing.parts = len(parts)
-        self._note_occupancy(compiled(steps_cuda.step_books, "cuda", KEEP=plan.keep))
 
     def _send(self, lane: _Lane, books: Placed, plan: StepPlan, part: Part, timing: Timing) -> None:
         """Puts a part on its way."""
-        kernel = compiled(steps_cuda.step_books, "cuda", KEEP=plan.keep)
         rows, count, stream = part.rows, part.books, lane.stream
         np.copyto(lane.host_commands[:rows], plan.commands[part.row_first : part.row_last])
         np.subtract(plan.offsets[part.first : part.last + 1], part.row_first, out=lane.host_offsets[: count + 1])
@@ -263,20 +280,7 @@ class CudaBackend(Backend):
             lane.commands.array[:rows].copy_to_device(lane.host_commands[:rows], stream=stream)
         lane.offsets.array[: count + 1].copy_to_device(lane.host_offsets[: count + 1], stream=stream)
         lane.marks[1].record(stream)
-        events = books.nothing if lane.events is None else lane.events
-        self.launch(
-            kernel,
-            count,
-            stream,
-            books.pool.array,
-            books.terms.array,
-            lane.commands.array,
-            lane.offsets.array,
-            events.array,
-            lane.counters.array,
-            plan.first + part.first,
-            count,
-        )
+        self._match(lane, books, plan, part)
         lane.marks[2].record(stream)
         lane.counters.array[:count].copy_to_host(plan.counters[part.first : part.last], stream=stream)
         timing.bytes_out += 8 * COUNTER_WORDS * count
@@ -286,21 +290,46 @@ class CudaBackend(Backend):
         lane.marks[3].record(stream)
         timing.bytes_in += 8 * (COMMAND_WORDS * rows + count + 1)
 
-    def _note_occupancy(self, kernel: Any) -> None:
+    def _match(self, lane: _Lane, books: Placed, plan: StepPlan, part: Part) -> None:
+        """Starts the kernel that matches a part, in the form that suits it, and the one that counts."""
+        first, count, stream = plan.first + part.first, part.books, lane.stream
+        pool = books.pool.array[first : first + count]
+        events = books.no_events if lane.events is None else lane.events.array
+        arguments = (pool, books.terms.array, lane.commands.array, lane.offsets.array, events)
+        if self._is_for_groups(books, part):
+            words = staged_words(books.capacity)
+            kernel = compiled(match_cuda.match_books_together, "cuda", KEEP=plan.keep)
+            self._start(kernel[count, match_cuda.GROUP_THREADS, stream, 8 * words], *arguments, words)
+        else:
+            kernel = compiled(match_cuda.match_books, "cuda", KEEP=plan.keep)
+            self.launch(kernel, count, stream, *arguments)
+        self.launch(self._count, count, stream, pool, lane.counters.array)
+        self._note_occupancy(kernel, match_cuda.GROUP_THREADS if self._is_for_groups(books, part) else THREADS_OF_A_BLOCK)
+
+    def _is_for_groups(self, books: Placed, part: Part) -> bool:
+        """Whether groups of threads are the better form: few books, and for each more commands than its copy to shared memory costs."""
+        if staged_words(books.capacity) == 0 or self.form == "thread":
+            return False
+        if self.form == "group":
+            return True
+        is_few = books.books < self._multiprocessors * BOOKS_OF_A_MULTIPROCESSOR
+        return not self.is_simulated and is_few and part.rows > part.books * books.capacity.orders
+
+    def _note_occupancy(self, kernel: Any, threads: int) -> None:
         """What the compiler and the driver say of the kernel that matches."""
         if self.is_simulated or self.occupancy:
             return
         context, device = cuda.current_context(), cuda.get_current_device()
         for overload in kernel.overloads.values():
-            blocks = context.get_active_blocks_per_multiprocessor(overload._codelibrary.get_cufunc(), THREADS_OF_A_BLOCK, 0)
-            self.occupancy = {
-                "registers_per_thread": float(overload.regs_per_thread),
-                "local_bytes_per_thread": float(overload.local_mem_per_thread),
-                "threads_per_block": float(THREADS_OF_A_BLOCK),
-                "blocks_per_multiprocessor": float(blocks),
-                "multiprocessors": float(device.MULTIPROCESSOR_COUNT),
-                "occupancy": blocks * THREADS_OF_A_BLOCK / float(device.MAX_THREADS_PER_MULTI_PROCESSOR),
-            }
+            blocks = context.get_active_blocks_per_multiprocessor(overload._codelibrary.get_cufunc(), threads, 0)
+            self.occupancy.update(
+                registers_per_thread=float(overload.regs_per_thread),
+                local_bytes_per_thread=float(overload.local_mem_per_thread),
+                threads_per_block=float(threads),
+                blocks_per_multiprocessor=float(blocks),
+                multiprocessors=float(self._multiprocessors),
+                occupancy=blocks * threads / float(device.MAX_THREADS_PER_MULTI_PROCESSOR),
+            )
 
     def close(self) -> None:
         """Gives free memory back."""

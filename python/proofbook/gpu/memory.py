@@ -224,10 +224,9 @@ class DeviceArray:
 
     Attributes:
         array: what kernels of the device take.
-        order: how it lies: "C" or "F".
     """
 
-    def __init__(self, pool: Pool, shape: tuple[int, ...], dtype: npt.DTypeLike, order: str = "C") -> None:
+    def __init__(self, pool: Pool, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
         self._pool = pool
         self._block: Block | None = None
         count = 1
@@ -236,10 +235,7 @@ class DeviceArray:
         kind = np.dtype(dtype)
         block = pool.take(count * kind.itemsize)
         self._block = block
-        self.order = order
-        self.shape = shape
-        flat = block.memory[: count * kind.itemsize].view(kind)
-        self.array: Any = flat.reshape(*shape, order=order)
+        self.array: Any = block.memory[: count * kind.itemsize].view(kind).reshape(*shape)
 
     def free(self) -> None:
         """Gives the block back; the array must not be used any more."""
@@ -264,9 +260,9 @@ class MemoryManager:
         self.device = device
         self.host = host
 
-    def device_array(self, shape: tuple[int, ...], dtype: npt.DTypeLike, order: str = "C") -> DeviceArray:
+    def device_array(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
         """An array in the device's memory, with whatever is in it."""
-        return DeviceArray(self.device, shape, dtype, order)
+        return DeviceArray(self.device, shape, dtype)
 
     def host_array(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """A NumPy array over a block of host memory, with whatever is in it.

@@ -8,7 +8,7 @@ import numpy as np
 
 from proofbook.gpu.kernels.layout import Words
 from proofbook.gpu.metrics import Timing
-from proofbook.gpu.steps import COUNTERS
+from proofbook.gpu.counting import COUNTERS
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,0 +1,45 @@
+"""What the host keeps of each book between steps: a row of counters, copied from the book's header when its commands have run.
+
+Counters count from the book's start on, so that what a step did is the difference of two rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from proofbook.gpu.kernels.device import device
+from proofbook.gpu.kernels.layout import EVENT_DIGEST, SEQUENCE
+
+COUNTERS = (
+    "sequence",
+    "event_digest",
+    "emitted",
+    "trades",
+    "traded_quantity",
+    "rejects",
+    "capacity_rejects",
+    "unsupported",
+    "events_lost",
+    "kept",
+)
+"""The words of a row of counters: the sequence, then the header from the event digest on, in its order."""
+
+COUNTER_WORDS = len(COUNTERS)
+ONE = np.uint64(1)
+END = np.uint64(COUNTER_WORDS)
+
+
+@device
+def count(row, counters):  # type: ignore[no-untyped-def]
+    """Writes a book's counters, from its row of the pool."""
+    counters[0] = row[SEQUENCE]
+    at = ONE
+    while at < END:
+        counters[at] = row[EVENT_DIGEST + at - ONE]
+        at += ONE
+
+
+def count_books(pool, counters, first, last):  # type: ignore[no-untyped-def]
+    """Writes the counters of books, on the calling thread of a CPU and without the GIL."""
+    for book in range(first, last):
+        count(pool[book], counters[book])
