@@ -38,6 +38,11 @@ class Remembering:
     def __init__(self, words: Words, log: Log, first: int = 0) -> None:
         self._words, self._log, self._first = words, log, first
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the words."""
+        return self._words.shape
+
     def __getitem__(self, at: Any) -> Any:
         if isinstance(at, slice):
             return Remembering(self._words[at], self._log, self._first + int(at.start))

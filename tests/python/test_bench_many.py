@@ -143,8 +143,8 @@ def test_digests_of_trades_are_those_of_the_events() -> None:
     [
         pytest.param(steady(5, 400), id="steady"),
         pytest.param(steady(5, 400, orders=20), id="steady, full books"),
-        pytest.param(Workload(*_core.many_flow("swing-40", seed=3, books=4, commands=600), 256, 256), id="swing-40"),
-        pytest.param(Workload(*_core.many_flow("static", seed=3, books=4, commands=600), 32, 32), id="static, full books"),
+        pytest.param(Workload(*_core.many_flow("swing-40", seed=3, books=4, commands=1000), 256, 256), id="swing-40"),
+        pytest.param(Workload(*_core.many_flow("normal", seed=3, books=4, commands=600), 32, 32), id="normal, full books"),
     ],
 )
 def test_books_in_jax_make_the_engine_s_trades(workload: Workload, jax: Jax, tmp_path: Path) -> None:
@@ -154,10 +154,10 @@ def test_books_in_jax_make_the_engine_s_trades(workload: Workload, jax: Jax, tmp
         jax.load(tmp_path / "commands.npy", workload, chunk)
         assert len(jax.run(tmp_path / "found.npy")["chunks_ns"]) == workload.steps // chunk
         found = np.load(tmp_path / "found.npy")
+        assert found[1].sum() > 20
         for book in range(workload.books):
             market, events = engine_of(workload, book)
             digest, trades = trades_of(events)
-            assert trades > 5
             assert [int(word) for word in found[:, book]] == [digest, trades, live_orders(market.state())], book
 
 
