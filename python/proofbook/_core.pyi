@@ -1853,7 +1853,7 @@ def many_run(
     """
 
 def state_digests(
-    states: Buffer, offsets: npt.NDArray[np.int64], *, threads: int | None = None
+    states: Buffer | npt.NDArray[np.generic], offsets: npt.NDArray[np.int64], *, threads: int | None = None
 ) -> npt.NDArray[np.uint8]:
     """The digests that the engine gives for states with these canonical bytes: `uint8[books, 32]`.
 

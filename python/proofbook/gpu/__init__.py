@@ -5,8 +5,8 @@
 >>> len(books), books.device
 (1000, 'cpu')
 
-Nothing of this is imported by ``import proofbook``. It needs numba: ``pip install "proofbook[many]"``; a GPU needs numba-cuda too:
-``pip install "proofbook[gpu]"``.
+Nothing of this is imported by ``import proofbook``. It needs numba: ``pip install "proofbook[many]"``; a GPU needs
+numba-cuda too: ``pip install "proofbook[gpu]"``.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,11 @@ from proofbook.errors import InputError
 from proofbook.gpu.commands import COMMAND, Batch, Offsets, concatenated
 from proofbook.gpu.kernels.layout import COMMAND_WORDS, EVENT_WORDS, Words
 from proofbook.types import ArrowArray, ArrowStream
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from proofbook.gpu.results import Step
 
 EVENT = np.dtype(
     [
@@ -193,3 +198,16 @@ def kept(encoded: npt.NDArray[np.uint64], counts: npt.NDArray[Any]) -> tuple[npt
     capacity = encoded.shape[1]
     is_used = np.arange(capacity)[None, :] < np.asarray(counts)[:, None]
     return events(encoded)[is_used], np.repeat(np.arange(len(counts)), np.minimum(counts, capacity))
+
+
+def event_table(step: Step) -> pa.Table:
+    """The events of a step that were kept, as an Arrow table: see ``event_tables``.
+
+    Raises:
+        InputError: the books keep no events.
+    """
+    from proofbook.gpu.event_tables import table_of
+
+    if step.events is None:
+        raise InputError("a table of events: expected books with events='all'; received a step of books that keep none")
+    return table_of(step.events, step.event_counts)

@@ -1,7 +1,8 @@
 """Devices for many books, by name, and what each of them must do.
 
-``cpu`` needs numba, ``gpu`` numba-cuda with CUDA's libraries, a driver and a GPU, ``sim`` numba-cuda alone: its simulator, which is slow and for
-tests. ``auto`` is the GPU where all that is there, else the CPU. What is missing is one sentence that says what to do about it.
+``cpu`` needs numba, ``gpu`` numba-cuda with CUDA's libraries, a driver and a GPU, ``sim`` numba-cuda alone: its
+simulator, which is slow and for tests. ``auto`` is the GPU where all that is there, else the CPU. What is missing is
+one sentence that says what to do about it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from proofbook.errors import DeviceError, InputError
-from proofbook.gpu.checks import Offsets
+from proofbook.gpu.commands import Offsets
 from proofbook.gpu.kernels.layout import Capacity, Words
 from proofbook.gpu.memory import DeviceArray, MemoryManager
 from proofbook.gpu.metrics import Timing
@@ -41,7 +42,7 @@ class StepPlan:
         commands: ``uint64[rows, 9]``, in host memory.
         offsets: ``int64[books + 1]``: where each book's rows are.
         first: which book of the pool the first of these is.
-        counters: ``uint64[books, 10]`` in host memory, where the counters are written.
+        counters: ``uint64[books, 11]`` in host memory, where the counters are written.
         events: ``uint64[books, capacity, 7]`` in host memory, where events are written, in the mode that keeps all.
         keep: which events are kept.
     """
@@ -129,8 +130,8 @@ class Backend(ABC):
         """Runs a batch of commands that were checked, and writes what it took to ``timing``."""
 
     @abstractmethod
-    def count(self, books: Placed, counters: Words) -> None:
-        """Writes the counters of all books to an array in host memory."""
+    def count(self, books: Placed, first: int, counters: Words) -> None:
+        """Writes the counters of books from ``first`` on to an array in host memory, as many as it has rows."""
 
     @abstractmethod
     def read_rows(self, books: Placed, first: int, last: int) -> Words:
@@ -168,7 +169,7 @@ def missing(device: str) -> str | None:
             return None
         return f"the device 'sim' needs {SIMULATOR_VARIABLE}=1 in the environment before numba is imported"
     if is_simulated:
-        return f"the device 'gpu' cannot be used while {SIMULATOR_VARIABLE}=1 is in the environment: name 'sim', or unset it"
+        return f"the device 'gpu' cannot be used while {SIMULATOR_VARIABLE}=1: name 'sim', or unset the variable"
     return _gpu_missing()
 
 
@@ -184,7 +185,7 @@ def _gpu_missing() -> str | None:
         if len(cuda.gpus) == 0:
             return "the device 'gpu' needs an NVIDIA GPU, and the driver finds none on this machine"
         if not cuda.is_available():
-            return "the device 'gpu' needs CUDA's compiler library (NVVM), which was not found: pip install \"proofbook[gpu]\""
+            return _libraries_missing("gpu", ImportError("NVVM, its compiler, was not found"))
     except Exception as error:  # the driver's own errors are of many classes too
         return f"the device 'gpu' needs a working NVIDIA driver; it says: {_first_line(error)}"
     return None
@@ -220,8 +221,8 @@ def choose(
     Args:
         device: one of ``DEVICES``.
         threads: workers of a CPU; as many as it lets this process use where it is not given.
-        streams: how many parts may be on their way at a time; 1 works in sequence. A CPU that is not told reads and writes the
-            caller's arrays where they are, a GPU has two streams.
+        streams: how many parts may be on their way at a time; 1 works in sequence. A CPU that is not told reads and
+            writes the caller's arrays where they are, a GPU has two streams.
         memory_limit_bytes: the most of the device's memory that may be taken; what is there where it is not given.
 
     Raises:

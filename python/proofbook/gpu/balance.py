@@ -1,13 +1,14 @@
 """How work is divided among devices: by how fast each one was, a bounded step at a time.
 
-The books of a pool stand in one row, and each device has a contiguous piece of it. After a step, each device's speed is known: commands
-by second, kept as an exponentially weighted rate. What the next step will bring is guessed from the steps before, book by book, in the
-same way. The cuts between the pieces then move to where every device would take equally long.
+The books of a pool stand in one row, and each device has a contiguous piece of it. After a step, each device's speed
+is known: commands by second, kept as an exponentially weighted rate. What the next step will bring is guessed from
+the steps before, book by book, in the same way. The cuts between the pieces then move to where every device would
+take equally long.
 
 Invariants:
 - the pieces cover every book once, in order;
-- a cut moves by at most ``moves_max`` books at a time, and only if the slowest device would take longer than all together by
-  more than ``tolerance``: moving books costs time too;
+- a cut moves by at most ``moves_max`` books at a time, and only if the slowest device would take longer than all
+  together by more than ``tolerance``: moving books costs time too;
 - no result depends on where the cuts are: a book does the same on every device.
 """
 

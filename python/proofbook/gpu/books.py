@@ -1,7 +1,8 @@
 """``Books``: thousands of independent books of one market's terms, on the threads of a CPU or on a GPU.
 
-A batch of commands goes in as arrays, what it did comes out as arrays. Every book does exactly what ``proofbook.Book`` does with the same commands:
-the same events and the same state, as far as its capacity goes; what does not fit is a counted reject.
+A batch of commands goes in as arrays, what it did comes out as arrays. Every book does exactly what
+``proofbook.Book`` does with the same commands: the same events and the same state, as far as its capacity goes; what
+does not fit is a counted reject.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ import numpy.typing as npt
 
 from proofbook.errors import EventsLostError, InputError
 from proofbook.gpu import checks
+from proofbook.gpu.arrays import batch
 from proofbook.gpu.backends import KEEPS, Backend, DeviceName, Keep, StepPlan, choose
+from proofbook.gpu.commands import Offsets
+from proofbook.gpu.counting import COUNTER_WORDS, COUNTERS
 from proofbook.gpu.kernels.layout import EVENT_WORDS, Capacity, Words, terms_of
 from proofbook.gpu.market import Market, require_whole
 from proofbook.gpu.metrics import Metrics, Timing
 from proofbook.gpu.results import Step
-from proofbook.gpu.counting import COUNTER_WORDS, COUNTERS
 
 BOOKS_MAX = 1 << 24
 """The most books of a pool."""
@@ -41,7 +44,8 @@ class Books:
         levels: the most price levels of each side of a book; as many as orders, up to 256, where it is not given.
         market: the terms that all of them have; no limits, tick and lot 1 where it is not given.
         device: "auto", "cpu", "gpu", "sim", or a device that ``proofbook.gpu.choose`` gave.
-        events: what is kept of events: "none", "digest" (one word for each book that tells whether all were equal), or "all".
+        events: what is kept of events: "none", "digest" (one word for each book that tells whether all were equal),
+            or "all".
         event_capacity: how many events of each book a step may keep, for "all".
         lost: what is done about events that had no room: "raise" an error after the step, or only "count" them.
         threads: workers of a CPU.
@@ -157,18 +161,20 @@ class Books:
             raise InputError(f"books: expected numbers from 0 to {self.books - 1}; received {array[outside[0]]}")
         return array.astype(np.int64)
 
-    def apply(self, commands: Any, offsets: Any, *, check: bool = True) -> Step:
+    def apply(self, commands: Any, offsets: npt.ArrayLike | None = None, *, check: bool = True) -> Step:
         """Runs a batch: each book takes its commands, in order.
 
         Args:
-            commands: ``uint64[rows, 9]``, the encodings of commands.
+            commands: what ``proofbook.gpu.arrays.batch`` takes: ``uint64[rows, 9]`` with offsets, a batch, an Arrow
+                table with the columns of ``docs/tables.md`` and ``book``, or one array for each book.
             offsets: ``int64[books + 1]``: book ``b`` takes the rows from ``offsets[b]`` to ``offsets[b + 1]``.
-            check: whether each command is looked at before any is applied. Without it, what books do not take is passed over
-                and counted as ``unsupported``.
+            check: whether each command is looked at before any is applied. Without it, what books do not take is
+                passed over and counted as ``unsupported``.
 
         Raises:
             InputError: arrays of another shape, or a command that no book takes, with its row; nothing was applied.
-            EventsLostError: a book had more events than ``event_capacity``; every command was applied, and the error has the step.
+            EventsLostError: a book had more events than ``event_capacity``; every command was applied, and the error
+                has the step.
 
         >>> import numpy, proofbook.gpu
         >>> books = proofbook.gpu.Books(2, device="cpu")
@@ -177,23 +183,27 @@ class Books:
         Step(1 commands to 2 books: 0 events, 0 trades, 0 rejects)
         """
         begin = time.perf_counter_ns()
-        words = checks.require_commands(commands)
-        bounds = checks.require_offsets(offsets, self.books, len(words))
-        timing = Timing()
-        if check:
-            checks.raise_for_flaw(words, self.backend.check(words, 0, len(words)))
-            timing.check_ns = time.perf_counter_ns() - begin
         with self._lock:
+            given = batch(commands, offsets, books=self.books, clocks=self._counters[:, COUNTERS.index("clock")])
+            words, bounds = checks.as_written(given.commands), given.offsets
+            timing = Timing()
+            if check:
+                began = time.perf_counter_ns()
+                checks.raise_for_flaw(words, self.backend.check(words, int(bounds[0]), int(bounds[-1])))
+                timing.check_ns = time.perf_counter_ns() - began
             step = self._step(words, bounds, timing)
-        timing.wall_ns = time.perf_counter_ns() - begin
-        counts = {name: step.total(name) for name in COUNTERS[2:-1]}
-        counts["events"] = counts.pop("emitted")
-        self.metrics.record({"commands": step.rows, **counts}, timing)
-        if counts["events_lost"] and self._lost == "raise":
-            raise EventsLostError(counts["events_lost"], self.event_capacity, step)
+            timing.wall_ns = time.perf_counter_ns() - begin
+        self._record(step)
+        if self._lost == "raise" and (lost := step.total("events_lost")):
+            raise EventsLostError(lost, self.event_capacity, step)
         return step
 
-    def _step(self, words: Words, bounds: checks.Offsets, timing: Timing) -> Step:
+    def _record(self, step: Step) -> None:
+        counts = {name: step.total(name) for name in COUNTERS[3:-1]}
+        counts["events"] = counts.pop("emitted")
+        self.metrics.record({"commands": step.rows, **counts}, step.timing)
+
+    def _step(self, words: Words, bounds: Offsets, timing: Timing) -> Step:
         memory = self.backend.memory
         events = None
         if self.keep == "all":
@@ -202,7 +212,7 @@ class Books:
         plan = StepPlan(words, bounds, 0, after, events, KEEPS.index(self.keep))
         self.backend.step(self._placed, plan, timing)
         before, self._counters = self._counters, after
-        return Step(len(words), before, after, events, timing)
+        return Step(int(bounds[-1] - bounds[0]), before, after, events, timing)
 
     def sequences(self) -> Words:
         """How many commands each book has taken: ``uint64[books]``, the versions of their states."""

@@ -1,21 +1,17 @@
-"""What a batch is held against before anything of it is applied: its shapes, its offsets, and each of its commands.
+"""What each command of a batch is held against before any of them is applied.
 
-A command passes if it is the only encoding of something that a bounded book takes. One that is not, or that the rules know and pools do
-not (stops, good till date, icebergs, phases), is an error of the caller: it is named with its row, and no book has changed.
+A command passes if it is the only encoding of something that a bounded book takes. One that is not, or that the rules
+know and pools do not (stops, good till date, icebergs, phases), is an error of the caller: it is named with its row,
+and no book has changed.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from proofbook.errors import InputError
 from proofbook.gpu.kernels.device import device
-from proofbook.gpu.kernels.layout import COMMAND_WORDS, Words
-
-Offsets = npt.NDArray[np.int64]
+from proofbook.gpu.kernels.layout import Words
 
 FINE = 0
 ACTION = 1
@@ -108,29 +104,12 @@ def flaw_of(commands, row):  # type: ignore[no-untyped-def]
 
 
 def first_flaw(commands, first, last):  # type: ignore[no-untyped-def]
-    """The first row from ``first`` to ``last`` (exclusive) that is not fine, as row times 16 plus code; -1 where all are."""
+    """The first row from ``first`` to before ``last`` with a flaw, as row times 16 plus its code; -1 for none."""
     for row in range(first, last):
         flaw = flaw_of(commands, row)
         if flaw != FINE:
             return row * 16 + flaw
     return -1
-
-
-def require_commands(commands: Any) -> Words:
-    """The commands as an array that kernels read, without a copy.
-
-    Raises:
-        InputError: it is no such array.
-    """
-    array = np.asarray(commands)
-    if array.dtype == np.int64:
-        array = array.view(np.uint64)
-    if array.ndim != 2 or array.shape[1] != COMMAND_WORDS or array.dtype != np.uint64:
-        raise InputError(
-            f"commands: expected an array of uint64 with the shape [commands, {COMMAND_WORDS}]; "
-            f"received {array.dtype} with the shape {list(array.shape)}"
-        )
-    return _as_written(np.ascontiguousarray(array))
 
 
 class _Writable:
@@ -142,36 +121,9 @@ class _Writable:
         self._array = array
 
 
-def _as_written(array: Words) -> Words:
+def as_written(array: Words) -> Words:
     """The same memory as an array that could be written: no kernel writes commands."""
     return array if array.flags.writeable else np.asarray(_Writable(array))
-
-
-def require_offsets(offsets: Any, books: int, commands: int) -> Offsets:
-    """The offsets as an array that kernels read: book ``b`` takes the rows from ``offsets[b]`` to ``offsets[b + 1]``.
-
-    Raises:
-        InputError: they do not divide so many commands among so many books.
-    """
-    array = np.asarray(offsets)
-    if array.ndim != 1 or len(array) != books + 1 or array.dtype.kind not in "iu":
-        raise InputError(
-            f"offsets: expected {books + 1} whole numbers, one more than there are books; "
-            f"received {array.dtype} with the shape {list(array.shape)}"
-        )
-    whole = np.ascontiguousarray(array, dtype=np.int64)
-    if whole[0] != 0 or whole[-1] != commands:
-        raise InputError(
-            f"offsets: expected 0 as the first and {commands}, the number of commands, as the last; "
-            f"received {whole[0]} and {whole[-1]}"
-        )
-    falls = np.flatnonzero(whole[1:] < whole[:-1])
-    if len(falls):
-        book = int(falls[0])
-        raise InputError(
-            f"offsets: expected none below the one before; received {whole[book]} and then {whole[book + 1]} for book {book}"
-        )
-    return whole
 
 
 def raise_for_flaw(commands: Words, flaw: int) -> None:

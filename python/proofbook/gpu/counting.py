@@ -1,4 +1,4 @@
-"""What the host keeps of each book between steps: a row of counters, copied from the book's header when its commands have run.
+"""Rows of counters: what the host keeps of each book between steps, copied from the book's header.
 
 Counters count from the book's start on, so that what a step did is the difference of two rows.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from proofbook.gpu.kernels.device import device
-from proofbook.gpu.kernels.layout import EVENT_DIGEST, SEQUENCE
+from proofbook.gpu.kernels.layout import CLOCK, EVENT_DIGEST, SEQUENCE
 
 COUNTERS = (
     "sequence",
+    "clock",
     "event_digest",
     "emitted",
     "trades",
@@ -22,10 +23,11 @@ COUNTERS = (
     "events_lost",
     "kept",
 )
-"""The words of a row of counters: the sequence, then the header from the event digest on, in its order."""
+"""The words of a row of counters: sequence and clock, then the header from the event digest on, in its order."""
 
 COUNTER_WORDS = len(COUNTERS)
 ONE = np.uint64(1)
+TWO = np.uint64(2)
 END = np.uint64(COUNTER_WORDS)
 
 
@@ -33,9 +35,10 @@ END = np.uint64(COUNTER_WORDS)
 def count(row, counters):  # type: ignore[no-untyped-def]
     """Writes a book's counters, from its row of the pool."""
     counters[0] = row[SEQUENCE]
-    at = ONE
+    counters[1] = row[CLOCK]
+    at = TWO
     while at < END:
-        counters[at] = row[EVENT_DIGEST + at - ONE]
+        counters[at] = row[EVENT_DIGEST + at - TWO]
         at += ONE
 
 

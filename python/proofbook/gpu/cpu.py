@@ -1,8 +1,8 @@
 """The threads of a CPU as a device for many books.
 
-Workers take ranges of books, a few for each of them, so that one with long books does not keep the others waiting. Without streams they
-read the caller's commands and write the caller's results where they are: nothing is copied. With streams, parts are copied to buffers and back
-by two more threads while the workers match, as it is on a GPU.
+Workers take ranges of books, a few for each of them, so that one with long books does not keep the others waiting.
+Without streams they read the caller's commands and write the caller's results where they are: nothing is copied. With
+streams, parts are copied to buffers and back by two more threads while the workers match, as it is on a GPU.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,8 @@ class CpuBackend(Backend):
         self.streams = None if streams is None else require_whole("streams", streams, 1, STREAMS_MAX)
         limit = memory_limit_bytes or physical_memory_bytes()
         self.memory = MemoryManager(
-            Pool("memory of the device 'cpu'", aligned_host_bytes, limit), Pool("host memory", aligned_host_bytes, limit)
+            Pool("memory of the device 'cpu'", aligned_host_bytes, limit),
+            Pool("host memory", aligned_host_bytes, limit),
         )
         self.description = f"{self.threads} threads of a CPU"
         self.occupancy: dict[str, float] = {"workers": self.threads}
@@ -134,7 +136,7 @@ class CpuBackend(Backend):
         """So many items in ranges of equal length, for workers whose items take about equally long."""
         pieces = max(1, min(self.threads * RANGES_OF_A_WORKER, count // least))
         bounds = [count * piece // pieces for piece in range(pieces + 1)]
-        return list(zip(bounds[:-1], bounds[1:], strict=True))
+        return list(pairwise(bounds))
 
     def clear(self, books: Placed, mask: npt.NDArray[np.bool_]) -> None:
         """Makes empty books of those that the mask names."""
@@ -145,10 +147,10 @@ class CpuBackend(Backend):
 
         self.run_ranges(self.even_ranges(books.books), work)
 
-    def count(self, books: Placed, counters: Words) -> None:
-        """Writes the counters of all books."""
-        pool = books.pool.array
-        self.run_ranges(self.even_ranges(books.books, 4096), lambda low, high: self._count(pool, counters, low, high))
+    def count(self, books: Placed, first: int, counters: Words) -> None:
+        """Writes the counters of books from ``first`` on."""
+        pool = books.pool.array[first : first + len(counters)]
+        self.run_ranges(self.even_ranges(len(counters), 4096), lambda low, high: self._count(pool, counters, low, high))
 
     def check(self, commands: Words, first: int, last: int) -> int:
         """What ``first_flaw`` says of these rows of commands."""

@@ -1,8 +1,9 @@
 """An NVIDIA GPU as a device for many books, and numba-cuda's simulator of one: the same class, the same kernels.
 
-A batch goes through in parts, each on a stream of its own: commands are written to pinned memory, copied to the device and matched, and the results
-are copied to pinned memory, which is what the caller gets. What one stream copies, another one's kernel hides. Books lie one after another, so that
-a part is a piece of the pool, and both forms of matching take it.
+A batch goes through in parts, each on a stream of its own: commands are written to pinned memory, copied to the
+device and matched, and the results are copied to pinned memory, which is what the caller gets. What one stream
+copies, another one's kernel hides. Books lie one after another, so that a part is a piece of the pool, and both forms
+of matching take it.
 
 This has been run in the simulator alone; no GPU was there to try it on.
 """
@@ -23,9 +24,9 @@ from numba import cuda
 from proofbook.errors import InputError
 from proofbook.gpu import checks
 from proofbook.gpu.backends import Backend, Placed, StepPlan
-from proofbook.gpu.cpu import PARTS_OF_A_STREAM, STREAMS_MAX, physical_memory_bytes
 from proofbook.gpu.counting import COUNTER_WORDS
 from proofbook.gpu.counting_cuda import count_books
+from proofbook.gpu.cpu import PARTS_OF_A_STREAM, STREAMS_MAX, physical_memory_bytes
 from proofbook.gpu.kernels import match_cuda
 from proofbook.gpu.kernels.compile import compiled
 from proofbook.gpu.kernels.layout import COMMAND_WORDS, EVENT_WORDS, Capacity, Words, starts
@@ -56,7 +57,7 @@ _simulator_lock = threading.Lock()
 
 
 class _Mark:
-    """A moment on a stream. The simulator's events have no times, but there everything happens at once: the clock does."""
+    """A moment on a stream. The simulator's events have no times, but everything happens at once: the clock does."""
 
     def __init__(self, is_simulated: bool) -> None:
         self._event: Any = None if is_simulated else cuda.event(timing=True)
@@ -128,7 +129,7 @@ def _pinned_bytes(size_bytes: int) -> npt.NDArray[np.uint8]:
 
 
 def staged_words(capacity: Capacity) -> int:
-    """How many words of a book a group of threads can hold in shared memory; 0 if not even its header and levels fit."""
+    """How many words of a book a group of threads can hold in shared memory; 0 if its header and levels do not fit."""
     room = (SHARED_BYTES - match_cuda.BATCH_BYTES) // 8
     index = starts(capacity)[4]
     return next((words for words in (capacity.words, index) if words <= room), 0)
@@ -141,7 +142,8 @@ class CudaBackend(Backend):
         name: "gpu" or "sim".
         streams: how many parts of a batch may be on their way at a time.
         memory_limit_bytes: the most memory of the device that may be taken; most of what is free where it is not given.
-        form: whether a book has one "thread" or a "group" of them; "auto" chooses by how many books and commands there are.
+        form: whether a book has one "thread" or a "group" of them; "auto" chooses by how many books and commands
+            there are.
     """
 
     def __init__(
@@ -202,14 +204,13 @@ class CudaBackend(Backend):
         """Makes empty books of those that the mask names."""
         with self.buffer(mask.shape, np.uint8) as which:
             self.copy_in(which, mask.astype(np.uint8))
-            self.launch(
-                self._clear, books.books, 0, books.pool.array, books.terms.array, books.no_events, which.array
-            )
+            self.launch(self._clear, books.books, 0, books.pool.array, books.terms.array, books.no_events, which.array)
 
-    def count(self, books: Placed, counters: Words) -> None:
-        """Writes the counters of all books to an array in host memory."""
+    def count(self, books: Placed, first: int, counters: Words) -> None:
+        """Writes the counters of books from ``first`` on to an array in host memory."""
+        count = len(counters)
         with self.buffer(counters.shape, np.uint64) as counted:
-            self.launch(self._count, books.books, 0, books.pool.array, counted.array)
+            self.launch(self._count, count, 0, books.pool.array[first : first + count], counted.array)
             self.copy_out(counted, counters)
 
     @contextmanager
@@ -304,10 +305,12 @@ class CudaBackend(Backend):
             kernel = compiled(match_cuda.match_books, "cuda", KEEP=plan.keep)
             self.launch(kernel, count, stream, *arguments)
         self.launch(self._count, count, stream, pool, lane.counters.array)
-        self._note_occupancy(kernel, match_cuda.GROUP_THREADS if self._is_for_groups(books, part) else THREADS_OF_A_BLOCK)
+        self._note_occupancy(
+            kernel, match_cuda.GROUP_THREADS if self._is_for_groups(books, part) else THREADS_OF_A_BLOCK
+        )
 
     def _is_for_groups(self, books: Placed, part: Part) -> bool:
-        """Whether groups of threads are the better form: few books, and for each more commands than its copy to shared memory costs."""
+        """Whether groups are the better form: few books, and more commands for each than its copy costs."""
         if staged_words(books.capacity) == 0 or self.form == "thread":
             return False
         if self.form == "group":

@@ -10,23 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from proofbook import _core
 from proofbook.errors import InputError
 from proofbook.gpu import commands as words
 from proofbook.gpu.commands import COMMAND, Batch
+from proofbook.gpu.cpu import physical_memory_bytes
 from proofbook.gpu.kernels.layout import Words
 from proofbook.gpu.market import Market
 from proofbook.testing import RawMarket
 
 Progress: TypeAlias = Callable[[int, int], object]
 """Is told how much is done, and of how much; what it raises ends the work."""
-
-Scenario: TypeAlias = Literal["static", "normal", "swing", "flash-crash", "volatile", "mixed"]
 
 ORDERS_ENGINE_MAX = 1 << 24
 
@@ -103,6 +101,11 @@ def generated(scenario: str = "mixed", *, books: int, commands: int, seed: int =
     for name, value in (("books", books), ("commands", commands)):
         if value < 1:
             raise InputError(f"{name}: expected 1 or more; received {value}")
+    if books * commands * COMMAND.itemsize > physical_memory_bytes():
+        raise InputError(
+            f"books times commands: expected at most {physical_memory_bytes() // COMMAND.itemsize:,}, which this machine's memory holds; "
+            f"received {books:,} times {commands:,}"
+        )
     return Batch(*_core.many_flow(scenario, seed=seed, books=books, commands=commands, threads=threads))
 
 
@@ -186,10 +189,3 @@ def standing(state: bytes) -> Words:
     )
     rows.view(COMMAND).ravel()["flags"] = orders["flags"] & words.FLAG_POST_ONLY
     return rows
-
-
-def needs(batch: Batch) -> int:
-    """The most orders that one of the books could have to hold: those that enter less what surely leaves is not known before, so all."""
-    fields: npt.NDArray[Any] = batch.commands.view(COMMAND).ravel()
-    entered = np.concatenate([[0], np.cumsum(fields["action"] == words.ACTIONS["submit"])])
-    return int(np.diff(entered[batch.offsets]).max(initial=0))

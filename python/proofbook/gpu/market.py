@@ -1,7 +1,8 @@
-"""The terms that all books of a pool have in common: what ``proofbook.Book`` takes by the same names, in ticks and lots.
+"""The terms that all books of a pool have in common, in ticks and lots, by the names of ``proofbook.Book``.
 
-Encoded they are the 11 words of ``MarketConfig``: the first words of every state, so part of every digest. The most orders that may live is
-no term here: it is the capacity of a book, since a full book must reject as the engine's does.
+Encoded they are the 11 words of ``MarketConfig``: the first words of every state, so part of every digest. The most
+orders that may live is no term here: it is the capacity of a book, since a full book must reject as the engine's
+does.
 """
 
 from __future__ import annotations
@@ -104,8 +105,8 @@ class Market:
         encoded = np.ascontiguousarray(words, dtype="<u8").tobytes()
         if len(encoded) != 8 * CONFIG_WORDS:
             raise InputError(f"terms of a market: expected {CONFIG_WORDS} words; received {len(encoded) // 8}")
-        version, phase, flags, _, orders, market, tick, lot, quantity, notional, collar, reference, _, _ = _LAYOUT.unpack(
-            encoded
+        version, phase, flags, _, orders, market, tick, lot, quantity, notional, collar, reference, _, _ = (
+            _LAYOUT.unpack(encoded)
         )
         if version != _VERSION or phase != 0 or not 1 <= orders <= ORDERS_MAX:
             raise InputError(

@@ -1,14 +1,14 @@
 """Memory of a device: blocks are taken from pools and go back to them, so that a step of a warm pool allocates nothing.
 
-There are two pools for each device: one of its own memory, one of host memory from which and to which it copies (pinned, where the
-device is a GPU). A pool keeps free blocks by size class; the classes lie a quarter of a power of two apart, so that at most a fifth of
-a block larger than the smallest is unused.
+There are two pools for each device: one of its own memory, one of host memory from which and to which it copies
+(pinned, where the device is a GPU). A pool keeps free blocks by size class; the classes lie a quarter of a power of
+two apart, so that at most a fifth of a block larger than the smallest is unused.
 
 Invariants:
 - a pool never holds more than its limit: free blocks of other classes are let go first, then the request is refused;
 - a block is in use once: it comes back when the last array over it is gone, never earlier;
-- blocks may come back in any thread, also from the garbage collector in the middle of a ``take``: they are put on a queue that needs
-  no lock, and the next ``take`` sorts them in.
+- blocks may come back in any thread, also from the garbage collector in the middle of a ``take``: they are put on a
+  queue that needs no lock, and the next ``take`` sorts them in.
 """
 
 from __future__ import annotations

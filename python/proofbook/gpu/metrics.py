@@ -1,7 +1,8 @@
 """What a pool of books did and what it cost: counters since its start, and the figures of its last step.
 
-Times are measured where the work is done: around each stage on a CPU and in the simulator, by events of the device on a GPU. Stages of different
-parts overlap, so their sum may exceed the time that passed; the difference is what overlapping saved at most, and ``overlapped_ns`` names it.
+Times are measured where the work is done: around each stage on a CPU and in the simulator, by events of the device on
+a GPU. Stages of different parts overlap, so their sum may exceed the time that passed; the difference is what
+overlapping saved at most, and ``overlapped_ns`` names it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Timing:
         parts: into how many parts the batch was cut.
         worker_ns: time for which workers of a CPU were matching, in sum.
         workers: how many there are.
+        move_ns: moving books from device to device, where there are several.
+        moved_books: how many moved.
     """
 
     wall_ns: int = 0
@@ -44,6 +47,14 @@ class Timing:
     parts: int = 1
     worker_ns: int = 0
     workers: int = 0
+    move_ns: int = 0
+    moved_books: int = 0
+
+    def add(self, other: Timing) -> None:
+        """Adds what another device did at the same time: work in sum, time as that of the slower one."""
+        for name in ("copy_in_ns", "kernel_ns", "copy_out_ns", "bytes_in", "bytes_out", "parts", "worker_ns", "workers"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.pipeline_ns = max(self.pipeline_ns, other.pipeline_ns)
 
     @property
     def busy_ns(self) -> int:
@@ -86,7 +97,8 @@ class Metrics:
         counts: what happened, since the start.
         total: what that cost, since the start.
         last: what the last step cost.
-        occupancy: what is known of how well the device is used, by name; a GPU's compiler and driver tell, a CPU's workers are measured.
+        occupancy: what is known of how well the device is used, by name; a GPU's compiler and driver tell, a CPU's
+            workers are measured.
     """
 
     device: str
@@ -148,7 +160,9 @@ class Metrics:
 
         now = self.as_dict()
         for name, value in now["counts"].items():
-            family = CounterMetricFamily(f"proofbook_many_{name}", f"{name.replace('_', ' ')} of all books", labels=["device"])
+            family = CounterMetricFamily(
+                f"proofbook_many_{name}", f"{name.replace('_', ' ')} of all books", labels=["device"]
+            )
             family.add_metric([self.device], value)
             yield family
         for stage in ("wall", "check", "copy_in", "kernel", "copy_out", "overlapped"):
@@ -160,7 +174,9 @@ class Metrics:
         moved.add_metric([self.device, "in"], now["total"]["bytes_in"])
         moved.add_metric([self.device, "out"], now["total"]["bytes_out"])
         yield moved
-        occupancy = GaugeMetricFamily("proofbook_many_occupancy", "how well the device is used", labels=["device", "figure"])
+        occupancy = GaugeMetricFamily(
+            "proofbook_many_occupancy", "how well the device is used", labels=["device", "figure"]
+        )
         for name, value in now["occupancy"].items():
             occupancy.add_metric([self.device, name], value)
         yield occupancy

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from proofbook.gpu.counting import COUNTERS
 from proofbook.gpu.kernels.layout import Words
 from proofbook.gpu.metrics import Timing
-from proofbook.gpu.counting import COUNTERS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,8 +23,8 @@ class Step:
 
     Attributes:
         rows: number of commands in the batch.
-        events: ``uint64[books, capacity, 7]``, the encoded events of each book, in the mode that keeps all; behind those that
-            were kept stands whatever was there.
+        events: ``uint64[books, capacity, 7]``, the encoded events of each book, in the mode that keeps all; behind
+            those that were kept stands whatever was there.
         timing: what the step cost.
     """
 

@@ -1,8 +1,8 @@
-"""A batch in parts: while one part is matched, the next is copied to the device and the results of the one before are copied back.
+"""A batch in parts, so that copying and matching overlap.
 
-Each stream has a *lane*: buffers for one part. With two lanes, one is filled while the other is worked on (double buffering); more lanes
-smooth parts of different length. A device decides how a lane does its three stages: a GPU queues them on a stream of its own, a CPU
-runs them in threads.
+While one part is matched, the next is copied to the device and the results of the one before are copied back. Each stream has a *lane*: buffers for one part. With two lanes, one is filled while the other is worked on (double
+buffering); more lanes smooth parts of different length. A device decides how a lane does its three stages: a GPU
+queues them on a stream of its own, a CPU runs them in threads.
 
 Invariants:
 - a part is some whole books with all of their commands, so parts never wait for each other's results;
@@ -17,11 +17,12 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 import numpy as np
 
-from proofbook.gpu.checks import Offsets
+from proofbook.gpu.commands import Offsets
 
 LaneType = TypeVar("LaneType")
 
@@ -54,7 +55,7 @@ class Part:
 
 
 def cut(offsets: Offsets, parts_max: int) -> list[Part]:
-    """Cuts a batch into at most so many parts of about as much work each; a book counts as a command beside its own ones.
+    """Cuts a batch into at most so many parts of about as much work each; a book itself counts as a command.
 
     >>> [(part.first, part.last) for part in cut(np.array([0, 8, 9, 10, 18]), 2)]
     [(0, 2), (2, 4)]
@@ -67,7 +68,7 @@ def cut(offsets: Offsets, parts_max: int) -> list[Part]:
     bounds = [0, *sorted(cuts), books]
     return [
         Part(first, last, int(offsets[first]), int(offsets[last]))
-        for first, last in zip(bounds[:-1], bounds[1:], strict=True)
+        for first, last in pairwise(bounds)
         if last > first
     ]
 

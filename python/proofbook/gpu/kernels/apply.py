@@ -119,9 +119,14 @@ def apply_command(book, commands, row):
 
 
 @device
+def begin_step(book):
+    """What a book does before a step's commands: its events go to the front of the step's array."""
+    book.header[STEP_EVENTS] = ZERO
+
+
+@device
 def run_book(book, commands, first, last):
     """Applies the rows of commands from ``first`` to before ``last``."""
-    book.header[STEP_EVENTS] = ZERO
     row = first
     while row < last:
         apply_command(book, commands, row)

@@ -35,7 +35,8 @@ class Book(NamedTuple):
     keys: Words
     slots: Words
     records: Words
-    index: Words
+    entries: Words
+    """The index; a tuple has a method of that name."""
     orders: Words
     events: Words
     """[capacity, 7], of any length where events are not kept."""
@@ -79,7 +80,7 @@ def clear_book(book):
         at += ONE
     at = ZERO
     while at < book.terms[TERM_INDEX_WORDS]:
-        book.index[at] = ZERO
+        book.entries[at] = ZERO
         at += ONE
     last = book.terms[TERM_ORDERS] - ONE
     slot = ZERO

@@ -23,32 +23,32 @@ def hash_of(order_id):
 @device
 def slot_at(book, place):
     """The order slot that the entry at a place names."""
-    return (book.index[place] & LOW) - ONE
+    return (book.entries[place] & LOW) - ONE
 
 
 @device
 def find(book, order_id):
     """The place of a live order's entry; ``NO_PLACE`` where no live order has the id."""
-    index = book.index
-    mask = np.uint64(index.shape[0]) - ONE
+    entries = book.entries
+    mask = np.uint64(entries.shape[0]) - ONE
     hashed = hash_of(order_id)
     place = hashed >> book.terms[TERM_INDEX_SHIFT]
-    entry = index[place]
+    entry = entries[place]
     while entry != ZERO:
         if (entry ^ hashed) <= LOW and book.orders[(((entry & LOW) - ONE) << THREE) + ORDER_ID] == order_id:
             return place
         place = (place + ONE) & mask
-        entry = index[place]
+        entry = entries[place]
     return NO_PLACE
 
 
 @device
 def place_of_slot(book, order_id, slot):
     """The place of the entry of a live order whose slot is known."""
-    index = book.index
-    mask = np.uint64(index.shape[0]) - ONE
+    entries = book.entries
+    mask = np.uint64(entries.shape[0]) - ONE
     place = hash_of(order_id) >> book.terms[TERM_INDEX_SHIFT]
-    while (index[place] & LOW) != slot + ONE:
+    while (entries[place] & LOW) != slot + ONE:
         place = (place + ONE) & mask
     return place
 
@@ -56,29 +56,29 @@ def place_of_slot(book, order_id, slot):
 @device
 def enter_index(book, order_id, slot):
     """Adds an order whose id no live order has."""
-    index = book.index
-    mask = np.uint64(index.shape[0]) - ONE
+    entries = book.entries
+    mask = np.uint64(entries.shape[0]) - ONE
     hashed = hash_of(order_id)
     place = hashed >> book.terms[TERM_INDEX_SHIFT]
-    while index[place] != ZERO:
+    while entries[place] != ZERO:
         place = (place + ONE) & mask
-    index[place] = (hashed & HIGH) | (slot + ONE)
+    entries[place] = (hashed & HIGH) | (slot + ONE)
 
 
 @device
 def leave_index(book, place):
     """Takes the entry at a place out."""
-    index = book.index
-    mask = np.uint64(index.shape[0]) - ONE
+    entries = book.entries
+    mask = np.uint64(entries.shape[0]) - ONE
     shift = book.terms[TERM_INDEX_SHIFT]
     hole = place
     place = (place + ONE) & mask
-    entry = index[place]
+    entry = entries[place]
     while entry != ZERO:
         # An entry may move to the hole unless the place where its own search starts lies behind the hole.
         if ((place - (entry >> shift)) & mask) >= ((place - hole) & mask):
-            index[hole] = entry
+            entries[hole] = entry
             hole = place
         place = (place + ONE) & mask
-        entry = index[place]
-    index[hole] = ZERO
+        entry = entries[place]
+    entries[hole] = ZERO

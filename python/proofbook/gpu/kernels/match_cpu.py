@@ -1,7 +1,7 @@
 """Parallel matching on the threads of a CPU: entries of kernels.
 
-Both take pools of either order. Commands are ``uint64[N, 9]``, ``offsets[b]`` to ``offsets[b + 1]`` are the rows of book b, and ``events`` is
-``uint64[B, capacity, 7]``, with a capacity of 0 where events are not kept.
+All take pools of either order. Commands are ``uint64[N, 9]``, ``offsets[b]`` to ``offsets[b + 1]`` are the rows of book b, and ``events`` is
+``uint64[B, capacity, 7]``, with a capacity of 0 where events are not kept. No two books share anything, so threads share nothing but what they read.
 """
 
 from __future__ import annotations
@@ -9,15 +9,34 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from proofbook.gpu.kernels.apply import run_book
+from proofbook.gpu.kernels.apply import begin_step, run_book
 from proofbook.gpu.kernels.book import book_of, clear_book
+from proofbook.gpu.kernels.device import device_call
+
+
+@device_call
+def match_book(pool, terms, commands, offsets, events, b):
+    """Applies one book's commands."""
+    book = book_of(pool[b], terms, events[b])
+    begin_step(book)
+    run_book(book, commands, np.uint64(offsets[b]), np.uint64(offsets[b + 1]))
 
 
 def match_books(pool, terms, commands, offsets, events, first_book, last_book):
     """Applies the commands of the books from ``first_book`` to before ``last_book``, on the calling thread, without the GIL."""
     for b in range(first_book, last_book):
-        book = book_of(pool[b], terms, events[b])
-        run_book(book, commands, np.uint64(offsets[b]), np.uint64(offsets[b + 1]))
+        match_book(pool, terms, commands, offsets, events, b)
+
+
+def match_chunks(pool, terms, commands, offsets, events, bounds):
+    """Applies the commands of all books, chunk by chunk of them, on numba's threads.
+
+    Chunk c has the books ``bounds[c]`` to ``bounds[c + 1]``. With ``numba.set_parallel_chunksize(1)`` a thread that is done takes the next chunk, so
+    chunks of about as many commands each, and several of them for each thread, keep all threads busy however uneven the books are.
+    """
+    for chunk in prange(len(bounds) - 1):
+        for b in range(bounds[chunk], bounds[chunk + 1]):
+            match_book(pool, terms, commands, offsets, events, b)
 
 
 def clear_books(pool, terms, events, which):
