@@ -34,6 +34,9 @@ SOURCE_OF_JAX = (
 )
 
 
+ASIDE = "class='soft' style='white-space: nowrap'"
+
+
 def write(result: Result, folder: Path) -> list[Path]:
     """Writes the page and the figures.
 
@@ -73,7 +76,7 @@ def _millions(found: dict[str, float] | None) -> str:
     if found is None:
         return "-"
     text = f"{found['median'] / 1e6:.3g}"
-    return f"{text} <span class='soft'>({found['min'] / 1e6:.3g}-{found['max'] / 1e6:.3g})</span>"
+    return f"{text} <span {ASIDE}>({found['min'] / 1e6:.3g}-{found['max'] / 1e6:.3g})</span>"
 
 
 def _times(found: dict[str, float] | None) -> str:
@@ -122,7 +125,7 @@ def _axis(result: Result, axis: str) -> str:
 def _cell(point: Result, name: str) -> str:
     """A rate; a number of commands if it took but the first ones of each book."""
     taken = point["contenders"].get(name, {}).get("commands_of_a_book", point["commands"])
-    note = f" <span class='soft'>first {taken:,}</span>" if taken < point["commands"] and rate(point, name) else ""
+    note = f"<br><span {ASIDE}>first {taken:,}</span>" if taken < point["commands"] and rate(point, name) else ""
     return _millions(rate(point, name)) + note
 
 
@@ -223,8 +226,8 @@ def _method(result: Result) -> str:
         "the kernels, which read encoded commands. The engine: its loop over commands that were decoded before; with "
         "several threads the slowest of "
         "them. JAX: the compiled program over arrays of terms, its compilation left out; it keeps a digest of its "
-        "trades, and it takes as many of the "
-        f"first commands of each book as took it about {plan['jax_seconds']:g} s.</p>"
+        "trades, and takes but the first commands of each book, as many as one thread is thought to do in "
+        f"{plan['jax_seconds']:g} s, which of deep books are their filling.</p>"
         f"<p>{escape(SOURCE_OF_JAX)}, describes array books of this kind; the code is our own: unsorted arrays of "
         "fixed length with 64-bit integers, "
         "vmap over books, one compiled scan. It does not take fill-or-kill, post-only, reductions, mass cancels and "

@@ -63,7 +63,7 @@ def jax_folder() -> Path:
     return JAX_FOLDER
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def jax(jax_folder: Path) -> Iterator[Jax]:
     """The process of the books in JAX, on one thread."""
     started = Jax(jax_folder, 1)
@@ -141,10 +141,12 @@ def test_digests_of_trades_are_those_of_the_events() -> None:
 @pytest.mark.parametrize(
     "workload",
     [
-        pytest.param(steady(5, 400), id="steady"),
-        pytest.param(steady(5, 400, orders=20), id="steady, full books"),
-        pytest.param(Workload(*_core.many_flow("swing-40", seed=3, books=4, commands=1000), 256, 256), id="swing-40"),
-        pytest.param(Workload(*_core.many_flow("normal", seed=3, books=4, commands=600), 32, 32), id="normal, full books"),
+        pytest.param(steady(5, 300), id="steady"),
+        pytest.param(steady(5, 300, orders=20), id="steady, full books"),
+        pytest.param(Workload(*_core.many_flow("swing-40", seed=3, books=4, commands=500), 64, 64), id="swing-40"),
+        pytest.param(
+            Workload(*_core.many_flow("normal", seed=3, books=4, commands=500), 16, 16), id="normal, full books"
+        ),
     ],
 )
 def test_books_in_jax_make_the_engine_s_trades(workload: Workload, jax: Jax, tmp_path: Path) -> None:
