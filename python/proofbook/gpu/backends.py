@@ -20,6 +20,7 @@ import numpy.typing as npt
 from proofbook.errors import DeviceError, InputError
 from proofbook.gpu.commands import Offsets
 from proofbook.gpu.kernels.layout import Capacity, Words
+from proofbook.gpu.kernels.runners import Runner
 from proofbook.gpu.memory import DeviceArray, MemoryManager
 from proofbook.gpu.metrics import Timing
 
@@ -144,6 +145,10 @@ class Backend(ABC):
     @abstractmethod
     def check(self, commands: Words, first: int, last: int) -> int:
         """What ``first_flaw`` says of these rows of commands."""
+
+    @abstractmethod
+    def runner(self) -> Runner:
+        """What runs the kernels that sort, aggregate and write states, with memory from these pools."""
 
     @abstractmethod
     def close(self) -> None:

@@ -92,7 +92,8 @@ class Background:
         """The quantiles of an order's distance, in ticks."""
         if self.profile == "even":
             width = int(2 * self.distance) + 1
-            return np.arange(DRAWS, dtype=np.int64) * width // DRAWS
+            even: npt.NDArray[np.int64] = np.arange(DRAWS, dtype=np.int64) * width // DRAWS
+            return even
         return _geometric(self.distance)
 
     def quantities(self) -> npt.NDArray[np.int64]:
@@ -105,7 +106,8 @@ def _geometric(mean: float) -> npt.NDArray[np.int64]:
     if mean <= 0:
         return np.zeros(DRAWS, np.int64)
     middle = (np.arange(DRAWS) + 0.5) / DRAWS
-    return np.floor(np.log1p(-middle) / np.log(mean / (1 + mean))).astype(np.int64)
+    quantiles: npt.NDArray[np.int64] = np.floor(np.log1p(-middle) / np.log(mean / (1 + mean))).astype(np.int64)
+    return quantiles
 
 
 @device
@@ -125,8 +127,8 @@ def draw(  # type: ignore[no-untyped-def]
         for row in range(begins[market], ends[market]):
             drawn[market] += ONE
             number = drawn[market]
-            word = mixed(streams[market] + number * GOLDEN)
-            more = mixed(word ^ GOLDEN)
+            word = mixed(streams[market] + number * GOLDEN)  # type: ignore[no-untyped-call]
+            more = mixed(word ^ GOLDEN)  # type: ignore[no-untyped-call]
             if more & LOW_16 < move_share:
                 fair[market] += 1 if (more >> np.uint64(16)) & ONE else -1
             is_sell = (word >> np.uint64(47)) & ONE
@@ -217,5 +219,5 @@ class BackgroundFlow:
 
 def _mixed_array(words: Words) -> Words:
     with np.errstate(over="ignore"):
-        mixed_words: Words = mixed(words)
+        mixed_words: Words = mixed(words)  # type: ignore[no-untyped-call]
     return mixed_words

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -19,12 +20,15 @@ from proofbook.errors import EventsLostError, InputError
 from proofbook.gpu import checks
 from proofbook.gpu.arrays import batch
 from proofbook.gpu.backends import KEEPS, Backend, DeviceName, Keep, StepPlan, choose
+from proofbook.gpu.balance import Distributor
 from proofbook.gpu.commands import Offsets
 from proofbook.gpu.counting import COUNTER_WORDS, COUNTERS
-from proofbook.gpu.kernels.layout import EVENT_WORDS, Capacity, Words, terms_of
+from proofbook.gpu.kernels.layout import EVENT_WORDS, Capacity, Words
 from proofbook.gpu.market import Market, require_whole
 from proofbook.gpu.metrics import Metrics, Timing
+from proofbook.gpu.queries import Queries
 from proofbook.gpu.results import Step
+from proofbook.gpu.sites import Sites
 
 BOOKS_MAX = 1 << 24
 """The most books of a pool."""
@@ -33,7 +37,7 @@ EVENT_CAPACITY_MAX = 1 << 20
 """The most events of a book that a step may keep."""
 
 
-class Books:
+class Books(Queries):
     """Independent books on one device.
 
     A pool may be used from several threads: each call has it for itself.
@@ -43,7 +47,8 @@ class Books:
         orders: the most live orders of a book.
         levels: the most price levels of each side of a book; as many as orders, up to 256, where it is not given.
         market: the terms that all of them have; no limits, tick and lot 1 where it is not given.
-        device: "auto", "cpu", "gpu", "sim", or a device that ``proofbook.gpu.choose`` gave.
+        device: "auto", "cpu", "gpu", "sim", or a device that ``proofbook.gpu.choose`` gave; or several of them, among
+            which the books are divided by how fast each is.
         events: what is kept of events: "none", "digest" (one word for each book that tells whether all were equal),
             or "all".
         event_capacity: how many events of each book a step may keep, for "all".
@@ -51,6 +56,7 @@ class Books:
         threads: workers of a CPU.
         streams: how many parts of a batch may be on their way at a time.
         memory_limit_bytes: the most memory of the device that may be taken.
+        distributor: how books are divided among several devices, where the usual way does not suit.
 
     Raises:
         DeviceError: the device is not there, or has no room for the books.
@@ -69,13 +75,14 @@ class Books:
         orders: int = 256,
         levels: int | None = None,
         market: Market | None = None,
-        device: DeviceName | Backend = "auto",
+        device: DeviceName | Backend | Sequence[DeviceName | Backend] = "auto",
         events: Keep = "none",
         event_capacity: int = 0,
         lost: Literal["raise", "count"] = "raise",
         threads: int | None = None,
         streams: int | None = None,
         memory_limit_bytes: int | None = None,
+        distributor: Distributor | None = None,
     ) -> None:
         self.books = require_whole("books", books, 1, BOOKS_MAX)
         self.market = Market() if market is None else market
@@ -92,23 +99,55 @@ class Books:
         self.event_capacity = require_whole(f"event_capacity with events={events!r}", event_capacity, low, high)
         self.keep: Keep = events
         self._lost = lost
-        self._owns_backend = not isinstance(device, Backend)
-        self.backend = (
-            device
-            if isinstance(device, Backend)
-            else choose(device, threads=threads, streams=streams, memory_limit_bytes=memory_limit_bytes)
-        )
-        self.metrics = Metrics(self.backend.name, self.backend.memory, occupancy=self.backend.occupancy)
+        given = [device] if isinstance(device, str | Backend) else list(device)
+        self._own_backends: list[Backend] = []
+        self.backends = [self._backend(each, threads, streams, memory_limit_bytes) for each in given]
+        division = self._division(distributor)
+        self.backend = self.backends[0]
+        self.metrics = Metrics(self.device, self.backend.memory, occupancy=self.backend.occupancy)
         self._lock = threading.RLock()
-        self._placed = self.backend.place(self.books, self.capacity, terms_of(self.config, self.capacity))
+        self._sites = Sites(self.books, self.capacity, self.config, self.backends, division)
         self._counters = self._new_counters()
         self.reset()
-        self.backend.prepare(self._placed, KEEPS.index(self.keep))
+        self._sites.prepare(KEEPS.index(self.keep))
+
+    def _backend(
+        self, device: DeviceName | Backend, threads: int | None, streams: int | None, limit_bytes: int | None
+    ) -> Backend:
+        if isinstance(device, Backend):
+            return device
+        threads = threads if device in ("cpu", "auto") else None
+        backend = choose(device, threads=threads, streams=streams, memory_limit_bytes=limit_bytes)
+        self._own_backends.append(backend)
+        return backend
+
+    def _division(self, distributor: Distributor | None) -> Distributor:
+        count = len(self.backends)
+        if not count or count > self.books:
+            raise InputError(
+                f"device: expected from one device to one for each of {self.books} books; received {count}"
+            )
+        if distributor is None:
+            return Distributor(self.books, count)
+        if distributor.books != self.books or len(distributor.rates) != count:
+            raise InputError(
+                f"distributor: expected one for {self.books} books and {count} devices; "
+                f"received one for {distributor.books} and {len(distributor.rates)}"
+            )
+        return distributor
 
     @property
     def device(self) -> str:
-        """The name of the device: "cpu", "gpu" or "sim"."""
-        return self.backend.name
+        """The name of the device: "cpu", "gpu" or "sim"; of several, their names with a plus sign between."""
+        return "+".join(backend.name for backend in self.backends)
+
+    @property
+    def division(self) -> list[tuple[str, int, float | None]]:
+        """Of each device its name, how many books it has, and its commands by second, once they were measured."""
+        with self._lock:
+            division = self._sites.distributor
+            names = [backend.name for backend in self.backends]
+            return list(zip(names, division.shares, division.rates, strict=True))
 
     def __len__(self) -> int:
         """Number of books."""
@@ -124,14 +163,14 @@ class Books:
     def _recount(self) -> None:
         """Reads the counters anew: something else than a step has changed books."""
         counters = self._new_counters()
-        self.backend.count(self._placed, counters)
+        self._sites.count(counters)
         self._counters = counters
 
     def reset(self, mask: npt.ArrayLike | None = None) -> None:
         """Makes empty books: all of them, or those that a mask of booleans or a list of numbers names."""
         chosen = np.ones(self.books, dtype=np.bool_) if mask is None else self._mask(mask)
         with self._lock:
-            self.backend.clear(self._placed, chosen)
+            self._sites.clear(chosen)
             self._recount()
 
     def _mask(self, mask: npt.ArrayLike) -> npt.NDArray[np.bool_]:
@@ -141,25 +180,6 @@ class Books:
         chosen = np.zeros(self.books, dtype=np.bool_)
         chosen[self.numbers(array)] = True
         return chosen
-
-    def numbers(self, books: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        """Numbers of books as an array.
-
-        Raises:
-            InputError: they are no whole numbers, or no book has one of them.
-        """
-        array = np.atleast_1d(np.asarray(books))
-        if array.ndim != 1 or array.dtype.kind not in "iu":
-            if array.shape != (0,):
-                raise InputError(
-                    f"books: expected whole numbers, or {self.books} booleans; "
-                    f"received {array.dtype} with the shape {list(array.shape)}"
-                )
-            array = array.astype(np.int64)
-        outside = np.flatnonzero((array < 0) | (array >= self.books))
-        if len(outside):
-            raise InputError(f"books: expected numbers from 0 to {self.books - 1}; received {array[outside[0]]}")
-        return array.astype(np.int64)
 
     def apply(self, commands: Any, offsets: npt.ArrayLike | None = None, *, check: bool = True) -> Step:
         """Runs a batch: each book takes its commands, in order.
@@ -210,7 +230,7 @@ class Books:
             events = memory.host_array((self.books, self.event_capacity, EVENT_WORDS), np.uint64)
         after = self._new_counters()
         plan = StepPlan(words, bounds, 0, after, events, KEEPS.index(self.keep))
-        self.backend.step(self._placed, plan, timing)
+        self._sites.step(plan, timing)
         before, self._counters = self._counters, after
         return Step(int(bounds[-1] - bounds[0]), before, after, events, timing)
 
@@ -228,23 +248,12 @@ class Books:
             raise InputError("event digests: expected books with events='digest' or 'all'; received events='none'")
         return self._counters[:, COUNTERS.index("event_digest")].copy()
 
-    def read_rows(self, first: int, last: int) -> Words:
-        """The memory of some books, as ``kernels.layout`` describes it: a copy, book by book."""
-        with self._lock:
-            return self.backend.read_rows(self._placed, first, last)
-
-    def write_rows(self, first: int, rows: Words) -> None:
-        """Overwrites the memory of books from ``first`` on with rows that ``read_rows`` of equal books gave."""
-        with self._lock:
-            self.backend.write_rows(self._placed, first, rows)
-            self._recount()
-
     def close(self) -> None:
         """Gives the books' memory back; they cannot be used any more."""
         with self._lock:
-            self._placed.free()
-            if self._owns_backend:
-                self.backend.close()
+            self._sites.free()
+            for backend in self._own_backends:
+                backend.close()
 
     def __enter__(self) -> Self:
         """The books themselves, closed at the end."""

@@ -25,7 +25,6 @@ STOP = 8
 EXPIRES = 9
 ICEBERG = 10
 PHASE = 11
-STOP_PRICE = 12
 
 _EXPECTED = {
     ACTION: "an action from 1 to 6",
@@ -39,7 +38,6 @@ _EXPECTED = {
     EXPIRES: "gtc, ioc or fok: books of a pool take no good-till-date orders",
     ICEBERG: "an order that shows everything: books of a pool take no icebergs",
     PHASE: "an order, cancel, mass cancel, reduce, replace or sweep: books of a pool are always in continuous trading",
-    STOP_PRICE: "a replace of price or quantity: books of a pool have no stops",
 }
 
 
@@ -73,11 +71,11 @@ def flaw_of_change(commands, row, tags, action):  # type: ignore[no-untyped-def]
         return UNUSED
     if flags != 0 and action != 5:
         return FLAGS
-    if flags & 16 != 0:
-        return STOP_PRICE
     if flags & 0xE3 != 0:
         return FLAGS
-    unused = np.int64(commands[row, 5]) | np.int64(commands[row, 7]) | np.int64(commands[row, 8])
+    unused = np.int64(commands[row, 7]) | np.int64(commands[row, 8])
+    if flags & 16 == 0:
+        unused |= np.int64(commands[row, 5])
     if action == 3 or action == 6:
         unused |= np.int64(commands[row, 2])
     if action != 3:

@@ -20,9 +20,10 @@ import numpy.typing as npt
 from proofbook.gpu import checks
 from proofbook.gpu.backends import Backend, Placed, StepPlan
 from proofbook.gpu.counting import COUNTER_WORDS, count_books
-from proofbook.gpu.kernels import match_cpu
-from proofbook.gpu.kernels.compile import compiled
+from proofbook.gpu.kernels import bulk_cpu, match_cpu
+from proofbook.gpu.kernels.compile import Target, compiled
 from proofbook.gpu.kernels.layout import COMMAND_WORDS, EVENT_WORDS, Words
+from proofbook.gpu.kernels.runners import Runner
 from proofbook.gpu.market import require_whole
 from proofbook.gpu.memory import DeviceArray, MemoryManager, Pool, aligned_host_bytes
 from proofbook.gpu.metrics import Timing
@@ -255,6 +256,10 @@ class CpuBackend(Backend):
             ranges = [(piece.first, piece.last) for piece in cut(offsets, self.threads * RANGES_OF_A_WORKER)]
         timing.worker_ns += self.run_ranges(ranges, work)
 
+    def runner(self) -> Runner:
+        """What runs other kernels on the same workers."""
+        return _CpuRunner(self)
+
     def close(self) -> None:
         """Ends its threads, and gives free memory back."""
         for threads in (self._workers, self._copiers):
@@ -262,6 +267,45 @@ class CpuBackend(Backend):
                 threads.shutdown()
         self.memory.device.trim()
         self.memory.host.trim()
+
+
+class _CpuRunner:
+    """Runs kernels of ``bulk_cpu`` on a backend's workers."""
+
+    target: Target = "cpu"
+
+    def __init__(self, backend: CpuBackend) -> None:
+        self._backend = backend
+
+    def empty(self, shape: int | tuple[int, ...]) -> Words:
+        """Memory for words, from the backend's pool."""
+        return self._backend.memory.host_array((shape,) if isinstance(shape, int) else shape, np.uint64)
+
+    def give(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The array itself."""
+        return array
+
+    def take(self, array: Any) -> npt.NDArray[Any]:
+        """The array itself."""
+        taken: npt.NDArray[Any] = array
+        return taken
+
+    def run(self, name: str, count: int, *arguments: Any) -> None:
+        """Runs the entry with this name over ``count`` items."""
+        kernel = compiled(getattr(bulk_cpu, name), "cpu")
+        self._backend.run_ranges(self._backend.even_ranges(count), lambda low, high: kernel(*arguments, low, high))
+
+    def run_with_scratch(self, name: str, count: int, words: int, *arguments: Any) -> None:
+        """The same, with so many words of work space for each worker."""
+        kernel = compiled(getattr(bulk_cpu, name), "cpu")
+        spare = [self.empty(words) for _ in range(self._backend.threads)]
+
+        def work(low: int, high: int) -> None:
+            scratch = spare.pop()
+            kernel(*arguments, scratch, low, high)
+            spare.append(scratch)
+
+        self._backend.run_ranges(self._backend.even_ranges(count), work)
 
 
 def _whole(plan: StepPlan) -> Part:

@@ -13,8 +13,9 @@ from __future__ import annotations
 import math
 import threading
 import time
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from proofbook.gpu.cpu import PARTS_OF_A_STREAM, STREAMS_MAX, physical_memory_by
 from proofbook.gpu.kernels import match_cuda
 from proofbook.gpu.kernels.compile import compiled
 from proofbook.gpu.kernels.layout import COMMAND_WORDS, EVENT_WORDS, Capacity, Words, starts
+from proofbook.gpu.kernels.runners import CudaRunner, Runner
 from proofbook.gpu.market import require_whole
 from proofbook.gpu.memory import DeviceArray, MemoryManager, Pool, aligned_host_bytes
 from proofbook.gpu.metrics import Timing
@@ -334,7 +336,43 @@ class CudaBackend(Backend):
                 occupancy=blocks * threads / float(device.MAX_THREADS_PER_MULTI_PROCESSOR),
             )
 
+    def runner(self) -> Runner:
+        """What runs other kernels, with memory from this device's pool."""
+        return _PooledRunner(self)
+
     def close(self) -> None:
         """Gives free memory back."""
         self.memory.device.trim()
         self.memory.host.trim()
+
+
+class _PooledRunner(CudaRunner):
+    """Runs kernels of ``bulk_cuda`` on the usual stream, which waits for all others, with arrays from a pool."""
+
+    def __init__(self, backend: CudaBackend) -> None:
+        super().__init__()
+        self._pool = backend.memory.device
+        self._is_simulated = backend.is_simulated
+
+    def _array(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Any:
+        """An array whose block goes back when the array is gone. Whoever keeps a slice of it keeps it too."""
+        held = DeviceArray(self._pool, shape, dtype)
+        weakref.finalize(held.array, held.free)
+        return held.array
+
+    def empty(self, shape: int | tuple[int, ...]) -> Any:
+        """Memory for words, on the device."""
+        return self._array((shape,) if isinstance(shape, int) else shape, np.uint64)
+
+    def give(self, array: npt.NDArray[Any]) -> Any:
+        """A copy on the device."""
+        if not array.size:
+            return super().give(array)
+        given = self._array(array.shape, array.dtype)
+        given.copy_to_device(np.ascontiguousarray(array))
+        return given
+
+    def run(self, name: str, count: int, *arguments: Any) -> None:
+        """Queues a kernel with as many threads as it needs."""
+        with _simulator_lock if self._is_simulated else nullcontext():
+            super().run(name, count, *arguments)

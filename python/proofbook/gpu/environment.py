@@ -46,7 +46,7 @@ from proofbook.gpu.background import Background, BackgroundFlow, in_ranges
 from proofbook.gpu.backends import Backend, DeviceName
 from proofbook.gpu.books import Books
 from proofbook.gpu.kernels.compile import compiled
-from proofbook.gpu.kernels.layout import Words
+from proofbook.gpu.kernels.layout import COMMAND_WORDS, Words
 from proofbook.gpu.settlement import AGENT_BIT, AGENT_SHIFT, AGENTS_MAX, settle
 
 Floats = npt.NDArray[np.float64]
@@ -225,9 +225,9 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
             received = f"{mask.dtype}{list(mask.shape)}"
             raise InputError(f"reset_mask: expected bool[{self.num_envs}] with one that is true; received {received}")
         by_market = mask.reshape(self.markets, self.agents)
-        if (by_market.any(1) != by_market.all(1)).any():
+        whole: Mask = np.logical_and.reduce(by_market, axis=1)
+        if (np.logical_or.reduce(by_market, axis=1) != whole).any():
             raise InputError("reset_mask: expected the agents of a market together; received some of them")
-        whole: Mask = by_market.all(1)
         return whole
 
     def _restart(self, mask: Mask) -> None:
@@ -278,7 +278,7 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
             is_out = (self.accounts.value_twice <= -2 * self.terms.loss_max).any(1) & goes_on
             terminations = np.repeat(is_out, self.agents)
         truncations = np.repeat((self._elapsed >= self.terms.steps) & goes_on, self.agents) & ~terminations
-        self._over = (terminations | truncations).reshape(self.markets, self.agents).any(1)
+        self._over = np.logical_or.reduce((terminations | truncations).reshape(self.markets, self.agents), axis=1)
         observations, infos = self._observations(), self._infos()
         if self._over.any() and self._mode is AutoresetMode.SAME_STEP:
             ended = np.repeat(self._over, self.agents)
@@ -344,7 +344,7 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
         sent = wanted.sum((1, 2))
         offsets = np.zeros(self.markets + 1, np.int64)
         np.cumsum(sent + self.terms.flow * goes_on, out=offsets[1:])
-        batch = np.empty((int(offsets[-1]), commands.COMMAND_WORDS), np.uint64)
+        batch = np.empty((int(offsets[-1]), COMMAND_WORDS), np.uint64)
         if sent.any():
             rows["time"] = times[:, None, None]
             ranks = np.arange(int(sent.sum())) - np.repeat(np.cumsum(sent) - sent, sent)

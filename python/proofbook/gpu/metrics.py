@@ -52,7 +52,16 @@ class Timing:
 
     def add(self, other: Timing) -> None:
         """Adds what another device did at the same time: work in sum, time as that of the slower one."""
-        for name in ("copy_in_ns", "kernel_ns", "copy_out_ns", "bytes_in", "bytes_out", "parts", "worker_ns", "workers"):
+        for name in (
+            "copy_in_ns",
+            "kernel_ns",
+            "copy_out_ns",
+            "bytes_in",
+            "bytes_out",
+            "parts",
+            "worker_ns",
+            "workers",
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.pipeline_ns = max(self.pipeline_ns, other.pipeline_ns)
 

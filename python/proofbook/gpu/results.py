@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from proofbook.errors import InputError
 from proofbook.gpu.counting import COUNTERS
 from proofbook.gpu.kernels.layout import Words
 from proofbook.gpu.metrics import Timing
@@ -99,10 +100,16 @@ class Step:
         return self._after[:, _COLUMN["event_digest"]]
 
     def table(self) -> pa.Table:
-        """The events that were kept as an Arrow table: the columns of ``Book.apply``, and ``book``."""
-        from proofbook.gpu.arrays import event_table
+        """The events that were kept as an Arrow table: ``book``, and the columns of ``Book.apply`` but ``sequence``.
 
-        return event_table(self)
+        Raises:
+            InputError: none were kept.
+        """
+        from proofbook.gpu.event_tables import table_of
+
+        if self.events is None:
+            raise InputError("events: expected books that keep them, with events='all'; received others")
+        return table_of(self.events, self.event_counts)
 
     def __repr__(self) -> str:
         return (

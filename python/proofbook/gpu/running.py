@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, fields
+from typing import Literal
 
 import numpy as np
 
@@ -120,7 +121,7 @@ def compare(books: Books, batch: Batch, *, threads: int | None = None, engine: E
     if (taken != given.astype(np.uint64)).any():
         book = int(np.argmax(taken != given.astype(np.uint64)))
         raise InputError(f"book {book}: expected the {given[book]} commands of the batch; it took {taken[book]}")
-    kept = "none" if books.keep == "none" else "digest"
+    kept: Literal["none", "digest"] = "none" if books.keep == "none" else "digest"
     ended = _core.many_run(
         books.config.tobytes(), batch.commands, batch.offsets, threads=threads, engine=engine, events=kept
     )

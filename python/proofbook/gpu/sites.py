@@ -1,8 +1,8 @@
 """Where the books of a pool are: all on one device, or divided among several.
 
-Each device has room for all of the books, in the same places, and has the ones between two cuts: so a book that moves is
-a copied row, and its number says where it is everywhere. Devices run their books of a batch at the same time, each in
-a thread of its own, and write their results to the same arrays, each to its own rows.
+Each device has room for all of the books, in the same places, and has the ones between two cuts: so a book that moves
+is a copied row, and its number says where it is everywhere. Devices run their books of a batch at the same time, each
+in a thread of its own, and write their results to the same arrays, each to its own rows.
 
 Invariants:
 - every book is on exactly one device; what another device has in its place is of no meaning;

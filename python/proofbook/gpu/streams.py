@@ -1,6 +1,7 @@
 """A batch in parts, so that copying and matching overlap.
 
-While one part is matched, the next is copied to the device and the results of the one before are copied back. Each stream has a *lane*: buffers for one part. With two lanes, one is filled while the other is worked on (double
+While one part is matched, the next is copied to the device and the results of the one before are copied back. Each
+stream has a *lane*: buffers for one part. With two lanes, one is filled while the other is worked on (double
 buffering); more lanes smooth parts of different length. A device decides how a lane does its three stages: a GPU
 queues them on a stream of its own, a CPU runs them in threads.
 
@@ -67,9 +68,7 @@ def cut(offsets: Offsets, parts_max: int) -> list[Part]:
     cuts = {_first_reaching(offsets, target) for target in targets} - {0, books}
     bounds = [0, *sorted(cuts), books]
     return [
-        Part(first, last, int(offsets[first]), int(offsets[last]))
-        for first, last in pairwise(bounds)
-        if last > first
+        Part(first, last, int(offsets[first]), int(offsets[last])) for first, last in pairwise(bounds) if last > first
     ]
 
 

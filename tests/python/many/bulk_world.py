@@ -1,4 +1,4 @@
-"""Markets of the engine with random flow behind them, and what their states say, in plain Python: what tests hold whole pools against."""
+"""Markets of the engine after random flow, and what their states say, in plain Python; tests hold pools against it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The canonical state of one bounded book, and everything that must hold of its memory, in plain Python: what tests hold the kernels against."""
+"""The canonical state of one bounded book, and what must hold of its memory, in plain Python."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ from bulk_world import ReadState, bulk_of, bytes_of, fitting_states, pool_of, wo
 from kernel_flow import WORLDS, World
 
 from proofbook.errors import InputError
+from proofbook.gpu.kernels import layout
 from proofbook.gpu.kernels.aggregation import STATISTICS
 from proofbook.gpu.kernels.bulk import SHARE_BOOKS, Bulk, States
 from proofbook.gpu.kernels.layout import Capacity, Words, views
-from proofbook.gpu.kernels import layout
 from proofbook.gpu.kernels.runners import CpuRunner
 
 COUNTERS = STATISTICS[STATISTICS.index("events") :]
@@ -170,27 +170,17 @@ def test_depth_of_no_levels_is_refused() -> None:
         bulk_of(WORLDS[0]).depth(pool_of(WORLDS[0], 1), 0)
 
 
+def limit_order(side: int, price: int, quantity: int, number: int) -> list[int]:
+    return [side | 4 << 24, number, 0, price, 0, quantity, 0, 0, 0, number, 0, 0]
+
+
 def test_an_imbalance_of_the_largest_quantities_fits() -> None:
     world = next(world for world in WORLDS if world.name == "plain")
     (state,) = fitting_states(world, 1, 0)
     words = words_of(state)
     words[11], words[13] = 2, 3
     for bid, ask in (((1 << 64) - 1, 1), (1, (1 << 64) - 1), ((1 << 64) - 1, (1 << 64) - 1), ((1 << 63) + 5, 1 << 61)):
-        order = lambda side, price, quantity, number: [
-            side | 4 << 24,
-            number,
-            0,
-            price,
-            0,
-            quantity,
-            0,
-            0,
-            0,
-            number,
-            0,
-            0,
-        ]  # noqa: E731
-        full = [*words[:16], 1, *order(0, 99, bid, 1), 1, *order(1, 100, ask, 2), 0, 0]
+        full = [*words[:16], 1, *limit_order(0, 99, bid, 1), 1, *limit_order(1, 100, ask, 2), 0, 0]
         bulk, pool = bulk_of(world), pool_of(world, 1)
         bulk.load_states(pool, States.of([bytes_of(full)]))
         statistics = bulk.statistics(pool)[0]

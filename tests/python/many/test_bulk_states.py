@@ -1,4 +1,4 @@
-"""States of whole pools are the engine's byte by byte, and a state that a pool cannot hold is refused with its reason, before anything changes."""
+"""States of pools are the engine's byte by byte; one that a pool cannot hold is refused before anything changes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_loaded_book_goes_on_as_the_engine_does(world: World) -> None:
     bulk, pool = bulk_of(world), pool_of(world, 3)
     bulk.load_states(pool, States.of([state]), [1])
     market = RawMarket.restore(state)
-    commands = [words for words in flow(world, 4, 2_000)]
+    commands = list(flow(world, 4, 2_000))
     clock = ReadState.of(state).clock
     events = np.zeros((3, 60_000, 7), dtype=np.uint64)
     for words in commands:

@@ -1,7 +1,8 @@
-"""Matching over many books: equal to the engine over a million commands, on one thread and on several, and what a book does at its bounds."""
+"""Matching over many books: equal to the engine over a million commands, and what a book does at its bounds."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import struct
 import subprocess
@@ -9,11 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
-
-numba = pytest.importorskip("numba")
-
 from kernel_flow import WORLDS, flow
 from kernel_state import MemoryBook
 
@@ -63,7 +62,7 @@ def test_a_million_commands_end_as_in_the_engine(scenario: str) -> None:
     pool = Pool(40, CONFIG, Capacity(ORDERS, ORDERS), KEEP_DIGEST)
     # In three steps, cut at other places in each book.
     cuts = np.stack([offsets[:-1], offsets[:-1] + 7 * np.arange(40), offsets[1:] - 3, offsets[1:]])
-    for first, last in zip(cuts[:-1], cuts[1:], strict=True):
+    for first, last in itertools.pairwise(cuts):
         rows = np.concatenate([commands[a:b] for a, b in zip(first, last, strict=True)])
         pool.apply(rows, np.concatenate([[0], np.cumsum(last - first)]))
     run = many_run(struct.pack("<11Q", *CONFIG), commands, offsets, events="digest")
@@ -163,7 +162,10 @@ def test_a_mass_cancel_of_many_orders_goes_up_by_id() -> None:
     pool = Pool(1, config, Capacity(orders, orders), KEEP_ALL, 4 * orders)
     market = RawMarket(struct.pack("<11Q", *config))
     ids = np.random.default_rng(4).permutation(orders).tolist()
-    rows = [[1 | (n % 2) << 8 | 1 << 16, 5, i, 3 + i % 3, 100 + (n % 2) * 50 + n % 37, 0, 10, 0, 0] for n, i in enumerate(ids)]
+    rows = [
+        [1 | (n % 2) << 8 | 1 << 16, 5, i, 3 + i % 3, 100 + (n % 2) * 50 + n % 37, 0, 10, 0, 0]
+        for n, i in enumerate(ids)
+    ]
     rows += [[3, 6, 0, account, 0, 0, 0, 0, 0] for account in (4, 9, 3, 5)]
     events = _one(pool, *rows)
     expected = b"".join(market.apply(struct.pack("<9Q", *row)) for row in rows)
@@ -178,6 +180,8 @@ def test_the_cuda_form_in_the_simulator() -> None:
     pytest.importorskip("numba_cuda")
     program = Path(__file__).with_name("simulated_kernels.py")
     environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
-    done = subprocess.run([sys.executable, program], capture_output=True, text=True, env=environment, timeout=300, check=False)
+    done = subprocess.run(
+        [sys.executable, program], capture_output=True, text=True, env=environment, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "equal\n"

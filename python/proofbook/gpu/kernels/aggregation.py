@@ -1,9 +1,9 @@
 """What is to be seen of books: their depth, a row of statistics for each, and what is added up over all of them.
 
-Everything is integers, and no result depends on how many workers there were or in which order they came: sums are exact, in 128 bits.
-A book's statistics are one row of words, which ``STATISTICS`` names. The totals of a statistic over books are five words: how many
-books have it, its sum in two words, the smallest and the largest. Totals of some of the books merge into totals of all, in any order, so
-they are reduced as a tree.
+Everything is integers, and no result depends on how many workers there were or in which order they came: sums are
+exact, in 128 bits. A book's statistics are one row of words, which ``STATISTICS`` names. The totals of a statistic
+over books are five words: how many books have it, its sum in two words, the smallest and the largest. Totals of some
+of the books merge into totals of all, in any order, so they are reduced as a tree.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from proofbook.gpu.kernels.words import ONE, SIGN, TWO, WORD_MAX, ZERO
 
 MILLION = np.uint64(1_000_000)
 BALANCE_END = np.uint64(1 << 43)
-"""Quantities are halved until they are below this before the imbalance is taken, so that a million of them fits a word."""
+"""Quantities are halved until they are below this before the imbalance is taken: a million of them fits a word."""
 
 
 STATISTICS = (
@@ -58,9 +58,10 @@ STATISTICS = (
 )
 """The words of a book's statistics.
 
-``sequence`` counts commands. ``bid_quantity`` is open at the best bid, ``open_buy`` in all bids. ``spread`` is the best ask less the best bid.
-``imbalance`` is (buys - sells) / (buys + sells) of all open quantities, in millionths, towards zero. What a book does not have is 0: prices and
-quantities of an empty side, the spread with it, the imbalance of nothing, the last trade before the first.
+``sequence`` counts commands. ``bid_quantity`` is open at the best bid, ``open_buy`` in all bids. ``spread`` is the
+best ask less the best bid. ``imbalance`` is (buys - sells) / (buys + sells) of all open quantities, in millionths,
+towards zero. What a book does not have is 0: prices and quantities of an empty side, the spread with it, the
+imbalance of nothing, the last trade before the first.
 """
 
 SIGNED = ("bid_price", "ask_price", "imbalance", "last_trade")
@@ -193,11 +194,16 @@ def has_statistic(statistics, book, column):
 
 
 @device
+def is_signed(column):
+    """Whether a statistic is one in two's complement: a price or the imbalance."""
+    return (column >= AT_PRICE and column <= AT_PRICE + ONE) or column in (AT_IMBALANCE, AT_LAST_TRADE)
+
+
+@device
 def rank_of(statistics, book, column):
-    """The statistic as a word that is the larger, the larger the statistic is: signed ones have their sign bit flipped."""
-    is_signed = column == AT_PRICE or column == AT_PRICE + ONE or column == AT_IMBALANCE or column == AT_LAST_TRADE
+    """The statistic as a word that is the larger, the larger it is: signed ones have their sign bit flipped."""
     value = statistics[book, column]
-    return value ^ SIGN if is_signed else value
+    return value ^ SIGN if is_signed(column) else value
 
 
 @device

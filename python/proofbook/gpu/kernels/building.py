@@ -1,8 +1,9 @@
-"""Books made from sorted rows at once: slots in price-time priority, queues, levels, index; no search, no order moved twice.
+"""Books made from sorted rows at once: slots, queues, levels and index without a search.
 
-A row that is n-th in price-time priority takes slot n; so a queue lies in memory in the order in which it trades, and the index that the
-check for equal ids left behind is the book's. The rows are valid: ``rows`` has checked them. What results is a book that a sequence of
-commands could have left, though with its free slots and records in another order, which nothing can see.
+A row that is n-th in price-time priority takes slot n; so a queue lies in memory in the order in which it trades, and
+the index that the check for equal ids left behind is the book's. The rows are valid: ``rows`` has checked them. What
+results is a book that a sequence of commands could have left, though with its free slots and records in another
+order, which nothing can see.
 
 Each step takes a worker's number and how many there are; with one worker it is the whole step.
 """
@@ -89,7 +90,7 @@ def build_index(book, table, worker, workers):
     """Copies the index that the check for equal ids made."""
     at = worker
     while at < np.uint64(table.shape[0]):
-        book.index[at] = table[at]
+        book.entries[at] = table[at]
         at += workers
 
 
@@ -140,7 +141,7 @@ def build_order(book, words, report, order, rank, ordinal):
 
 @device
 def build_level(book, words, report, order, rank, ordinal):
-    """Writes the price level whose first order has this rank: its key and its record. Gives the rank behind its last order."""
+    """Writes the price level whose first order has this rank."""
     at = row_start(report, order[rank])
     side = words[at + ROW_TAGS] & ONE
     record = level_record(book, report, rank, ordinal)
@@ -155,7 +156,30 @@ def build_level(book, words, report, order, rank, ordinal):
     book.records[base + LEVEL_TAIL] = end - ONE
     book.records[base + LEVEL_ORDERS] = end - rank
     book.records[base + LEVEL_QUANTITY] = quantity
-    return end
+
+
+@device
+def count_starts(words, report, order, begin, end):
+    """How many price levels start at ranks from ``begin`` to before ``end``."""
+    count = ZERO
+    rank = begin
+    while rank < end:
+        if is_level_start(words, report, order, rank):
+            count += ONE
+        rank += ONE
+    return count
+
+
+@device
+def build_run(book, words, report, order, begin, end, started):
+    """Writes the orders of ranks from ``begin`` to before ``end`` and their levels; ``started`` start before."""
+    rank = begin
+    while rank < end:
+        if is_level_start(words, report, order, rank):
+            build_level(book, words, report, order, rank, started)
+            started += ONE
+        build_order(book, words, report, order, rank, started - ONE)
+        rank += ONE
 
 
 @device
@@ -164,11 +188,4 @@ def build_book(book, words, head, report, order, table):
     build_header(book, head, report)
     build_index(book, table, ZERO, ONE)
     free_rest(book, report, ZERO, ONE)
-    ordinal = ZERO
-    rank = ZERO
-    while rank < report[REPORT_ROWS]:
-        end = build_level(book, words, report, order, rank, ordinal)
-        while rank < end:
-            build_order(book, words, report, order, rank, ordinal)
-            rank += ONE
-        ordinal += ONE
+    build_run(book, words, report, order, ZERO, report[REPORT_ROWS], ZERO)

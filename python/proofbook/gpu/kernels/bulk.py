@@ -1,11 +1,11 @@
 """Whole pools at once: depth, statistics, totals, states; and books from states or from orders in any order.
 
-``Bulk`` runs the kernels of sorting, aggregation and states over a pool. It is the same on every target; where memory comes from and how kernels
-are started is the business of a ``Runner``, so that a caller with a memory manager of its own can bring it. Results come back in memory of the
-host.
+``Bulk`` runs the kernels of sorting, aggregation and states over a pool. It is the same on every target; where memory
+comes from and how kernels are started is the business of a ``Runner``, so that a caller with a memory manager of its
+own can bring it. Results come back in memory of the host.
 
-Loading is all or nothing: every book's rows are checked first, and ``InputError`` names the first at fault, with book, row, what was
-expected and what was received. Then nothing of the pool has changed.
+Loading is all or nothing: every book's rows are checked first, and ``InputError`` names the first at fault, with
+book, row, what was expected and what was received. Then nothing of the pool has changed.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class States:
     @property
     def buffer(self) -> memoryview:
         """All bytes, without a copy."""
-        return memoryview(self.words.astype("<u8", copy=False)).cast("B")
+        return self.words.astype("<u8", copy=False).data.cast("B")
 
     @property
     def offsets(self) -> npt.NDArray[np.int64]:
@@ -201,7 +201,7 @@ class Bulk:
         return statistics
 
     def totals(self, pool: Any) -> Mapping[str, Total]:
-        """Each statistic over all books: how many have it, its sum, the smallest, the largest; reduced where the pool is."""
+        """Each statistic over all books: how many have it, sum, smallest, largest; reduced where the pool is."""
         statistics = self._statistics(pool)
         blocks = max(1, -(-len(pool) // SHARE_BOOKS))
         partials = self.runner.empty((blocks, STATISTICS_WORDS, TOTAL_WORDS))
@@ -214,7 +214,7 @@ class Bulk:
         return {name: _total(name, words[column]) for column, name in enumerate(STATISTICS)}
 
     def histogram(self, pool: Any, statistic: str, edges: Sequence[int]) -> npt.NDArray[np.uint64]:
-        """How many books have a statistic below the first edge, from each edge to before the next, and from the last on.
+        """How many books have a statistic below the first edge, from each edge to the next, and from the last on.
 
         Books that lack it (the spread of a book with an empty side) count nowhere.
         """
@@ -257,7 +257,8 @@ class Bulk:
         """Makes books of states: all of a pool's, or those that are named.
 
         Raises:
-            InputError: a state of another market, of no market, or one that a pool's book cannot hold; no book has changed then.
+            InputError: a state of another market, of no market, or one that a pool's book cannot hold. No book has
+                changed then.
         """
         chosen = self._chosen(pool, books, len(states))
         words = self.runner.give(states.words)
@@ -281,10 +282,11 @@ class Bulk:
 
         Args:
             pool: the pool.
-            rows: orders as ``ROW_TYPE``, or as words in its columns: ``[books, n]`` with as many for each book, or ``[N]`` with ``starts``.
+            rows: orders as ``ROW_TYPE``, or as words with its columns last: ``[books, n]`` with as many for each book,
+                or ``[N]`` with ``starts``.
             starts: ``[books + 1]``; book n takes the rows from ``starts[n]`` to before ``starts[n + 1]``.
-            heads: what each book counts, as ``HEAD_TYPE``. Without it a book has taken as many commands as it has orders, at time 0 and without
-                a trade, and its next priority number is the one behind the largest of its orders.
+            heads: what each book counts, as ``HEAD_TYPE``. Without it a book has taken as many commands as it has
+                orders, at time 0 and without a trade, and its next priority number is behind the largest of its orders.
             books: which books are made; all where none are named.
 
         Raises:
@@ -330,9 +332,9 @@ def _total(name: str, words: Words) -> Total:
 def _ragged(rows: npt.NDArray[Any], starts: npt.NDArray[Any] | None) -> tuple[npt.NDArray[np.void], Words]:
     """Rows one behind another, and where each book's start."""
     if rows.dtype != ROW_TYPE:
-        if rows.dtype.itemsize != 8 or rows.dtype.kind not in "iu" or rows.ndim < 2 or rows.shape[-1] != len(ROW_TYPE):
+        if rows.dtype.itemsize != 8 or rows.dtype.kind not in "iu" or rows.ndim < 2 or rows.shape[-1] != ROW_WORDS:
             raise InputError(
-                f"rows: expected ROW_TYPE or {len(ROW_TYPE)} words to a row; received {rows.dtype} of shape {rows.shape}"
+                f"rows: expected ROW_TYPE or {ROW_WORDS} words to a row; received {rows.dtype} of shape {rows.shape}"
             )
         rows = np.ascontiguousarray(rows).view(ROW_TYPE)[..., 0]
     if starts is None:

@@ -1,7 +1,7 @@
 """Sorting, import, states and aggregation on the threads of a CPU: entries of kernels.
 
-Each works on the books from ``first`` to before ``last``, on the calling thread and without the GIL, so that threads share a pool by its
-books. None allocates: work space is part of the arguments, and no two books share any of it.
+Each works on the books from ``first`` to before ``last``, on the calling thread and without the GIL, so that threads
+share a pool by its books. None allocates: work space is part of the arguments, and no two books share any of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from proofbook.gpu.kernels.book import book_of
 from proofbook.gpu.kernels.building import build_book
 from proofbook.gpu.kernels.faults import REPORT_CODE, VALID
 from proofbook.gpu.kernels.layout import TERM_ORDERS
-from proofbook.gpu.kernels.rows import check_rows, check_together
+from proofbook.gpu.kernels.rows import check_head, check_rows, check_together
 from proofbook.gpu.kernels.sorting import DIGITS, sort_rows, span_rows
 from proofbook.gpu.kernels.states import read_state, state_words, write_state
 from proofbook.gpu.kernels.words import ONE, ZERO
@@ -60,7 +60,7 @@ def merge_totals(partials, stride, first, last):
 
 
 def count_books(statistics, column, edges, share, partials, first, last):
-    """Makes ``partials[block]``, how many of a block's books have a statistic below the first edge, from there to the next, and so on."""
+    """Makes ``partials[block]``: how many of its books have a statistic below the first edge, and from each on."""
     books = statistics.shape[0]
     for block in range(first, last):
         for edge in range(partials.shape[1]):
@@ -77,7 +77,7 @@ def size_states(pool, chosen, sizes, first, last):
 
 
 def place_states(sizes, places, first, last):
-    """Fills where each state starts, and behind them where the last ends; in one go, ``first`` to ``last`` being 0 to 1."""
+    """Fills where each state starts, and behind them where the last ends; one item is all of it."""
     place = ZERO
     for _ in range(first, last):
         for number in range(sizes.shape[0]):
@@ -116,7 +116,8 @@ def check_books(pool, terms, events, chosen, words, heads, starts, reports, orde
         book = book_of(pool[chosen[number]], terms, events)
         report = reports[number]
         own = order[np.int64(starts[number]) : np.int64(starts[number + 1])]
-        check_rows(book, words, heads[number], report)
+        check_head(book, heads[number], report)
+        check_rows(book, words, heads[number], report, ZERO, ONE)
         if report[REPORT_CODE] == VALID:
             sort_rows(words, report, extremes, keys, own, spare_keys, spare_order, counts)
             check_together(book, words, report, own, tables[number])

@@ -1,18 +1,20 @@
 """Sorting, import, states and aggregation on NVIDIA GPUs, and in numba-cuda's simulator: entries of kernels.
 
-Most give each book, or each part of a book's result, a thread. The totals are reduced by blocks of threads, as a tree in shared memory. For
-checking and building books there are two forms: ``check_books`` and ``build_books`` give each book a thread; ``check_books_group`` and
-``build_books_group`` give it a block, whose threads share rows, sort them with a bitonic network, in shared memory where they fit it,
-and enter them into the index with atomic exchanges. Both forms find the same: where threads of a block see any fault, one of
-them looks again alone, so that the report is the first fault in the order of rows.
+Most give each book, or each part of a book's result, a thread. The totals are reduced by blocks of threads, as a tree
+in shared memory. For checking and building books there are two forms: ``check_books`` and ``build_books`` give each
+book a thread; ``check_books_group`` and ``build_books_group`` give it a block, whose threads share rows, sort them
+with a bitonic network, in shared memory where they fit it, and enter them into the index with atomic exchanges. Both
+forms find the same: where threads of a block see any fault, one of them looks again alone, so that the report is the
+first fault in the order of rows.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import cuda
+from numba import cuda, uint64
 
 from proofbook.gpu.kernels.aggregation import (
+    TOTAL_WORDS,
     add_books,
     bin_of,
     fill_depth,
@@ -24,19 +26,21 @@ from proofbook.gpu.kernels.aggregation import (
 from proofbook.gpu.kernels.book import book_of
 from proofbook.gpu.kernels.building import build_book
 from proofbook.gpu.kernels.faults import REPORT_CODE, VALID
+from proofbook.gpu.kernels.groups import (
+    GROUP_THREADS,
+    build_together,
+    check_order_together,
+    check_rows_together,
+    sort_together,
+)
 from proofbook.gpu.kernels.layout import TERM_ORDERS
-from proofbook.gpu.kernels.rows import check_rows, check_together
+from proofbook.gpu.kernels.rows import check_head, check_rows, check_together
 from proofbook.gpu.kernels.sorting import DIGITS, sort_rows, span_rows
 from proofbook.gpu.kernels.states import read_state, state_words, write_state
 from proofbook.gpu.kernels.words import ONE, ZERO
 
-GROUP_THREADS = 128
-"""Threads of a block that works as a group; a power of two."""
-
 THREADS = 128
 """Threads of a block of any other kernel."""
-
-TOTAL_WORDS = 5
 
 TWO_FORMS = ("check_books", "build_books")
 """Entries that have a form for groups."""
@@ -74,7 +78,7 @@ def statistics_books(pool, terms, events, statistics):
 
 def total_books(statistics, share, partials):
     """Makes ``partials[block, column]``, the totals of a column over the ``share`` books of a block."""
-    totals = cuda.shared.array((GROUP_THREADS, TOTAL_WORDS), np.uint64)
+    totals = cuda.shared.array((GROUP_THREADS, TOTAL_WORDS), uint64)
     columns = statistics.shape[1]
     thread = cuda.threadIdx.x
     block = cuda.blockIdx.x // columns
@@ -94,7 +98,7 @@ def total_books(statistics, share, partials):
 
 
 def merge_totals(partials, stride):
-    """One step of the tree over blocks: ``partials[i]`` takes in ``partials[i + stride]``, i being each multiple of two strides."""
+    """One step of the tree: ``partials[i]`` takes in ``partials[i + stride]``, i being each multiple of two strides."""
     number = cuda.grid(1)
     column = number % partials.shape[1]
     left = number // partials.shape[1] * 2 * stride
@@ -103,7 +107,7 @@ def merge_totals(partials, stride):
 
 
 def count_books(statistics, column, edges, share, partials):
-    """Adds to ``partials[block]`` how many of a block's books have a statistic below the first edge, from there to the next, and so on."""
+    """Adds to ``partials[block]`` how many of its books have a statistic below the first edge, and from each on."""
     b = cuda.grid(1)
     if b < statistics.shape[0] and has_statistic(statistics, np.uint64(b), column):
         cuda.atomic.add(partials, (b // share, np.int64(bin_of(edges, rank_of(statistics, np.uint64(b), column)))), ONE)
@@ -117,8 +121,8 @@ def size_states(pool, chosen, sizes):
 
 
 def place_states(sizes, places):
-    """Fills where each state starts, and behind them where the last ends, by one block: each thread a share, and shares one after another."""
-    sums = cuda.shared.array(GROUP_THREADS, np.uint64)
+    """Fills where each state starts, and behind them where the last ends, by one block, each thread a share."""
+    sums = cuda.shared.array(GROUP_THREADS, uint64)
     thread = cuda.threadIdx.x
     share = (sizes.shape[0] + GROUP_THREADS - 1) // GROUP_THREADS
     begin = min(thread * share, sizes.shape[0])
@@ -178,7 +182,8 @@ def check_books(pool, terms, events, chosen, words, heads, starts, reports, orde
             book = book_of(pool[chosen[number]], terms, events)
             report = reports[number]
             own = order[np.int64(starts[number]) : np.int64(starts[number + 1])]
-            check_rows(book, words, heads[number], report)
+            check_head(book, heads[number], report)
+            check_rows(book, words, heads[number], report, ZERO, ONE)
             if report[REPORT_CODE] == VALID:
                 sort_rows(words, report, extremes, keys, own, spare_keys, spare_order, counts)
                 check_together(book, words, report, own, tables[number])
@@ -191,3 +196,24 @@ def build_books(pool, terms, events, chosen, words, heads, starts, reports, orde
         book = book_of(pool[chosen[number]], terms, events)
         own = order[np.int64(starts[number]) : np.int64(starts[number + 1])]
         build_book(book, words, heads[number], reports[number], own, tables[number])
+
+
+def check_books_group(pool, terms, events, chosen, words, heads, starts, reports, order, tables, scratch):
+    """Checks and sorts the rows of books that are to be built, one block to a book. Nothing of the pool is changed."""
+    for number in range(cuda.blockIdx.x, chosen.shape[0], cuda.gridDim.x):
+        book = book_of(pool[chosen[number]], terms, events)
+        report = reports[number]
+        own = order[np.int64(starts[number]) : np.int64(starts[number + 1])]
+        check_rows_together(book, words, heads[number], report)
+        if report[REPORT_CODE] == VALID:
+            sort_together(words, report, own, scratch[cuda.blockIdx.x])
+            check_order_together(book, words, report, own, tables[number])
+        cuda.syncthreads()
+
+
+def build_books_group(pool, terms, events, chosen, words, heads, starts, reports, order, tables):
+    """Makes books of rows that were found valid and sorted, one block to a book."""
+    number = cuda.blockIdx.x
+    book = book_of(pool[chosen[number]], terms, events)
+    own = order[np.int64(starts[number]) : np.int64(starts[number + 1])]
+    build_together(book, words, heads[number], reports[number], own, tables[number])

@@ -1,7 +1,8 @@
 """What kernels find wrong with a state or with orders that are to become books, and how it is told.
 
-A kernel writes a *report* of each book, a few words: the code of the first fault or 0, the row at fault, the word that was received and one
-that says what was expected. Nothing of a pool is changed before every report has code 0. ``told`` makes a sentence of a report.
+A kernel writes a *report* of each book, a few words: the code of the first fault or 0, the row at fault, the word
+that was received and one that says what was expected. Nothing of a pool is changed before every report has code 0.
+``told`` makes a sentence of a report.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Whether rows of orders can be a book: each by itself, and all together once they are sorted.
 
-The rules are those by which ``MatchingEngine::restore`` takes a state (``crates/matching/src/state.rs``), and those of a bounded book: no stops, no
-icebergs, no expiries, no more orders or price levels than there is room for. The first rule that is broken is reported; rows are
-looked at in the order in which they were given.
+The rules are those by which ``MatchingEngine::restore`` takes a state (``crates/matching/src/state.rs``), and those
+of a bounded book: no stops, no icebergs, no expiries, no more orders or price levels than there is room for. The
+first rule that is broken is reported; rows are looked at in the order in which they were given.
 
-Orders with one id, or with one priority number, are found with a table of as many places as a book's index has. For ids it is the index
-itself, as the book will have it, with the place of an order in price-time priority for its slot.
+Orders with one id, or with one priority number, are found with a table of as many places as a book's index has. For
+ids it is the index itself, as the book will have it, with the place of an order in price-time priority for its slot.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from proofbook.gpu.kernels.faults import (
     PRIORITY_RANGE,
     QUANTITY_LOTS,
     QUANTITY_MAXIMUM,
+    REPORT_BASE,
     REPORT_BIDS,
     REPORT_CODE,
     REPORT_GAP,
@@ -173,7 +174,7 @@ def numbers_fault(book, words, at, head):
 
 @device
 def place_fault(words, at, row, report):
-    """What is wrong with a row's place in a state, by the row before it: code, received, expected. Plain rows stand in any order."""
+    """What is wrong with a row's place in a state: code, received, expected. Plain rows stand in any order."""
     gap = report[REPORT_GAP]
     if gap == NO_GAP:
         return VALID, ZERO, ZERO
@@ -214,20 +215,51 @@ def add_open(words, row, report):
 
 
 @device_call
-def check_rows(book, words, head, report):
-    """Checks a book's head and all its rows, one after another, and adds them up."""
-    report[REPORT_BIDS] = ZERO
-    report[REPORT_OPEN] = ZERO
-    report[REPORT_OPEN + ONE] = ZERO
+def check_head(book, head, report):
+    """Checks a book's head."""
     code, received, expected = head_fault(book, head, report)
     if code != VALID:
         set_fault(report, code, NO_ROW, received, expected)
-    row = ZERO
+
+
+@device_call
+def check_rows(book, words, head, report, worker, workers):
+    """Checks every ``workers``-th row of a book, one after another, and adds them up."""
+    report[REPORT_BIDS] = ZERO
+    report[REPORT_OPEN] = ZERO
+    report[REPORT_OPEN + ONE] = ZERO
+    row = worker
     while row < report[REPORT_ROWS] and report[REPORT_CODE] == VALID:
         check_row(book, words, row, head, report)
         if report[REPORT_CODE] == VALID:
             add_open(words, row, report)
-        row += ONE
+        row += workers
+
+
+@device
+def start_share(report, share):
+    """Makes a worker's own report, of rows that it has yet to look at."""
+    share[REPORT_CODE] = VALID
+    share[REPORT_BASE] = report[REPORT_BASE]
+    share[REPORT_GAP] = report[REPORT_GAP]
+    share[REPORT_ROWS] = report[REPORT_ROWS]
+
+
+@device_call
+def merge_shares(report, shares):
+    """Adds up what workers found in rows that are right by themselves. Gives whether the sums fit their words."""
+    report[REPORT_BIDS] = ZERO
+    report[REPORT_OPEN] = ZERO
+    report[REPORT_OPEN + ONE] = ZERO
+    for worker in range(shares.shape[0]):
+        report[REPORT_BIDS] += shares[worker, REPORT_BIDS]
+        for side in range(2):
+            at = REPORT_OPEN + np.uint64(side)
+            quantity = shares[worker, at]
+            if quantity > WORD_MAX - report[at]:
+                return False
+            report[at] += quantity
+    return True
 
 
 @device
@@ -262,20 +294,30 @@ def check_levels(book, words, report, order):
 
 
 @device
-def count_levels(words, report, order):
-    """Counts the price levels of both sides in sorted rows."""
-    report[REPORT_LEVELS] = ZERO
-    report[REPORT_LEVELS + ONE] = ZERO
-    rank = ZERO
+def count_levels(words, report, order, bids, found, worker, workers):
+    """Counts in ``found`` the price levels of both sides that start at every ``workers``-th of the sorted rows."""
+    found[REPORT_LEVELS] = ZERO
+    found[REPORT_LEVELS + ONE] = ZERO
+    rank = worker
     while rank < report[REPORT_ROWS]:
         if is_level_start(words, report, order, rank):
-            report[REPORT_LEVELS + (ONE if rank >= report[REPORT_BIDS] else ZERO)] += ONE
-        rank += ONE
+            found[REPORT_LEVELS + (ONE if rank >= bids else ZERO)] += ONE
+        rank += workers
+
+
+@device_call
+def merge_levels(report, shares):
+    """Adds up the levels that workers counted."""
+    for side in range(2):
+        at = REPORT_LEVELS + np.uint64(side)
+        report[at] = ZERO
+        for worker in range(shares.shape[0]):
+            report[at] += shares[worker, at]
 
 
 @device_call
 def enter_table(words, report, order, table, shift, word, rank):
-    """Enters the row of a rank by one of its words. Gives the rank plus one of an earlier row that has the same word, or 0."""
+    """Enters the row of a rank by one of its words. Gives the rank plus one of a row that has the same word, or 0."""
     value = words[row_start(report, order[rank]) + word]
     mask = np.uint64(table.shape[0]) - ONE
     hashed = hash_of(value)
@@ -290,14 +332,20 @@ def enter_table(words, report, order, table, shift, word, rank):
     return ZERO
 
 
+@device
+def clear_table(table, worker, workers):
+    """Empties every ``workers``-th place of a table."""
+    at = worker
+    while at < np.uint64(table.shape[0]):
+        table[at] = ZERO
+        at += workers
+
+
 @device_call
 def check_distinct(book, words, report, order, table, word, code):
     """Checks that no two rows have one word, with ``table`` as the index of all rows by it."""
     shift = book.terms[TERM_INDEX_SHIFT]
-    at = ZERO
-    while at < np.uint64(table.shape[0]):
-        table[at] = ZERO
-        at += ONE
+    clear_table(table, ZERO, ONE)
     rank = ZERO
     while rank < report[REPORT_ROWS]:
         earlier = enter_table(words, report, order, table, shift, word, rank)
@@ -312,7 +360,7 @@ def check_distinct(book, words, report, order, table, word, code):
 @device_call
 def check_together(book, words, report, order, table):
     """Checks what rows must be together, once ``order`` is their price-time priority. Leaves the index in ``table``."""
-    count_levels(words, report, order)
+    count_levels(words, report, order, report[REPORT_BIDS], report, ZERO, ONE)
     check_levels(book, words, report, order)
     check_distinct(book, words, report, order, table, ROW_PRIORITY, EQUAL_PRIORITIES)
     check_distinct(book, words, report, order, table, ROW_ID, EQUAL_IDS)

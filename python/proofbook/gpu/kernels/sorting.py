@@ -1,14 +1,16 @@
 """Orders into price-time priority: a radix sort for one worker, a bitonic network for a group of them.
 
-Orders are rows of words as a state has them. No row is moved: what is sorted is a list of row numbers, by a key of one word in which the side
-comes first (bids before asks), then the price (bids highest first, asks lowest first), then the priority number, each less the smallest
-of its book. So one sort gives both queues, and two equal keys are two orders of one price and priority.
+Orders are rows of words as a state has them. No row is moved: what is sorted is a list of row numbers, by a key of
+one word in which the side comes first (bids before asks), then the price (bids highest first, asks lowest first),
+then the priority number, each less the smallest of its book. So one sort gives both queues, and two equal keys are
+two orders of one price and priority.
 
-The radix sort takes eight bits of the keys at a time, from the low end, and needs as many passes as keys have bytes (Knuth, The Art of
-Computer Programming, volume 3, section 5.2.5). It is stable; so rows whose key does not fit a word, which are far apart in price and
-in priority, are sorted by priority first and by side and price then. The network is Batcher's (Sorting networks and their applications,
-1968) in the form in which each merge starts with mirrored pairs: every comparison puts the smaller key first, so that any number
-of rows is sorted without padding. Pairs of one step share no row; between steps the group waits for its slowest worker.
+The radix sort takes eight bits of the keys at a time, from the low end, and needs as many passes as keys have bytes
+(Knuth, The Art of Computer Programming, volume 3, section 5.2.5). It is stable; so rows whose key does not fit a
+word, which are far apart in price and in priority, are sorted by priority first and by side and price then. The
+network is Batcher's (Sorting networks and their applications, 1968) in the form in which each merge starts with
+mirrored pairs: every comparison puts the smaller key first, so that any number of rows is sorted without padding.
+Pairs of one step share no row; between steps the group waits for its slowest worker.
 """
 
 from __future__ import annotations
@@ -79,7 +81,7 @@ def bit_length(value):
 
 @device
 def comes_after(words, first, second):
-    """Whether the row at place ``first`` comes after that at place ``second`` in the order of sides, prices and priorities."""
+    """Whether the row at place ``first`` comes after that at ``second``: by side, price, priority number."""
     side = words[first + ROW_TAGS] & ONE
     other = words[second + ROW_TAGS] & ONE
     if side != other:
@@ -92,39 +94,49 @@ def comes_after(words, first, second):
 
 
 @device_call
-def are_sorted(words, report):
-    """Whether the rows of a book stand in price-time priority as they are."""
-    rows = report[REPORT_ROWS]
-    row = ONE
-    while row < rows:
-        if comes_after(words, row_start(report, row - ONE), row_start(report, row)):
-            return False
-        row += ONE
-    return True
+def start_order(words, report, order, worker, workers):
+    """Lists every ``workers``-th row where it stands. Gives whether each of these comes behind the one before it."""
+    are_sorted = True
+    row = worker
+    while row < report[REPORT_ROWS]:
+        order[row] = row
+        if row != ZERO and comes_after(words, row_start(report, row - ONE), row_start(report, row)):
+            are_sorted = False
+        row += workers
+    return are_sorted
 
 
 @device
-def clear_extremes(extremes):
-    """The extremes of no rows: the least and the most of the bids' price ranks, of the asks', and of priority numbers."""
-    extremes[0] = WORD_MAX
-    extremes[1] = ZERO
-    extremes[2] = WORD_MAX
-    extremes[3] = ZERO
-    extremes[4] = WORD_MAX
-    extremes[5] = ZERO
+def find_extremes(words, report, extremes, worker, workers):
+    """Finds, in every ``workers``-th row, least and most of bids' price ranks, of asks', of priority numbers."""
+    for place in range(0, EXTREMES, 2):
+        extremes[place] = WORD_MAX
+        extremes[place + 1] = ZERO
+    row = worker
+    while row < report[REPORT_ROWS]:
+        at = row_start(report, row)
+        side = words[at + ROW_TAGS] & ONE
+        rank = rank_of_price(side, words[at + ROW_PRICE])
+        priority = words[at + ROW_PRIORITY]
+        low = TWO * side
+        extremes[low] = min(extremes[low], rank)
+        extremes[low + ONE] = max(extremes[low + ONE], rank)
+        extremes[4] = min(extremes[4], priority)
+        extremes[5] = max(extremes[5], priority)
+        row += workers
 
 
-@device
-def widen_extremes(extremes, words, at):
-    """Takes the row at a place into the extremes."""
-    side = words[at + ROW_TAGS] & ONE
-    rank = rank_of_price(side, words[at + ROW_PRICE])
-    priority = words[at + ROW_PRIORITY]
-    low = TWO * side
-    extremes[low] = min(extremes[low], rank)
-    extremes[low + ONE] = max(extremes[low + ONE], rank)
-    extremes[4] = min(extremes[4], priority)
-    extremes[5] = max(extremes[5], priority)
+@device_call
+def merge_extremes(extremes, found):
+    """The extremes of all workers' rows, from those of each."""
+    for at in range(0, EXTREMES, 2):
+        low = WORD_MAX
+        high = ZERO
+        for worker in range(found.shape[0]):
+            low = min(low, found[worker, at])
+            high = max(high, found[worker, at + 1])
+        extremes[at] = low
+        extremes[at + 1] = high
 
 
 @device
@@ -152,8 +164,18 @@ def key_of(words, at, extremes, price_shift, side_shift):
     """The key of the row at a place, where it fits one word."""
     side = words[at + ROW_TAGS] & ONE
     rank = rank_of_price(side, words[at + ROW_PRICE]) - extremes[TWO * side]
-    # Neither shift is 64: a key of 64 bits has its side in the last, and a price that is shifted by more than 63 has no bits.
+    # No shift is 64: the key's last bit, of 64 at most, is the side's.
     return (words[at + ROW_PRIORITY] - extremes[4]) | (rank << price_shift) | (side << side_shift)
+
+
+@device
+def make_keys(words, report, extremes, bits, keys, worker, workers):
+    """Makes the key of every ``workers``-th row."""
+    price_shift = priority_bits(extremes)
+    row = worker
+    while row < report[REPORT_ROWS]:
+        keys[row] = key_of(words, row_start(report, row), extremes, price_shift, bits - ONE)
+        row += workers
 
 
 @device_call
@@ -219,6 +241,15 @@ def part_of(words, at, extremes, part):
     return side
 
 
+@device
+def copy_words(source, target, count, worker, workers):
+    """Copies every ``workers``-th of so many words."""
+    at = worker
+    while at < count:
+        target[at] = source[at]
+        at += workers
+
+
 @device_call
 def sort_by_parts(words, report, extremes, keys, order, spare_keys, spare_order, counts):
     """Sorts rows whose keys do not fit a word: by the last part first."""
@@ -235,26 +266,14 @@ def sort_by_parts(words, report, extremes, keys, order, spare_keys, spare_order,
 def sort_rows(words, report, extremes, keys, order, spare_keys, spare_order, counts):
     """Makes ``order`` the list of a book's rows in price-time priority, by one worker."""
     rows = report[REPORT_ROWS]
-    row = ZERO
-    while row < rows:
-        order[row] = row
-        row += ONE
-    if are_sorted(words, report):
+    if start_order(words, report, order, ZERO, ONE):
         return
-    clear_extremes(extremes)
-    row = ZERO
-    while row < rows:
-        widen_extremes(extremes, words, row_start(report, row))
-        row += ONE
+    find_extremes(words, report, extremes, ZERO, ONE)
     bits = key_bits(extremes)
     if bits > KEY_BITS:
         sort_by_parts(words, report, extremes, keys, order, spare_keys, spare_order, counts)
         return
-    price_shift = priority_bits(extremes)
-    row = ZERO
-    while row < rows:
-        keys[row] = key_of(words, row_start(report, row), extremes, price_shift, bits - ONE)
-        row += ONE
+    make_keys(words, report, extremes, bits, keys, ZERO, ONE)
     if rows <= FEW:
         sort_few(keys, order, rows)
     else:
@@ -262,14 +281,15 @@ def sort_rows(words, report, extremes, keys, order, spare_keys, spare_order, cou
 
 
 @device
-def compare_pair(keys, order, first, second):
-    """Puts the smaller of two keys first, with its row."""
-    if keys[first] > keys[second]:
-        keys[first], keys[second] = keys[second], keys[first]
-        order[first], order[second] = order[second], order[first]
+def compare_pairs(keys, order, rows, distance, worker, workers):
+    """One step of the network: of two places that differ by these bits, the first gets the smaller key, with its row.
 
-
-@device
-def mirrored_partner(place, size):
-    """The other place of a pair in the first step of a merge of blocks of ``size``."""
-    return place ^ (size - ONE)
+    A merge into blocks of n starts with the bits n - 1, which are mirrored pairs, and goes on with n / 4 down to 1.
+    """
+    place = worker
+    while place < rows:
+        other = place ^ distance
+        if other > place and other < rows and keys[place] > keys[other]:
+            keys[place], keys[other] = keys[other], keys[place]
+            order[place], order[other] = order[other], order[place]
+        place += workers

@@ -1,8 +1,9 @@
 """The canonical bytes of books, and the headers of those that are to become books.
 
-A state is what ``docs/RULES.md``, section 13, and ``MatchingEngine::write_state`` of the crate ``proofbook-matching`` say, in words of eight
-bytes, little-endian: 11 of the market's terms, 5 of the header, then four queues, each a count and 12 words for each order. A book of a
-pool has no stops, so its last two queues are empty, and its state takes 20 words and 12 for each live order.
+A state is what ``docs/RULES.md``, section 13, and ``MatchingEngine::write_state`` of the crate ``proofbook-matching``
+say, in words of eight bytes, little-endian: 11 of the market's terms, 5 of the header, then four queues, each a count
+and 12 words for each order. A book of a pool has no stops, so its last two queues are empty, and its state takes 20
+words and 12 for each live order.
 """
 
 from __future__ import annotations
@@ -165,7 +166,7 @@ def set_fault(report, code, row, received, expected):
 
 @device_call
 def find_queues(words, start, end, report):
-    """Finds the rows of the state that stands from ``start`` up to ``end``: counts are what somebody says they are, and may point anywhere."""
+    """Finds the rows of the state from ``start`` to ``end``. Its counts may say anything."""
     length = (end - start) << WORD_BYTES_SHIFT
     counted = ZERO
     bids = ZERO
