@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from proofbook.bench_many_contenders import Pool, Workload
+from proofbook.bench_many_contenders import Workload
 from proofbook.gpu.kernels import events
 from proofbook.gpu.kernels.apply import apply_command
 from proofbook.gpu.kernels.book import book_of
-from proofbook.gpu.kernels.layout import EVENT_WORDS, Capacity, Words, terms_of
+from proofbook.gpu.kernels.compile import compiled
+from proofbook.gpu.kernels.layout import EVENT_WORDS, Capacity, Words, new_pool, terms_of
+from proofbook.gpu.kernels.match_cpu import clear_books, match_books
 
 LINE_WORDS = 8
 COMMAND_BYTES = 72
@@ -66,37 +68,37 @@ def touched(workload: Workload, filled: int) -> dict[str, float]:
         ``commands`` that were counted; and ``bytes``: the command's own, each line once, and once more if it was
         written.
     """
-    one = Workload(workload.words[: workload.steps], workload.offsets[:2], workload.orders, workload.levels)
-    with Pool("cpu", 1).open(one, "none") as books:
-        Pool.step(books, one.part(0, filled))
-        row = books.read_rows(0, 1)[0]
+    capacity = Capacity(workload.orders, workload.levels)
+    terms = terms_of(np.frombuffer(workload.config, np.uint64), capacity)
+    row, commands = new_pool(1, capacity), workload.words[: workload.steps]
+    nothing = np.zeros((1, 0, EVENT_WORDS), np.uint64)
+    compiled(clear_books, "cpu")(row, terms, nothing, np.ones(1, np.bool_))
+    offsets = np.array([0, filled], np.int64)
+    compiled(match_books, "cpu", KEEP=events.KEEP_NONE)(row, terms, commands, offsets, nothing, 0, 1)
     log, lines, lines_written = Log(), 0, 0
     # Kernels have no annotations.
     make_book: Callable[..., Any] = book_of
     apply: Callable[..., Any] = apply_command
-    config = np.frombuffer(workload.config, np.uint64)
-    terms = terms_of(config, Capacity(workload.orders, workload.levels))
-    book = make_book(Remembering(row, log), terms, np.zeros((0, EVENT_WORDS), np.uint64))
-    last = min(one.steps, filled + COUNTED_COMMANDS_MAX)
+    book = make_book(Remembering(row[0], log), terms, nothing[0])
+    last = min(len(commands), filled + COUNTED_COMMANDS_MAX)
     kept = events.KEEP
     events.KEEP = events.KEEP_NONE
     try:
         with np.errstate(over="ignore"):
             for number in range(filled, last):
                 reads, writes = len(log.reads), len(log.writes)
-                apply(book, one.words, np.uint64(number))
+                apply(book, commands, np.uint64(number))
                 written = {word // LINE_WORDS for word in log.writes[writes:]}
                 lines += len(written | {word // LINE_WORDS for word in log.reads[reads:]})
                 lines_written += len(written)
     finally:
         events.KEEP = kept
-    commands = last - filled
-    moved = COMMAND_BYTES + 8 * LINE_WORDS * (lines + lines_written) / commands
+    count = last - filled
     return {
-        "commands": commands,
-        "words_read": len(log.reads) / commands,
-        "words_written": len(log.writes) / commands,
-        "lines": lines / commands,
-        "lines_written": lines_written / commands,
-        "bytes": moved,
+        "commands": count,
+        "words_read": len(log.reads) / count,
+        "words_written": len(log.writes) / count,
+        "lines": lines / count,
+        "lines_written": lines_written / count,
+        "bytes": COMMAND_BYTES + 8 * LINE_WORDS * (lines + lines_written) / count,
     }

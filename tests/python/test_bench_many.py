@@ -1,4 +1,4 @@
-"""The figures of many books: flows, the books in JAX, a short run against the engine, and what the report makes of figures."""
+"""The figures of many books: flows, books in JAX, a short run against the engine, what the report makes of figures."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ def test_what_is_touched_is_counted() -> None:
 def test_other_books_are_not_timed() -> None:
     """A pool with too few levels rejects what the engine takes: its events are others."""
     runner = bench_many.Bench(SMALL, [Engine(1)], [Pool("cpu", 1)], [], Path(), lambda _line: None)
-    with pytest.raises(BrokenInvariantError, match="proofbook.gpu, 1 thread: digest of the events, book 0"):
+    with pytest.raises(BrokenInvariantError, match=r"proofbook\.gpu, 1 thread: digest of the events, book 0"):
         runner.measure(Point("books", "2", 2, 200, levels=2))
     with pytest.raises(BrokenInvariantError, match=r"digests: expected shape \(2,\); received \(3,\)"):
         require_equal("digests", np.zeros(2), np.zeros(3))
