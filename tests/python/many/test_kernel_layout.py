@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from kernel_flow import WORLDS
 
-from proofbook.gpu.kernels import layout, words
+from proofbook.gpu.kernels import layout, match_cuda, words
 from proofbook.gpu.kernels.compile import compiled, fingerprint
 from proofbook.gpu.kernels.device import device
 from proofbook.gpu.kernels.layout import Capacity
@@ -79,6 +79,10 @@ def test_the_codes_of_both_tables_agree() -> None:
     assert int(words.NO_LEVEL) == layout.LEVELS_FULL
     assert int(layout.LEVELS_SELL) == int(layout.LEVELS_BUY) + 1
     assert int(layout.OPEN_SELL) == int(layout.OPEN_BUY) + 1
+
+
+def test_a_usual_book_fits_into_shared_memory() -> None:
+    assert Capacity.of(256).bytes + match_cuda.BATCH_BYTES <= 48 << 10
 
 
 WHAT = 3
