@@ -197,9 +197,7 @@ class BackgroundFlow:
         self._held[markets] = 0
         self.fair[markets] = self.background.price
 
-    def write(
-        self, out: Words, begins: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], times: Words
-    ) -> None:
+    def write(self, out: Words, begins: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], times: Words) -> None:
         """Write the next commands of each market.
 
         Args:

@@ -194,12 +194,16 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
         # Each order that leaves and each command's own events: no step has more.
         room = orders + 4 * rows
         self.books = Books(
-            self.markets, orders=orders, levels=orders, device=device, events="all", event_capacity=room, threads=threads
+            self.markets,
+            orders=orders,
+            levels=orders,
+            device=device,
+            events="all",
+            event_capacity=room,
+            threads=threads,
         )
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Floats, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
         """Begin new episodes.
 
         Args:
@@ -307,7 +311,9 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
         nearest = np.stack([-(-self._middle_twice // 2) - 1, self._middle_twice // 2 + 1], -1)[:, None, :]
         price = nearest + acts[..., [0, 2]] * np.array([-1, 1])
         market = acts[..., 4] - terms.market_max
-        market = np.clip(market, np.minimum(-terms.position_max - position, 0), np.maximum(terms.position_max - position, 0))
+        market = np.clip(
+            market, np.minimum(-terms.position_max - position, 0), np.maximum(terms.position_max - position, 0)
+        )
         reached = position + market
         room = np.stack([terms.position_max - reached, terms.position_max + reached], -1)
         size = np.clip(acts[..., [1, 3]], 0, np.maximum(room, 0))
@@ -352,7 +358,14 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
         self.flow.write(batch, offsets[:-1] + sent, offsets[1:], times)
         step = self.books.apply(batch, offsets, check=False)
         accounts, counts = self.accounts, step.event_counts.astype(np.int64)
-        arrays = (accounts.position, accounts.cash, accounts.volume, accounts.quote_ids, accounts.quote_open, self._last)
+        arrays = (
+            accounts.position,
+            accounts.cash,
+            accounts.volume,
+            accounts.quote_ids,
+            accounts.quote_open,
+            self._last,
+        )
         in_ranges(
             self.books.backend,
             self.markets,
@@ -417,9 +430,7 @@ class MarketEnv(gymnasium.Env[Floats, Integers]):
         self.action_space = self._markets.single_action_space
         self.observation_space = self._markets.single_observation_space
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Floats, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
         """Begin an episode."""
         super().reset(seed=seed)
         del options

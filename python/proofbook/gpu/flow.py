@@ -85,7 +85,9 @@ class Replayed:
     sources: tuple[Source, ...]
 
 
-def generated(scenario: str = "mixed", *, books: int, commands: int, seed: int = 1, threads: int | None = None) -> Batch:
+def generated(
+    scenario: str = "mixed", *, books: int, commands: int, seed: int = 1, threads: int | None = None
+) -> Batch:
     """Generated flow.
 
     Args:
@@ -145,7 +147,9 @@ def replayed(
             if progress is not None:
                 progress(before + size * done // max(of, 1), total)
 
-        found, rows, offsets = _core.many_replay([Path(file)], symbols=list(symbols), book_file=book_file, progress=tell)
+        found, rows, offsets = _core.many_replay(
+            [Path(file)], symbols=list(symbols), book_file=book_file, progress=tell
+        )
         for book, (symbol, price_unit, quantity_unit) in enumerate(found):
             of_symbol = rows[offsets[book] : offsets[book + 1]]
             for stretch, part in enumerate(stretched(of_symbol, stretches)):
