@@ -39,6 +39,7 @@ from proofbook.bench_many_flow import Words
 from proofbook.bench_many_plan import QUICK, Plan, Point
 from proofbook.bench_many_touched import touched
 from proofbook.gpu.backends import missing
+from proofbook.gpu.kernels.layout import Capacity
 
 Result = dict[str, Any]
 Progress = Callable[[str], None]
@@ -49,6 +50,8 @@ NICENESS = -6
 MEMORY_BYTES_MAX = 12 << 30
 AVAILABLE_SHARE_MAX = 0.8
 """Of what the machine has left: beyond, it might be paging that is timed."""
+
+ROUNDS_MIN = 2
 
 COPY_BYTES = 256 << 20
 """Far more than caches hold."""
@@ -99,6 +102,7 @@ class Bench:
             "events_of_a_book_max": int(run.events.max()),
             "trades_per_command": int(run.trades.sum()) / commands,
             "live_orders_mean": float(run.live_orders.mean()),
+            "book_bytes": Capacity(point.orders, point.levels).bytes,
             "touched": touched(workload, point.resting or workload.steps // 2),
         }
         for pool in self.pools:
@@ -161,7 +165,10 @@ class Bench:
             turns.append((pool.name, workload, partial(pool.run_warm, workload, point.events, capacity)))
         if part is not None:
             turns += [(one.name, part, one.run) for one in self.jax]
+        started = time.monotonic()
         for turn in range(self.plan.rounds):
+            if turn >= ROUNDS_MIN and time.monotonic() - started > self.plan.point_seconds:
+                break
             # Every other round goes backwards, so that a machine that gets busier disturbs all alike.
             for name, taken, run in turns if turn % 2 == 0 else turns[::-1]:
                 figures[name]["runs"].append(rates(run(), len(taken.words)))

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,9 @@ from proofbook.gpu.backends import DeviceName, Keep
 Result = dict[str, Any]
 
 ANSWER_SECONDS_MAX = 300
+JAX_COMMANDS_MIN = 20
+"""Of each book: more than shallow books are filled with."""
+
 TRADE_TAG = 4
 DIGEST_START = 0xCBF29CE484222325
 DIGEST_FACTOR = 0x9E3779B97F4A7C15
@@ -82,7 +85,7 @@ class Engine:
         self.threads = threads
         self.name = f"engine, {counted(threads)}"
 
-    def run(self, workload: Workload, events: str) -> Result:
+    def run(self, workload: Workload, events: Literal["none", "digest"]) -> Result:
         """One run from empty books; ``matching_ns`` and ``call_ns``, and what it came to."""
         start = perf_counter_ns()
         run = _core.many_run(workload.config, workload.words, workload.offsets, threads=self.threads, events=events)
@@ -191,9 +194,9 @@ class Jax:
 
     @staticmethod
     def steps_in(workload: Workload, seconds: float) -> int:
-        """How many commands of each book take one thread about so long, as one machine did; at least one."""
+        """How many commands of each book take one thread about so long, as one machine did; some at least."""
         step_ns = max(10_000, workload.books * (300 + 12 * workload.orders))
-        return max(1, min(workload.steps, int(seconds * 1e9 / step_ns)))
+        return min(workload.steps, max(JAX_COMMANDS_MIN, int(seconds * 1e9 / step_ns)))
 
     def close(self) -> None:
         """Ends its process."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from proofbook.bench import spread
+from proofbook.bench_many_touched import COMMAND_BYTES
 
 Result = dict[str, Any]
 
@@ -78,18 +79,22 @@ def aim(result: Result) -> Result:
 
 
 def memory_share(result: Result, point: Result, name: str, threads: int) -> Result | None:
-    """What ours asks of memory on a point, if no cache held anything, against what as many threads can copy."""
+    """Bytes for a command, and what share they are of what as many threads can copy.
+
+    ``uncached``: whatever a command touches comes from memory. ``once``: a book comes whole and goes back whole, once
+    for all of its commands, and nothing else than they and kept events move.
+    """
     found = rate(point, name)
     copied = result["copy_bytes_per_s"].get(str(threads))
     if found is None or copied is None:
         return None
     kept = 56 * point["facts"]["events_per_command"] if point["events"] == "all" else 0.0
-    moved = point["facts"]["touched"]["bytes"] + kept
-    return {
-        "bytes_per_command": moved,
-        "bytes_per_s": moved * found["median"],
-        "share": moved * found["median"] / copied["median"],
+    moved = {
+        "uncached": point["facts"]["touched"]["bytes"] + kept,
+        "once": COMMAND_BYTES + 2 * point["facts"]["book_bytes"] / point["commands"] + kept,
     }
+    shares = {f"{name}_share": size * found["median"] / copied["median"] for name, size in moved.items()}
+    return {f"{name}_bytes": size for name, size in moved.items()} | shares
 
 
 def conclusions(result: Result) -> list[str]:

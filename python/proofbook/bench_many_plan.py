@@ -102,6 +102,7 @@ class Plan:
     Attributes:
         points: The workloads.
         rounds: How often each contender is timed on each.
+        point_seconds: After so long at a point there are no more rounds, but two at least.
         jax_seconds: JAX takes the first so many commands of each book as take it about so long.
         step_books: Books of which single steps are timed.
         step_commands: Commands of each in a step.
@@ -119,8 +120,9 @@ class Plan:
             *flow_points(SCENARIOS, 1_000, 1_000),
         )
     )
-    rounds: int = 3
-    jax_seconds: float = 0.8
+    rounds: int = 5
+    point_seconds: float = 40
+    jax_seconds: float = 0.5
     step_books: int = 1_000
     step_commands: int = 4
     steps: int = 1_000

@@ -76,7 +76,7 @@ def _millions(found: dict[str, float] | None) -> str:
     if found is None:
         return "-"
     text = f"{found['median'] / 1e6:.3g}"
-    return f"{text} <span {ASIDE}>({found['min'] / 1e6:.3g}-{found['max'] / 1e6:.3g})</span>"
+    return f"{text}<br><span {ASIDE}>({found['min'] / 1e6:.3g}-{found['max'] / 1e6:.3g})</span>"
 
 
 def _times(found: dict[str, float] | None) -> str:
@@ -93,15 +93,14 @@ def _axis(result: Result, axis: str) -> str:
     rows, reasons = [], []
     for point in points_on(result, axis):
         if "does_not_fit" in point:
-            rows.append([escape(point["label"]), f"{point['books']:,}", *["-"] * (len(everyone) + 4)])
+            rows.append([escape(point["label"]), *["-"] * (len(everyone) + 4)])
             reasons.append(f"{point['label']}: does not fit, {point['does_not_fit']}")
             continue
         facts = point["facts"]
         rows.append(
             [
                 escape(point["label"]),
-                f"{point['books']:,}",
-                f"{point['commands']:,}",
+                f"{point['books']:,} × {point['commands']:,}",
                 f"{facts['live_orders_mean']:,.0f}",
                 f"{facts['trades_per_command']:.2f}",
                 *(_cell(point, name) for name in everyone),
@@ -112,7 +111,7 @@ def _axis(result: Result, axis: str) -> str:
             why = point["contenders"].get(name, {}).get("cannot")
             if why and f"{name}: {why}" not in reasons:
                 reasons.append(f"{name}: {why}")
-    header = ["", "books", "commands of each", "orders at the end", "trades a command", *map(escape, everyone)]
+    header = ["", "books × commands", "orders at the end", "trades a command", *map(escape, everyone)]
     said = "".join(f"<li>{escape(reason)}</li>" for reason in reasons)
     return (
         "<p>Million commands a second: median (lowest-highest) of the rounds. The last column: how many times as fast "
@@ -177,8 +176,8 @@ def _memory(result: Result) -> str:
                 escape(f"{AXES[point['axis']].lower()}: {point['label']}"),
                 f"{counted['words_read']:.0f} / {counted['words_written']:.0f}",
                 f"{counted['lines']:.1f} / {counted['lines_written']:.1f}",
-                f"{first['bytes_per_command']:,.0f}" if first else "-",
-                *(f"{share['bytes_per_s'] / 1e9:.1f} GB/s, {share['share']:.0%}" if share else "-" for share in shares),
+                f"{first['uncached_bytes']:,.0f} / {first['once_bytes']:,.0f}" if first else "-",
+                *(f"{share['uncached_share']:.0%} / {share['once_share']:.0%}" if share else "-" for share in shares),
             ]
         )
     copied = "; ".join(
@@ -194,12 +193,14 @@ def _memory(result: Result) -> str:
     ]
     return (
         "<p>Counted by running the kernels' own source on words that remember each access, for commands after the "
-        "book was filled. Bytes are the "
-        "command's 72, each line of 64 bytes once and once more if it is written, and with all events kept 56 for "
-        "each of them: what would move if "
-        f"no cache held anything. Plain copies in the same run moved (read and written): {copied}. A share above what "
-        "copies get, or near it, means "
-        "that caches serve most of it.</p>" + table(header, rows)
+        "book was filled. Bytes a command, two "
+        "bounds: if no cache held anything, the command's 72, each line of 64 bytes once, and once more if it is "
+        "written; and if a book's memory came once "
+        "and went back once for all of its commands. With all events kept there are 56 more for each. Then the share "
+        "of memory's speed that the rate of the "
+        f"kernels would take under each. That speed, of plain copies in the same run, read and written: {copied}. A "
+        "share above 100% shows that caches "
+        "serve the rest.</p>" + table(header, rows)
     )
 
 
@@ -219,7 +220,8 @@ def _method(result: Result) -> str:
     preferred = f"nice -n {result['niceness']}" if result["niceness"] else "no preference"
     left_out = f"<p>JAX was left out: {escape(result['jax_left_out'])}.</p>" if result.get("jax_left_out") else ""
     return (
-        f"<p>{plan['rounds']} rounds at each point, contenders in turns, forwards and backwards, each from empty "
+        f"<p>{plan['rounds']} rounds at each point (two at least where they took longer than "
+        f"{plan['point_seconds']:g} s), contenders in turns, forwards and backwards, each from empty "
         "books. Before that the digests of the "
         "state and of the events of every book were the engine's, and the trades of every book in JAX those of the "
         "engine's events. Ours: the time of "
@@ -227,7 +229,7 @@ def _method(result: Result) -> str:
         "several threads the slowest of "
         "them. JAX: the compiled program over arrays of terms, its compilation left out; it keeps a digest of its "
         "trades, and takes but the first commands of each book, as many as one thread is thought to do in "
-        f"{plan['jax_seconds']:g} s, which of deep books are their filling.</p>"
+        f"{plan['jax_seconds']:g} s, 20 at least; of deep books that is their filling.</p>"
         f"<p>{escape(SOURCE_OF_JAX)}, describes array books of this kind; the code is our own: unsorted arrays of "
         "fixed length with 64-bit integers, "
         "vmap over books, one compiled scan. It does not take fill-or-kill, post-only, reductions, mass cancels and "

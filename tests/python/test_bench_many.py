@@ -241,12 +241,13 @@ def test_without_a_gpu_there_is_no_figure_of_one(measured: dict[str, Any]) -> No
 
 def test_memory_shares_follow_bytes_and_rates(measured: dict[str, Any]) -> None:
     point = copy.deepcopy(bench_many_figures.points_on(measured, "events")[-1])
-    point["facts"] |= {"events_per_command": 2.0, "touched": {"bytes": 888.0}}
+    assert point["facts"]["book_bytes"] == 4352
+    point["facts"] |= {"events_per_command": 2.0, "touched": {"bytes": 888.0}, "book_bytes": 8_000}
     name = measured["contenders"]["pools"][0]
     point["contenders"][name] = {"runs": [{"commands_per_s": 1e6}]}
     result = measured | {"copy_bytes_per_s": {"1": {"median": 1e10}}}
     share = bench_many_figures.memory_share(result, point, name, 1)
-    assert share == {"bytes_per_command": 1000.0, "bytes_per_s": 1e9, "share": 0.1}
+    assert share == {"uncached_bytes": 1000.0, "once_bytes": 504.0, "uncached_share": 0.1, "once_share": 0.0504}
     assert bench_many_figures.memory_share(result, point, name, 2) is None
 
 
