@@ -1,7 +1,7 @@
 # The comparison of all books, and benchmarks: books and the peers of bench/peers on the five scenarios; the ladder's design beside its alternatives; the
-# committed state; the exchange over FIX, the proof structures and the FIX codec beside their peers.
+# committed state; the exchange over FIX, the proof structures, the FIX codec and many books at once beside their peers.
 
-.PHONY: analyze bench bench-alternatives bench-commitment bench-exchange bench-fix bench-structures
+.PHONY: analyze bench bench-alternatives bench-commitment bench-exchange bench-fix bench-many bench-structures
 
 analyze: $(VENV)/.stamp-native ## Compare every book by operation, size and flow, pools and reclamation with peers: out/analysis [QUICK=1 DATA=path]
 	@$(BIN)/proofbook analyze $(if $(QUICK),--quick) $(if $(DATA),--data "$(DATA)") --out "$(OUT)/analysis"
@@ -29,6 +29,9 @@ bench-fix: $(VENV)/.stamp-native ## Check and time the FIX codec beside QuickFIX
 	@$(BIN)/python -m pip install --quiet simplefix==1.0.17 || echo "simplefix cannot be had"
 	@codec="$$(cargo bench --quiet -p proofbook-fix --bench codec --no-run --message-format=json | $(BIN)/python bench/fix/executable.py)" && \
 		PYTHON="$(abspath $(BIN))/python" $(BIN)/python bench/fix/compare_parsers.py "$$codec" "$(OUT)/bench/fix.jsonl"
+
+bench-many: $(VENV)/.stamp-native ## Check and time many books at once beside the engine and JAX: out/bench-many [QUICK=1]
+	@PYTHON="$(abspath $(BIN))/python" $(BIN)/python -m proofbook.bench_many --jax bench/jax $(if $(QUICK),--quick) --out "$(OUT)/bench-many"
 
 bench-structures: $(VENV)/.stamp-tools ## Check and time fixed point, Merkle trees and light clients' views: out/bench/structures.jsonl
 	@mkdir -p "$(OUT)/bench"

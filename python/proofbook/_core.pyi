@@ -1828,6 +1828,29 @@ class ManyRun:
     def wall_ns(self) -> int:
         """Time from the start of the threads to their end."""
 
+def many_replay(
+    paths: Sequence[str | Path],
+    *,
+    symbols: Sequence[str] = ...,
+    book_file: str | Path | None = None,
+    progress: Callable[[int, int, int], object] | None = None,
+) -> tuple[list[tuple[str, str, str]], npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Read the commands of each instrument of a file, in one pass, for many books.
+
+    Args:
+        paths: one file of market data or of commands, for LOBSTER with its order book file.
+        symbols: which instruments; of none given, all that have order events.
+        book_file: LOBSTER's order book file.
+        progress: is told `(bytes_done, bytes_total, records)` about ten times a second; what it raises ends the reading.
+
+    Returns:
+        Of each instrument its name and what one tick and one lot are worth; `uint64[rows, 9]`, the commands; and
+        `int64[instruments + 1]`, where the rows of each begin.
+
+    Raises:
+        ReplayError: a file that cannot be read, lacks an instrument, or has more commands than are read at once.
+    """
+
 def many_run(
     config: bytes,
     commands: npt.NDArray[np.uint64],
@@ -1853,7 +1876,7 @@ def many_run(
     """
 
 def state_digests(
-    states: Buffer, offsets: npt.NDArray[np.int64], *, threads: int | None = None
+    states: Buffer | npt.NDArray[np.generic], offsets: npt.NDArray[np.int64], *, threads: int | None = None
 ) -> npt.NDArray[np.uint8]:
     """The digests that the engine gives for states with these canonical bytes: `uint8[books, 32]`.
 

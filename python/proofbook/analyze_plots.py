@@ -40,7 +40,7 @@ def colours(names: Sequence[str]) -> dict[str, str]:
     return {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(names)}
 
 
-def _svg(figure: Figure, title: str) -> str:
+def svg(figure: Figure, title: str) -> str:
     """The figure as an element of a page."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Title": title})
@@ -51,7 +51,8 @@ def _svg(figure: Figure, title: str) -> str:
     )
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -63,7 +64,7 @@ def growth(result: Result, axis: str) -> str:
     names = list(first)
     with mpl.rc_context(STYLE):
         rows = -(-len(names) // 3)
-        figure = _figure(11, 2.6 * rows + 0.5)
+        figure = new_figure(11, 2.6 * rows + 0.5)
         panels = figure.subplots(rows, 3, squeeze=False, sharex=True).flat
         for axes in list(panels)[len(names) :]:
             axes.set_visible(False)
@@ -80,7 +81,7 @@ def growth(result: Result, axis: str) -> str:
             axes.set_xlabel(f"{axis} in the book")
         figure.axes[0].set_ylabel("ns, median")
         figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(books))
-        return _svg(figure, f"operations by {axis}")
+        return svg(figure, f"operations by {axis}")
 
 
 def _bars(
@@ -101,7 +102,7 @@ def flows(result: Result) -> str:
     palette = colours(list(result["books"]))
     names = list(result["flows"])
     with mpl.rc_context(STYLE):
-        figure = _figure(11, 4.2)
+        figure = new_figure(11, 4.2)
         axes = figure.subplots()
         width = 0.82 / max(len(books), 1)
         for index, (name, book) in enumerate(books.items()):
@@ -116,7 +117,7 @@ def flows(result: Result) -> str:
         axes.grid(axis="y", alpha=0.25)
         axes.set_ylabel("million commands a second")
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=max(len(books), 1))
-        return _svg(figure, "throughput by flow")
+        return svg(figure, "throughput by flow")
 
 
 def room(result: Result) -> str | None:
@@ -126,12 +127,12 @@ def room(result: Result) -> str | None:
         return None
     palette = colours(list(result["books"]))
     with mpl.rc_context(STYLE):
-        figure = _figure(11, 3.2)
+        figure = new_figure(11, 3.2)
         axes = figure.subplots()
         _bars(axes, counted, ("an order more at a price", "a level more, with its order"), palette)
         axes.set_ylabel("bytes")
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=max(len(counted), 1))
-        return _svg(figure, "bytes by order and level")
+        return svg(figure, "bytes by order and level")
 
 
 def shared(result: Result) -> str:
@@ -140,7 +141,7 @@ def shared(result: Result) -> str:
     cores = result["cores"]
     with mpl.rc_context(STYLE):
         rows = -(-len(groups) // 3)
-        figure = _figure(11, 3.1 * rows)
+        figure = new_figure(11, 3.1 * rows)
         panels = list(figure.subplots(rows, 3, squeeze=False).flat)
         for axes in panels[len(groups) :]:
             axes.set_visible(False)
@@ -163,4 +164,4 @@ def shared(result: Result) -> str:
             axes.grid(alpha=0.25)
             axes.legend(fontsize="x-small")
         panels[0].set_ylabel("million operations a second")
-        return _svg(figure, "what threads share")
+        return svg(figure, "what threads share")

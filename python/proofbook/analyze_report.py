@@ -54,11 +54,12 @@ def write(result: Result, folder: Path) -> list[Path]:
     return [page, data]
 
 
-def _escape(text: object) -> str:
+def escape(text: object) -> str:
+    """Text as it stands in HTML."""
     return html.escape(str(text))
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], texts: Sequence[int] = (0,)) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], texts: Sequence[int] = (0,)) -> str:
     """A table whose cells are text or HTML already escaped; `texts` are the columns of words."""
 
     def line(cells: Sequence[str], tag: str) -> str:
@@ -80,16 +81,28 @@ def document(result: Result) -> str:
         ("shared", "What threads share", _shared(result)),
         ("method", "How it was measured", _method(result)),
     ]
-    name, said = result["machine_name"], result["findings"]["conclusions"]
-    links = "".join(f'<a href="#{anchor}">{title}</a>' for anchor, title, _ in sections)
-    body = "".join(f'<h2 id="{anchor}">{title}</h2>\n{content}\n' for anchor, title, content in sections)
+    return page("Books compared", result, result["findings"]["conclusions"], sections)
+
+
+def page(title: str, result: Result, said: Sequence[str], sections: Sequence[tuple[str, str, str]]) -> str:
+    """A page of its own.
+
+    Args:
+        title: Its title.
+        result: Where and for how long it was measured: ``machine_name`` and ``took_s``.
+        said: What it says in short, sentence by sentence.
+        sections: Anchor, title and content of each part.
+    """
+    name = result["machine_name"]
+    links = "".join(f'<a href="#{anchor}">{heading}</a>' for anchor, heading, _ in sections)
+    body = "".join(f'<h2 id="{anchor}">{heading}</h2>\n{content}\n' for anchor, heading, content in sections)
     return (
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
-        f"<title>Books compared</title>\n<style>{STYLE}</style>\n<h1>Books compared</h1>\n"
-        f'<p class="soft">{_escape(name["processor"])}, {name["cores"]} cores, {_escape(name["system"])}; '
+        f"<title>{title}</title>\n<style>{STYLE}</style>\n<h1>{title}</h1>\n"
+        f'<p class="soft">{escape(name["processor"])}, {name["cores"]} cores, {escape(name["system"])}; '
         f"measured in {result['took_s']:.0f} s</p>\n<nav>{links}</nav>\n"
-        "<ul>" + "".join(f"<li>{_escape(sentence)}</li>" for sentence in said) + f"</ul>\n{body}</html>\n"
+        "<ul>" + "".join(f"<li>{escape(sentence)}</li>" for sentence in said) + f"</ul>\n{body}</html>\n"
     )
 
 
@@ -99,16 +112,16 @@ def _targets(result: Result) -> str:
         word, mark = MET[target["is_met"]]
         rows.append(
             [
-                f"{_escape(target['name'])}<br><span class='soft'>{_escape(target['path'])}</span>",
-                _escape(target["target"]),
-                _escape(target["measured"]),
-                _escape(target["limit"]),
+                f"{escape(target['name'])}<br><span class='soft'>{escape(target['path'])}</span>",
+                escape(target["target"]),
+                escape(target["measured"]),
+                escape(target["limit"]),
                 f'<span class="{mark}">{word}</span>',
-                _escape(target["why"]),
+                escape(target["why"]),
             ]
         )
     header = ["what, and on which path", "target", "measured", "limit of this machine", "", "why"]
-    return "<p>Each target on the path where it means something, beside what the machine itself can do.</p>" + _table(
+    return "<p>Each target on the path where it means something, beside what the machine itself can do.</p>" + table(
         header, rows, (0, 1, 2, 3, 5)
     )
 
@@ -126,18 +139,18 @@ def _rate(flow: Result) -> str:
 
 
 def _flows(result: Result) -> str:
-    said = "".join(f"<li>{_escape(one['text'])}</li>" for one in result["findings"]["recommendations"])
+    said = "".join(f"<li>{escape(one['text'])}</li>" for one in result["findings"]["recommendations"])
     names = list(result["flows"])
-    rows = [[_escape(name), *(_rate(book["flows"][flow]) for flow in names)] for name, book in result["books"].items()]
+    rows = [[escape(name), *(_rate(book["flows"][flow]) for flow in names)] for name, book in result["books"].items()]
     shapes = [
         [
-            _escape(name),
+            escape(name),
             f"{flow['commands']:,}",
             f"{flow['reference']['trades']:,}",
             f"{flow['reference']['orders_mean']:,.0f} / {flow['reference']['orders_max']:,}",
             f"{flow['reference']['levels_mean']:,.0f} / {flow['reference']['levels_max']:,}",
             f"<code>{flow['reference']['event_hash'][:16]}</code>",
-            _escape("; ".join(flow["notes"])),
+            escape("; ".join(flow["notes"])),
         ]
         for name, flow in result["flows"].items()
     ]
@@ -152,9 +165,9 @@ def _flows(result: Result) -> str:
         f"<ul>{said}</ul>{analyze_plots.flows(result)}<p>Million commands a second through the rules, one thread: "
         f"median (lowest-highest) of {result['plan']['runs']} runs, the books in turns. Every event of each was "
         "compared with the reference book's before it was timed.</p>"
-        + _table(["book", *names], rows)
+        + table(["book", *names], rows)
         + note
-        + _table(header, shapes, (0, 5, 6))
+        + table(header, shapes, (0, 5, 6))
     )
 
 
@@ -167,7 +180,7 @@ def _operations(result: Result) -> str:
             point = book["growth"][axis]["points"][-1]
             rows += [
                 [
-                    _escape(name),
+                    escape(name),
                     operation.replace("_", " "),
                     nanoseconds(figures["mean_ns"]),
                     nanoseconds(figures["p50_ns"]),
@@ -181,7 +194,7 @@ def _operations(result: Result) -> str:
         header = ["book", "operation", "mean", "p50", "p99", "p99.9", "samples x operations of each"]
         parts.append(
             f"<h3>By {title}</h3>{analyze_plots.growth(result, axis) if books else ''}<details><summary>Percentiles "
-            f"at {size:,} {axis}</summary>{_table(header, rows, (0, 1))}</details>"
+            f"at {size:,} {axis}</summary>{table(header, rows, (0, 1))}</details>"
         )
     return (
         "<p>Insert, cancel, best, depth and lookups ask the book alone; match one and sweep are incoming orders that "
@@ -191,7 +204,7 @@ def _operations(result: Result) -> str:
 
 def _counts(result: Result) -> str:
     source = result["counts"]["source"]
-    reasons = _escape("; ".join(result["counts"]["reasons"]))
+    reasons = escape("; ".join(result["counts"]["reasons"]))
     if source == "none":
         return f"<p>Neither counters nor a simulator are there: {reasons}.</p>"
     said = (
@@ -207,7 +220,7 @@ def _counts(result: Result) -> str:
                 continue
             rows += [
                 [
-                    _escape(name),
+                    escape(name),
                     "whole commands" if axis == "flow" else f"by {axis}",
                     operation.replace("_", " "),
                     f"{counts['instructions']:,.0f}",
@@ -229,7 +242,7 @@ def _counts(result: Result) -> str:
     size = result["plan"]["counted_size"]
     return (
         f"{said}<p>For one operation, on books of {size:,} levels or orders; whole commands are those of the normal "
-        f"flow.</p><details><summary>All {len(rows)} of them</summary>{_table(header, rows, (0, 1, 2))}</details>"
+        f"flow.</p><details><summary>All {len(rows)} of them</summary>{table(header, rows, (0, 1, 2))}</details>"
     )
 
 
@@ -247,7 +260,7 @@ def _room(result: Result) -> str:
                 for point in book["room"]["points"]
             ]
             rows.append(
-                [_escape(name), f"{book['room']['empty_bytes']:,.0f}", *per_point, f"{each[0]:.0f}", f"{each[1]:.0f}"]
+                [escape(name), f"{book['room']['empty_bytes']:,.0f}", *per_point, f"{each[0]:.0f}", f"{each[1]:.0f}"]
             )
     sizes = [f"{point['size']:,} orders" for point in next(iter(result["books"].values()))["room"]["points"]]
     header = ["book", "empty, bytes", *sizes, "an order more", "a level more"]
@@ -255,7 +268,7 @@ def _room(result: Result) -> str:
         f"{picture}<p>Bytes of the heap that a book holds by the allocator's own account, with what the allocator adds "
         "to each block; pages that a book maps by itself are not in it. For each size: bytes for each order, "
         "all at one price / each at its own. The last two columns are of the largest size: what an order "
-        "adds, and what a level of its own adds to that.</p>" + _table(header, rows)
+        "adds, and what a level of its own adds to that.</p>" + table(header, rows)
     )
 
 
@@ -267,8 +280,8 @@ def _shared(result: Result) -> str:
                 figures = one[str(threads)]
                 rows.append(
                     [
-                        _escape(group),
-                        _escape(name) + ("" if one["is_own"] else " <span class='soft'>(peer)</span>"),
+                        escape(group),
+                        escape(name) + ("" if one["is_own"] else " <span class='soft'>(peer)</span>"),
                         str(threads),
                         nanoseconds(figures["operation"]["mean_ns"]),
                         nanoseconds(figures["operation"]["p50_ns"]),
@@ -279,24 +292,24 @@ def _shared(result: Result) -> str:
                 )
     header = ["group", "contestant", "threads", "mean", "p50", "p99", "p99.9", "million a second, all threads"]
     said = {contest["operation"]: contest["what"] for contest in result["shared"].values()}
-    what = "".join(f"<li>{_escape(operation)}: {_escape(text)}</li>" for operation, text in said.items())
+    what = "".join(f"<li>{escape(operation)}: {escape(text)}</li>" for operation, text in said.items())
     pauses = (
         "<p>A quiet moment between stretches, in which a pool of orders may clean what came back, is part of the rates "
         f"and of no time. This machine has {counted(result['cores'], 'core')}: with more threads than that, the time "
         "of an operation has waiting for a core in it.</p>"
     )
-    table = _table(header, rows, (0, 1)) + _readers(result)
+    every = table(header, rows, (0, 1)) + _readers(result)
     picture = analyze_plots.shared(result)
-    return f"<ul>{what}</ul>{pauses}{picture}<details><summary>Every figure</summary>{table}</details>"
+    return f"<ul>{what}</ul>{pauses}{picture}<details><summary>Every figure</summary>{every}</details>"
 
 
 def _readers(result: Result) -> str:
     rows = [
-        [_escape(name), *(_millions(figures[rate]) for rate in ("commands_per_s", "reads_per_s"))]
+        [escape(name), *(_millions(figures[rate]) for rate in ("commands_per_s", "reads_per_s"))]
         for name, figures in result["readers"].items()
     ]
     header = ["beside the lock-free book's writer", "million commands a second", "million reads a second"]
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _method(result: Result) -> str:
@@ -309,7 +322,7 @@ def _method(result: Result) -> str:
         "those of samples, and the clock stays in. Nothing is subtracted. Between samples the book is put back into "
         f"its shape, untimed.</p><p>The same loop a hundred times takes times that differ by {noise:.1%} here (5th to "
         "95th percentile). No process is pinned to a core, but for the lock-free book's writer and its reader.</p>"
-        f"<p class='soft'>Plan: {_escape(plan)}.</p>"
+        f"<p class='soft'>Plan: {escape(plan)}.</p>"
     )
 
 

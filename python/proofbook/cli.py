@@ -24,6 +24,7 @@ from proofbook.errors import BrokenInvariantError, ProofbookError
 from proofbook.exchange.history_command import register as register_history
 from proofbook.exchange.keys_command import register as register_keys
 from proofbook.exchange.serve_command import register as register_serve
+from proofbook.many_command import register as register_many
 from proofbook.proof_commands import register as register_proofs
 from proofbook.receipt_commands import receipts_file
 from proofbook.receipt_commands import register as register_receipts
@@ -289,6 +290,7 @@ register_archive(app)
 register_bench(app)
 register_client(app)
 register_analyze(app)
+register_many(app)
 register_proofs(app)
 register_receipts(app)
 register_audit(app)

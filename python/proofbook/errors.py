@@ -67,6 +67,26 @@ class StoppedError(ProofbookError):
     """The exchange has stopped, in order or because its log failed; the request was not taken."""
 
 
+class DeviceError(ProofbookError):
+    """A device that is not there, or cannot do what was asked; the message says what is missing."""
+
+
+class EventsLostError(ProofbookError):
+    """A step of many books had more events than it may keep. Its commands were applied all the same.
+
+    Attributes:
+        step: what the step did.
+    """
+
+    def __init__(self, lost: int, capacity: int, step: object) -> None:
+        super().__init__(f"expected at most {capacity:,} events of a book in a step; {lost:,} more were not kept")
+        self.step = step
+
+
+class OutOfStepError(ProofbookError):
+    """A book and its copy on a device are no longer the same state; the message says in what they differ."""
+
+
 class ProverError(ProofbookError):
     """A batch that cannot be run or proven, or a prover that is not there."""
 

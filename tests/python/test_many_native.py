@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import struct
 import threading
+import time
 from typing import Any, Literal
 
 import numpy as np
@@ -225,3 +227,16 @@ def test_python_goes_on_while_books_run() -> None:
         ticks += 1
     thread.join()
     assert ticks > 5
+
+
+def test_ctrl_c_ends_a_run_before_its_end() -> None:
+    words, offsets = _core.many_flow("mixed", seed=1, books=20_000, commands=100)
+    full_s = _core.many_run(PLAIN, words, offsets, threads=1).wall_ns / 1e9
+    timer = threading.Timer(0.02, _thread.interrupt_main)
+    start = time.perf_counter()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        _core.many_run(PLAIN, words, offsets, threads=1)
+    # A signal that was only seen after the last book would come too late.
+    assert time.perf_counter() - start < 0.8 * full_s
+    timer.join()

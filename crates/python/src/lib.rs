@@ -28,6 +28,7 @@ mod history_words;
 mod inclusion;
 mod light;
 mod many;
+mod many_replay;
 mod market;
 mod merkle;
 mod order_flow;
@@ -77,6 +78,8 @@ mod _core {
     };
     #[pymodule_export]
     use crate::many::{many_flow, many_run, state_digests, ManyRun};
+    #[pymodule_export]
+    use crate::many_replay::many_replay;
     #[pymodule_export]
     use crate::merkle::{check_all, file_digest, AggregatedProofView, MerkleTreeView};
     #[pymodule_export]

@@ -26,7 +26,10 @@ const DIGEST_BYTES: usize = 32;
 /// The most words of a flow: what an array may hold at all.
 const WORDS_MAX: usize = isize::MAX as usize / 8;
 
-/// Generated flow for `books` books of `commands` commands each: words, a row for each command, and offsets.
+/// Words, a row for each command, and where each book's rows begin.
+type Flow<'py> = (Bound<'py, PyArray2<u64>>, Bound<'py, PyArray1<i64>>);
+
+/// Generated flow for `books` books of `commands` commands each.
 #[pyfunction]
 #[pyo3(signature = (scenario, *, seed, books, commands, threads = None))]
 pub fn many_flow<'py>(
@@ -36,7 +39,7 @@ pub fn many_flow<'py>(
     books: usize,
     commands: u32,
     threads: Option<usize>,
-) -> PyResult<(Bound<'py, PyArray2<u64>>, Bound<'py, PyArray1<i64>>)> {
+) -> PyResult<Flow<'py>> {
     let kind = FlowKind::from_name(scenario).ok_or_else(|| {
         InputError::new_err(format!(
             "scenario must be one of {}; received {scenario:?}",

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use crate::errors::InputError;
 
 /// How often Python is asked whether it has a signal for us.
-const SIGNALS_EVERY: Duration = Duration::from_millis(100);
+const SIGNALS_EVERY: Duration = Duration::from_millis(50);
 /// The most threads that a call may ask for.
 const THREADS_MAX: usize = 1024;
 /// Each thread claims about so many times: often enough that all end together, seldom enough that claims cost nothing.

@@ -21,13 +21,20 @@ use crate::scale::Scale;
 use crate::sessions::{hex, sample_tick};
 
 /// Calls Python's `progress(bytes_done, bytes_total, records)` and keeps what it raises, Ctrl-C included.
-struct Reporter {
+pub(crate) struct Reporter {
     progress: Option<Py<PyAny>>,
     raised: Option<PyErr>,
 }
 
 impl Reporter {
-    fn tell(&mut self, now: Progress) -> bool {
+    pub(crate) fn new(progress: Option<Py<PyAny>>) -> Self {
+        Reporter {
+            progress,
+            raised: None,
+        }
+    }
+
+    pub(crate) fn tell(&mut self, now: Progress) -> bool {
         let told = Python::attach(|py| {
             py.check_signals()?;
             if let Some(progress) = &self.progress {
@@ -40,7 +47,7 @@ impl Reporter {
     }
 
     /// What Python raised, else what the work ended with.
-    fn result<T>(self, result: Result<T, ReplayError>) -> PyResult<T> {
+    pub(crate) fn result<T>(self, result: Result<T, ReplayError>) -> PyResult<T> {
         match self.raised {
             Some(raised) => Err(raised),
             None => result.map_err(unreadable),
@@ -48,7 +55,7 @@ impl Reporter {
     }
 }
 
-fn options(
+pub(crate) fn options(
     mode: Option<&str>,
     book: Option<PathBuf>,
     initial: &str,
@@ -90,10 +97,7 @@ pub fn replay(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(String, String)> {
     let options = options(mode, book_file, initial, symbol, check, engine)?;
-    let mut reporter = Reporter {
-        progress,
-        raised: None,
-    };
+    let mut reporter = Reporter::new(progress);
     let result = py.detach(|| replay_files(&paths, &options, &mut |now| reporter.tell(now)));
     let report = reporter.result(result)?;
     Ok((report.to_json(), report.summary()))
@@ -118,10 +122,7 @@ pub fn convert(
         false,
         Structure::default().name(),
     )?;
-    let mut reporter = Reporter {
-        progress,
-        raised: None,
-    };
+    let mut reporter = Reporter::new(progress);
     let result =
         py.detach(|| convert_files(&paths, &options, &output, &mut |now| reporter.tell(now)));
     reporter.result(result)
@@ -194,10 +195,7 @@ pub fn journal(
 ) -> PyResult<String> {
     let options = options(None, book_file, "inferred", symbol, false, engine)?;
     let policy = sync_policy(sync)?;
-    let mut reporter = Reporter {
-        progress,
-        raised: None,
-    };
+    let mut reporter = Reporter::new(progress);
     let opened = py.detach(|| open_commands_with(&paths, &options, &mut |now| reporter.tell(now)));
     let source = reporter.result(opened)?;
     let journal_options = JournalOptions {

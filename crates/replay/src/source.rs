@@ -14,10 +14,10 @@ use crate::flow::{Flow, Policy, Step};
 use crate::input::ByteCount;
 use crate::options::Options;
 use crate::progress::{Meter, Progress};
-use crate::record::RecordReader;
+use crate::record::{Record, RecordReader};
 use crate::report::Counts;
 use crate::run::{busiest, chosen, survey};
-use crate::survey::{InstrumentSurvey, Survey, SHALLOW_NOTE};
+use crate::survey::{EarlyOrder, InstrumentSurvey, Survey, Units, SHALLOW_NOTE};
 
 /// About how many commands a batch has.
 pub const BATCH: usize = 4096;
@@ -176,9 +176,57 @@ impl CommandSource for OwnSource {
     }
 }
 
-enum Converter {
+enum Kind {
     Executions(Box<Flow>),
     Orders(Box<BitstampFlow>),
+}
+
+/// Turns the records of one instrument into commands.
+pub(crate) struct Converter {
+    kind: Kind,
+    steps: Vec<Step>,
+}
+
+impl Converter {
+    /// Starts with commands for the orders that existed before the first record.
+    pub(crate) fn new(
+        format: Format,
+        units: Units,
+        early: &[EarlyOrder],
+        out: &mut Vec<Command>,
+    ) -> Self {
+        let mut steps = Vec::new();
+        let kind = match format {
+            Format::Bitstamp => Kind::Orders(Box::new(BitstampFlow::new(units, early, out))),
+            _ => Kind::Executions(Box::new(Flow::new(Policy::Free, units, early, &mut steps))),
+        };
+        let mut converter = Converter { kind, steps };
+        converter.drain(out);
+        converter
+    }
+
+    /// Takes the next record of the instrument, and appends the commands that are known then.
+    pub(crate) fn record(&mut self, record: &Record, counts: &mut Counts, out: &mut Vec<Command>) {
+        match &mut self.kind {
+            Kind::Executions(flow) => flow.record(record, counts, &mut self.steps),
+            Kind::Orders(flow) => {
+                flow.record(record, counts, out);
+            }
+        }
+        self.drain(out);
+    }
+
+    /// Appends what waited for a next record.
+    pub(crate) fn end(&mut self, counts: &mut Counts, out: &mut Vec<Command>) {
+        if let Kind::Executions(flow) = &mut self.kind {
+            flow.flush(counts, &mut self.steps);
+        }
+        self.drain(out);
+    }
+
+    fn drain(&mut self, out: &mut Vec<Command>) {
+        out.extend(self.steps.drain(..).map(into_command));
+    }
 }
 
 /// An exchange's records, turned into commands.
@@ -188,7 +236,6 @@ struct RecordSource {
     bytes: ByteCount,
     instrument: u32,
     converter: Converter,
-    steps: Vec<Step>,
     /// Commands for the orders that existed before the first record.
     early: Vec<Command>,
     counts: Counts,
@@ -208,19 +255,7 @@ impl RecordSource {
         let (instrument, found) = choose(&survey, options, &mut notes)?;
         let units = found.units(format);
         let mut early = Vec::new();
-        let converter = match format {
-            Format::Bitstamp => Converter::Orders(Box::new(BitstampFlow::new(
-                units,
-                &survey.early,
-                &mut early,
-            ))),
-            _ => {
-                let mut steps = Vec::new();
-                let flow = Flow::new(Policy::Free, units, &survey.early, &mut steps);
-                early.extend(steps.into_iter().map(into_command));
-                Converter::Executions(Box::new(flow))
-            }
-        };
+        let converter = Converter::new(format, units, &survey.early, &mut early);
         let opened = open(&inputs.events, inputs.kind)?;
         let Events::Records(reader) = opened.events else {
             return Err(ReplayError::new(
@@ -245,7 +280,6 @@ impl RecordSource {
             bytes: opened.bytes,
             instrument,
             converter,
-            steps: Vec::new(),
             early,
             counts: Counts::default(),
             records: 0,
@@ -310,31 +344,21 @@ impl CommandSource for RecordSource {
         out.append(&mut self.early);
         while out.len() - start < BATCH && !self.is_over {
             let record = self.reader.next_record()?;
-            match (&record, &mut self.converter) {
-                (Some(record), _) if record.instrument != self.instrument => {
+            match &record {
+                Some(record) if record.instrument != self.instrument => {
                     self.counts.record(record);
                     self.counts.informational += 1;
                 }
-                (Some(record), converter) => {
+                Some(record) => {
                     self.counts.record(record);
-                    match converter {
-                        Converter::Executions(flow) => {
-                            flow.record(record, &mut self.counts, &mut self.steps)
-                        }
-                        Converter::Orders(flow) => {
-                            flow.record(record, &mut self.counts, out);
-                        }
-                    }
+                    self.converter.record(record, &mut self.counts, out);
                 }
-                (None, converter) => {
+                None => {
                     self.is_over = true;
-                    if let Converter::Executions(flow) = converter {
-                        flow.flush(&mut self.counts, &mut self.steps);
-                    }
+                    self.converter.end(&mut self.counts, out);
                 }
             }
             self.records += u64::from(record.is_some());
-            out.extend(self.steps.drain(..).map(into_command));
         }
         Ok(out.len() - start)
     }

@@ -207,6 +207,9 @@ fn place(
     placements
 }
 
+/// Steps of a path that are drawn together.
+const BLOCK_STEPS: usize = 32;
+
 /// The path of the mid price, walked forwards.
 struct MidPath {
     random: Random,
@@ -214,6 +217,9 @@ struct MidPath {
     spread: f64,
     step: u64,
     mid_ticks: f64,
+    /// By what the next steps multiply the mid; those before `used` were taken.
+    factors: [f64; BLOCK_STEPS],
+    used: usize,
 }
 
 impl MidPath {
@@ -232,16 +238,33 @@ impl MidPath {
             spread: volatility * step_years.sqrt(),
             step: 0,
             mid_ticks: START_MID_TICKS,
+            factors: [1.0; BLOCK_STEPS],
+            used: BLOCK_STEPS,
         }
     }
 
     /// The mid at a step, not one that was passed.
     fn at(&mut self, step: u64) -> f64 {
         while self.step < step {
-            self.mid_ticks *= exp(self.drift + self.spread * self.random.normal());
+            if self.used == BLOCK_STEPS {
+                self.draw();
+            }
+            self.mid_ticks *= self.factors[self.used];
+            self.used += 1;
             self.step += 1;
         }
         self.mid_ticks
+    }
+
+    /// Draws a block of steps: powers of numbers that are all there do not wait for each other.
+    fn draw(&mut self) {
+        for factor in &mut self.factors {
+            *factor = self.drift + self.spread * self.random.normal();
+        }
+        for factor in &mut self.factors {
+            *factor = exp(*factor);
+        }
+        self.used = 0;
     }
 }
 

@@ -68,7 +68,9 @@ WORLDS = (
     World("terms", 24, 16, 60, (80, 120), (1, 120), 4, 5, 3, 90, 7_500, 20, 100, odd=0.3),
     World("collar without reference", 24, 24, 60, (90, 110), (1, 20), 3, collar=4),
     World("negative", 24, 24, 60, (-8, 8), (1, 20), 4, 2, 1, None, 60, odd=0.2),
-    World("far", 24, 24, 60, (-INT_MAX - 1, INT_MAX), (1, 1 << 40), 4, max_notional=1 << 100, collar=1 << 63, reference=-5),
+    World(
+        "far", 24, 24, 60, (-INT_MAX - 1, INT_MAX), (1, 1 << 40), 4, max_notional=1 << 100, collar=1 << 63, reference=-5
+    ),
     World("saturating", 24, 24, 60, (INT_MAX - 20, INT_MAX), (1, 20), 4, collar=WORD - 1, reference=INT_MAX - 10),
     World("large", 24, 24, 60, (95, 105), (1 << 60, WORD - 1), 4, odd=0.2),
     World("deep", 300, 64, 1_000, (60, 140), (1, 50), 12, entry=0.7),

@@ -1,4 +1,4 @@
-"""The canonical state of one bounded book, and everything that must hold of its memory, in plain Python: what tests hold the kernels against."""
+"""The canonical state of one bounded book, and what must hold of its memory, in plain Python."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MemoryBook:
         self.keys: list[list[int]] = views.keys[0].tolist()
         self.slots: list[list[int]] = views.slots[0].tolist()
         self.records: list[list[int]] = views.records[0].tolist()
-        self.index: list[int] = views.index[0].tolist()
+        self.index: list[int] = views.entries[0].tolist()
         self.orders: list[list[int]] = views.orders[0].tolist()
 
     def field(self, name: np.uint64) -> int:

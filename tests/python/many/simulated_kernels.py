@@ -1,4 +1,7 @@
-"""Runs the CUDA form of the kernels in numba-cuda's simulator and holds it against the engine. A program: the simulator is a process's choice."""
+"""Runs the CUDA form of the kernels in numba-cuda's simulator and holds it against the engine.
+
+A program of its own: numba chooses the simulator once in a process.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,10 @@ ROWS = (150, 0, 70)
 ROOM = 2_000
 
 
-def _matched(form: str, world: World, rows: Sequence[Sequence[int]], offsets: np.ndarray[Any, Any]) -> tuple[Words, Words]:
-    """A pool and its events after two steps of the flow: each half of a book's rows is one."""
+def _matched(
+    form: str, world: World, rows: Sequence[Sequence[int]], offsets: np.ndarray[Any, Any]
+) -> tuple[Words, Words]:
+    """A pool and its events after these commands."""
     capacity = Capacity(world.orders, world.levels)
     terms = layout.terms_of(world.config(), capacity)
     pool = layout.new_pool(BOOKS, capacity, "F" if form == "interleaved" else "C")

@@ -1,7 +1,8 @@
-"""Matching over many books: equal to the engine over a million commands, on one thread and on several, and what a book does at its bounds."""
+"""Matching over many books: equal to the engine over a million commands, and what a book does at its bounds."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import struct
 import subprocess
@@ -9,11 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
-
-numba = pytest.importorskip("numba")
-
 from kernel_flow import WORLDS, flow
 from kernel_state import MemoryBook
 
@@ -21,7 +20,7 @@ from proofbook._core import many_flow, many_run, state_digests
 from proofbook.gpu.kernels import layout
 from proofbook.gpu.kernels.chunks import chunk_bounds
 from proofbook.gpu.kernels.compile import compiled
-from proofbook.gpu.kernels.events import KEEP_ALL, KEEP_DIGEST
+from proofbook.gpu.kernels.events import KEEP_ALL, KEEP_DIGEST, KEEP_NONE
 from proofbook.gpu.kernels.layout import Capacity, Words
 from proofbook.gpu.kernels.match_cpu import clear_books, match_books, match_chunks
 from proofbook.testing import RawMarket
@@ -63,7 +62,7 @@ def test_a_million_commands_end_as_in_the_engine(scenario: str) -> None:
     pool = Pool(40, CONFIG, Capacity(ORDERS, ORDERS), KEEP_DIGEST)
     # In three steps, cut at other places in each book.
     cuts = np.stack([offsets[:-1], offsets[:-1] + 7 * np.arange(40), offsets[1:] - 3, offsets[1:]])
-    for first, last in zip(cuts[:-1], cuts[1:], strict=True):
+    for first, last in itertools.pairwise(cuts):
         rows = np.concatenate([commands[a:b] for a, b in zip(first, last, strict=True)])
         pool.apply(rows, np.concatenate([[0], np.cumsum(last - first)]))
     run = many_run(struct.pack("<11Q", *CONFIG), commands, offsets, events="digest")
@@ -75,18 +74,21 @@ def test_a_million_commands_end_as_in_the_engine(scenario: str) -> None:
     assert run.trades.sum() > 0
 
 
-def test_books_on_several_threads_end_as_on_one() -> None:
+def test_books_on_several_threads_end_as_on_one_whatever_is_kept() -> None:
     commands, offsets = many_flow("mixed", seed=5, books=64, commands=300)
     one = Pool(64, CONFIG, Capacity(ORDERS, 64), KEEP_DIGEST)
     one.apply(commands, offsets)
-    several = Pool(64, CONFIG, Capacity(ORDERS, 64), KEEP_DIGEST)
+    several = Pool(64, CONFIG, Capacity(ORDERS, 64), KEEP_NONE)
     numba.set_num_threads(min(2, numba.config.NUMBA_NUM_THREADS))
-    match: Any = compiled(match_chunks, "cpu", parallel=True, KEEP=KEEP_DIGEST)
+    match: Any = compiled(match_chunks, "cpu", parallel=True, KEEP=KEEP_NONE)
     before = numba.set_parallel_chunksize(1)
     try:
         match(several.words, several.terms, commands, offsets, several.events, chunk_bounds(offsets, 2))
     finally:
         numba.set_parallel_chunksize(before)
+    assert (several.column(layout.EVENT_DIGEST) == layout.DIGEST_START).all()
+    assert (one.column(layout.EVENT_DIGEST) != layout.DIGEST_START).all()
+    one.column(layout.EVENT_DIGEST)[:] = layout.DIGEST_START
     assert (one.words == several.words).all()
     assert one.column(layout.TRADES).sum() > 0
 
@@ -163,7 +165,10 @@ def test_a_mass_cancel_of_many_orders_goes_up_by_id() -> None:
     pool = Pool(1, config, Capacity(orders, orders), KEEP_ALL, 4 * orders)
     market = RawMarket(struct.pack("<11Q", *config))
     ids = np.random.default_rng(4).permutation(orders).tolist()
-    rows = [[1 | (n % 2) << 8 | 1 << 16, 5, i, 3 + i % 3, 100 + (n % 2) * 50 + n % 37, 0, 10, 0, 0] for n, i in enumerate(ids)]
+    rows = [
+        [1 | (n % 2) << 8 | 1 << 16, 5, i, 3 + i % 3, 100 + (n % 2) * 50 + n % 37, 0, 10, 0, 0]
+        for n, i in enumerate(ids)
+    ]
     rows += [[3, 6, 0, account, 0, 0, 0, 0, 0] for account in (4, 9, 3, 5)]
     events = _one(pool, *rows)
     expected = b"".join(market.apply(struct.pack("<9Q", *row)) for row in rows)
@@ -178,6 +183,20 @@ def test_the_cuda_form_in_the_simulator() -> None:
     pytest.importorskip("numba_cuda")
     program = Path(__file__).with_name("simulated_kernels.py")
     environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
-    done = subprocess.run([sys.executable, program], capture_output=True, text=True, env=environment, timeout=300, check=False)
+    done = subprocess.run(
+        [sys.executable, program], capture_output=True, text=True, env=environment, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "equal\n"
+
+
+def test_the_cuda_form_compiles_for_a_gpu() -> None:
+    """To PTX, where NVIDIA's compiler is installed (extra ``gpu``); it needs no GPU."""
+    pytest.importorskip("nvidia.cuda_nvcc", reason="NVIDIA's compiler is not installed: extra gpu")
+    program = Path(__file__).with_name("compiled_kernels.py")
+    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_ENABLE_CUDASIM"}
+    done = subprocess.run(
+        [sys.executable, program], capture_output=True, text=True, env=environment, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 3, done.stdout

@@ -1,4 +1,4 @@
-"""The kernels' rules are the engine's: command by command, event by event, byte by byte of the state, on flow that visits every corner."""
+"""The kernels' rules are the engine's: event by event and byte by byte, on flow that visits every corner."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-pytest.importorskip("numba")
-
 from kernel_flow import SWEEP, WORLDS, World, flow
 from kernel_state import MemoryBook, event_digest
 

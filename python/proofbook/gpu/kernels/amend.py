@@ -127,8 +127,8 @@ def gather_level(book, side, record, account, first):
 def sort_chain(book, first):
     """Sorts a chain by order id, ascending, in place: merge sort from the bottom up.
 
-    Each pass merges neighbouring runs of one length and makes the chain anew (Knuth, The Art of Computer Programming, volume 3, section
-    5.2.4, on lists). Gives the first order.
+    Each pass merges neighbouring runs of one length and makes the chain anew (Knuth, The Art of Computer Programming,
+    volume 3, section 5.2.4, on lists). Gives the first order.
     """
     orders = book.orders
     run = ONE
@@ -175,7 +175,8 @@ def sort_chain(book, first):
 def mass_cancel(book, commands, row):
     """Cancels every order of an account, in ascending order of ids.
 
-    All of them leave their queues first, in a chain: the events between do not depend on each other, and the chain needs no room.
+    All of them leave their queues first, in a chain: the events between do not depend on each other, and the chain
+    needs no room.
     """
     account = commands[row, COMMAND_ACCOUNT]
     if account == ZERO:

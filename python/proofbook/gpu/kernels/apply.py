@@ -56,7 +56,7 @@ def is_supported(tags):
     """Whether a book of a pool takes commands with these tags: no stops, no expiry, no display quantity, no phases."""
     action = tags & BYTE
     if action != NEW:
-        return ZERO < action and action <= SWEEP
+        return action > ZERO and action <= SWEEP
     return (
         (tags >> SIDE_SHIFT) & BYTE <= ONE
         and (tags >> KIND_SHIFT) & BYTE <= KIND_LIMIT
@@ -111,7 +111,7 @@ def apply_command(book, commands, row):
         reason = act(book, commands, row, tags, is_plain)
     if reason != TAKEN:
         header[REJECTS] += ONE
-        if reason == BOOK_FULL or reason == NO_LEVEL:
+        if reason in (BOOK_FULL, NO_LEVEL):
             header[CAPACITY_REJECTS] += ONE
         names_order = (NAMES_ORDER >> (tags & BYTE)) & ONE
         order_id = commands[row, COMMAND_ORDER_ID] if names_order != ZERO else ZERO

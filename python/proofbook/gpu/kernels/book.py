@@ -1,7 +1,7 @@
-"""One book of a pool, as kernels see it: its parts as arrays of one dimension, with the terms and the events of its market.
+"""One book of a pool, as kernels see it: its parts as flat arrays, with the terms and events of its market.
 
-Sources of kernels are compiled by numba, so they are written in what numba-cuda knows: words, arrays and named tuples of arrays. They have
-no annotations, since a type checker knows neither numba's types nor its rules of arithmetic.
+Sources of kernels are compiled by numba, so they are written in what numba-cuda knows: words, arrays and named tuples
+of arrays. They have no annotations, since a type checker knows neither numba's types nor its rules of arithmetic.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def book_of(row, terms, events):
 @device_call
 def clear_book(book):
     """Makes an empty book of whatever was there."""
-    for at in range(HEADER_WORDS):
-        book.header[at] = ZERO
+    for field in range(HEADER_WORDS):
+        book.header[field] = ZERO
     book.header[NEXT_PRIORITY] = ONE
     book.header[EVENT_DIGEST] = DIGEST_START
     # The records of a side's levels: all free, in the order in which they stand.

@@ -21,7 +21,9 @@ def chunk_bounds(offsets: npt.NDArray[np.int64], threads: int) -> npt.NDArray[np
     """
     books = len(offsets) - 1
     if books < 0 or threads < 1:
-        raise ValueError(f"chunks: expected offsets and at least one thread; received {len(offsets)} offsets, {threads} threads")
+        raise ValueError(
+            f"chunks: expected offsets and at least one thread; received {len(offsets)} offsets, {threads} threads"
+        )
     work = (offsets - offsets[0]) + BOOK_WORK * np.arange(books + 1, dtype=np.int64)
     chunks = min(books, CHUNKS_PER_THREAD * threads)
     if chunks == 0:

@@ -1,12 +1,13 @@
 """Makes machine code of marked functions: of one source, for the threads of a CPU or for NVIDIA GPUs.
 
-``compiled`` takes a kernel's entry, a plain Python function. It makes a copy of it and of every marked function that it reaches, in which
-each name of a marked function stands for that function's compiled form and each name in ``constants`` for a value that the compiler knows. So
-one source gives a kernel that keeps all events and one that has no trace of events left, for either target, and nothing is patched.
+``compiled`` takes a kernel's entry, a plain Python function. It makes a copy of it and of every marked function that
+it reaches, in which each name of a marked function stands for that function's compiled form and each name in
+``constants`` for a value that the compiler knows. So one source gives a kernel that keeps all events and one that has
+no trace of events left, for either target, and nothing is patched.
 
-The target ``"cpu"`` is numba's njit with the GIL released. The target ``"cuda"`` is numba-cuda's jit, and its simulator where the environment has
-NUMBA_ENABLE_CUDASIM=1. Machine code for CPUs is kept in the user's cache, under a name that has the constants and a digest of the whole kernel
-source in it, since numba itself looks for changes in one file alone.
+The target ``"cpu"`` is numba's njit with the GIL released. The target ``"cuda"`` is numba-cuda's jit, and its
+simulator where the environment has NUMBA_ENABLE_CUDASIM=1. Machine code for CPUs is kept in the user's cache, under a
+name that has the constants in it and a digest of all source that it was made from.
 """
 
 from __future__ import annotations
@@ -28,18 +29,39 @@ Target = Literal["cpu", "cuda"]
 Constants = tuple[tuple[str, Any], ...]
 
 UNCOUNTED: Mapping[str, bool] = {"_nrt": False}
-"""Kernels own no memory, so numba need not count references to arrays. It would at every call, and kernels took five times as long."""
+"""Kernels own no memory, so numba need not count references to arrays. It would at every call, and kernels took five
+times as long."""
 
 _PACKAGE = __name__.rpartition(".")[0]
 
 
 @functools.cache
-def source_digest() -> str:
-    """A digest of everything in the folder of the kernels: machine code of another source is of no use."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+def fingerprint(function: types.FunctionType) -> str:
+    """A digest of a function's code, of what it names, and so of every marked function that it reaches.
+
+    Machine code of another source is of no use, and numba itself looks for changes in the entry's own file alone.
+    """
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    digest.update(_describe(function.__code__).encode())
+    names = _names_of(function.__code__)
+    for name, value in sorted(function.__globals__.items()):
+        if name in names:
+            digest.update(f"{name}={_describe(value)};".encode())
     return digest.hexdigest()[:16]
+
+
+def _describe(value: Any) -> str:
+    """What the machine code of a function that names this value depends on."""
+    if isinstance(value, types.CodeType):
+        constants = ",".join(map(_describe, value.co_consts))
+        return f"{value.co_code.hex()} {value.co_names} {value.co_varnames} {constants}"
+    if inlining_of(value) is not None:
+        return f"{value.__qualname__} {inlining_of(value)} {fingerprint(value)}"
+    if isinstance(value, types.ModuleType):
+        return value.__name__
+    if isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
+        return f"{value.__module__}.{value.__qualname__} {getattr(value, '_fields', '')}"
+    return repr(value)
 
 
 def prepare_cache() -> None:
@@ -96,11 +118,12 @@ def _device_function(function: Callable[..., Any], target: Target, constants: Co
     if target == "cpu":
         import numba
 
-        return numba.njit(nogil=True, error_model="numpy", forceinline=is_always, **UNCOUNTED)(copy)
+        bare = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        return numba.njit(nogil=True, error_model="numpy", forceinline=is_always, **bare, **UNCOUNTED)(copy)
     from numba import cuda
 
     if is_simulated():
-        # There a marked function is called as it is, unless it names the module `cuda`, for which the simulator has its own.
+        # There a marked function is called as it is, unless it names the module `cuda`: the simulator has its own.
         return cuda.jit(device=True)(copy) if cuda in copy.__globals__.values() else copy
     return cuda.jit(device=True, forceinline=is_always)(copy)
 
@@ -118,19 +141,28 @@ def _copy(function: Callable[..., Any], target: Target, constants: Constants) ->
     """The same function with other globals: compiled functions for marked ones, and the constants."""
     if not isinstance(function, types.FunctionType):
         raise TypeError(f"kernel: expected a plain Python function; received {function!r}")
+    if function.__closure__:
+        raise TypeError(f"kernel {function.__qualname__}: expected a function of a module; received one with a closure")
     known: Mapping[str, Any] = dict(constants)
     names = {name: value for name, value in function.__globals__.items() if name in _names_of(function.__code__)}
     for name, value in names.items():
         if isinstance(value, types.ModuleType) and value.__name__.startswith(_PACKAGE):
-            raise TypeError(f"kernel {function.__name__}: expected functions imported by name; received the module {value.__name__}")
+            raise TypeError(
+                f"kernel {function.__name__}: expected functions imported by name; received the module {value.__name__}"
+            )
         if inlining_of(value) is not None:
             names[name] = _device_function(value, target, constants)
         elif name in known:
             names[name] = known[name]
-    own = {**names, "__name__": function.__module__, "__file__": function.__globals__.get("__file__"), "__builtins__": __builtins__}
+    own = {
+        **names,
+        "__name__": function.__module__,
+        "__file__": function.__globals__.get("__file__"),
+        "__builtins__": __builtins__,
+    }
     copy = types.FunctionType(function.__code__, own, function.__name__, function.__defaults__)
     variant = "_".join(f"{name}{value}" for name, value in constants)
-    copy.__qualname__ = f"{function.__qualname__}_{variant}_{source_digest()}"
+    copy.__qualname__ = f"{function.__qualname__}_{variant}_{fingerprint(function)}"
     copy.__module__ = function.__module__
     copy.__doc__ = function.__doc__
     return copy

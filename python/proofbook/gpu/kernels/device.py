@@ -1,7 +1,7 @@
 """The mark of a function that runs on the device.
 
-A marked function is a plain Python function until ``compile`` makes machine code of it. So the source of a kernel is one module like any
-other, which imports what it calls by name, and no module of it needs numba or a GPU to be read.
+A marked function is a plain Python function until ``compile`` makes machine code of it. So the source of a kernel is
+one module like any other, which imports what it calls by name, and no module of it needs numba or a GPU to be read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What a book says: its events in the words of ``Event::encode``, as much of them as the mode keeps.
 
-``KEEP`` is a constant of the compiled kernel. ``KEEP_NONE`` leaves nothing of events but their number, ``KEEP_DIGEST`` folds them into the book's
-event digest, ``KEEP_ALL`` writes them to the step's array too. Events beyond its length are counted as lost; the digest has them all the same.
+``KEEP`` is a constant of the compiled kernel. ``KEEP_NONE`` leaves nothing of events but their number,
+``KEEP_DIGEST`` folds them into the book's event digest, ``KEEP_ALL`` writes them to the step's array too. Events
+beyond its length are counted as lost; the digest has them all the same.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The index of a book: from an order's id to its slot.
 
-Open addressing with linear probing. An entry holds the upper half of the hash and the slot plus one, 0 is empty; so a search looks at orders
-only where half the hash agrees. What is taken out leaves no mark: entries behind it move up (backward shift deletion; Knuth, The Art of
-Computer Programming, volume 3, section 6.4, algorithm R). At most half of the places are taken, so every walk ends.
+Open addressing with linear probing. An entry holds the upper half of the hash and the slot plus one, 0 is empty; so a
+search looks at orders only where half the hash agrees. What is taken out leaves no mark: entries behind it move up
+(backward shift deletion; Knuth, The Art of Computer Programming, volume 3, section 6.4, algorithm R). At most half of
+the places are taken, so every walk ends.
 """
 
 from __future__ import annotations

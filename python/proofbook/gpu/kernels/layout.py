@@ -1,7 +1,8 @@
 """How a pool of bounded books lies in memory: one array of words, one row for each book.
 
-A book is one row of ``uint64`` words, so that a pool is one allocation, a book is one piece of memory that can be staged or moved as it
-is, and the same kernels take rows that lie book by book (order ``C``) or interleaved (order ``F``, neighbours' words side by side).
+A book is one row of ``uint64`` words, so that a pool is one allocation, a book is one piece of memory that can be
+staged or moved as it is, and the same kernels take rows that lie book by book (order ``C``) or interleaved (order
+``F``, neighbours' words side by side).
 
 A row has six parts, each a multiple of 64 bytes long:
 
@@ -13,12 +14,13 @@ A row has six parts, each a multiple of 64 bytes long:
     orders   orders x 8          one order is 64 bytes, one line of a cache
 
 Invariants:
-- a price's **key** is the price with its sign bit flipped for bids, and the complement of that for asks: on both sides the better price has
-  the larger key, so that one code serves both sides, with unsigned comparisons alone;
+- a price's **key** is the price with its sign bit flipped for bids, and the complement of that for asks: on both
+  sides the better price has the larger key, so that one code serves both sides, with unsigned comparisons alone;
 - the number of order slots is the market's ``max_orders``: a book that is full rejects as the engine's does;
 - the index holds at least twice as many places as there are orders, so a search always ends at an empty place.
 
-Everything in kernels is ``uint64``: numba makes a float64 of a uint64 and an int64, so the constants here are ``numpy.uint64`` too.
+Everything in kernels is ``uint64``: numba makes a float64 of a uint64 and an int64, so the constants here are
+``numpy.uint64`` too.
 """
 
 from __future__ import annotations
@@ -96,10 +98,11 @@ ORDER_OPEN = np.uint64(3)
 ORDER_FILLED = np.uint64(4)
 ORDER_PRIORITY = np.uint64(5)
 ORDER_TAGS = np.uint64(6)
-"""The low half is the tag word of the order's encoding: side, time in force, self-trade prevention, flags. The high half is the order's level
-record."""
+"""The low half is the tag word of the order's encoding: side, time in force, self-trade prevention, flags. The high
+half is the order's level record."""
 ORDER_LINKS = np.uint64(7)
-"""The slot of the next order at the price in the low half, that of the one before in the high half; ``NO_SLOT`` where there is none."""
+"""The slot of the next order at the price in the low half, that of the one before in the high half; ``NO_SLOT`` where
+there is none."""
 
 NO_SLOT = np.uint64(0xFFFF_FFFF)
 NO_PLACE = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
@@ -148,8 +151,8 @@ class Views(NamedTuple):
     """[books, 2, levels]"""
     records: Words
     """[books, 2 x levels, 4]"""
-    index: Words
-    """[books, 2^n]"""
+    entries: Words
+    """The index: [books, 2^n]."""
     orders: Words
     """[books, orders, 8]"""
 
@@ -169,8 +172,8 @@ class Capacity:
     """How much a book of a pool holds.
 
     Attributes:
-        orders: live orders, 1 to ``ORDERS_MAX``; the market's ``max_orders``.
-        levels: price levels of each side, 1 to ``orders``. With as many levels as orders no order is ever rejected for want of one.
+        orders: live orders, 1 to ``ORDERS_MAX``; the market's ``max_orders``. levels: price levels of each side, 1 to
+        ``orders``. With as many levels as orders no order is ever rejected for want of one.
     """
 
     orders: int
@@ -204,7 +207,13 @@ class Capacity:
     @property
     def words(self) -> int:
         """Words of a book."""
-        return HEADER_WORDS + 2 * self.side_words + 2 * RECORD_WORDS * self.levels + self.index_words + ORDER_WORDS * self.orders
+        return (
+            HEADER_WORDS
+            + 2 * self.side_words
+            + 2 * RECORD_WORDS * self.levels
+            + self.index_words
+            + ORDER_WORDS * self.orders
+        )
 
     @property
     def bytes(self) -> int:
@@ -243,7 +252,7 @@ def views(pool: Words, capacity: Capacity) -> Views:
         keys=part(keys, 2, levels),
         slots=part(slots, 2, levels),
         records=part(records, 2 * levels, RECORD_WORDS),
-        index=part(index, capacity.index_words),
+        entries=part(index, capacity.index_words),
         orders=part(orders, capacity.orders, ORDER_WORDS),
     )
 
@@ -252,7 +261,8 @@ def terms_of(config: Sequence[int] | Words, capacity: Capacity) -> Words:
     """What kernels read of the market's terms, which are given as the 11 words of its encoding.
 
     Raises:
-        ValueError: terms of a market that no pool holds: another encoding, another number of orders, another phase at the start.
+        ValueError: terms of a market that no pool holds: another encoding, another number of orders, another phase at
+        the start.
     """
     words = [int(word) for word in config]
     if len(words) != CONFIG_WORDS or not all(0 <= word < _WORD_END for word in words):

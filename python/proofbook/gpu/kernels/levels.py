@@ -1,7 +1,8 @@
-"""The price levels of a book: for each side an array of keys in ascending order, and for each key the record of its queue.
+"""The price levels of a book: keys in ascending order, and for each key the record of its queue.
 
-The best level stands last, so that a level that comes or goes near the touch moves few others, and one that is traded away moves none. The
-array of records holds the free records of a side behind those in use: a new level takes the first of them and a closed one goes back there.
+The best level stands last, so that a level that comes or goes near the touch moves few others, and one that is traded
+away moves none. The array of records holds the free records of a side behind those in use: a new level takes the
+first of them and a closed one goes back there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Parallel matching on the threads of a CPU: entries of kernels.
 
-All take pools of either order. Commands are ``uint64[N, 9]``, ``offsets[b]`` to ``offsets[b + 1]`` are the rows of book b, and ``events`` is
-``uint64[B, capacity, 7]``, with a capacity of 0 where events are not kept. No two books share anything, so threads share nothing but what they read.
+All take pools of either order. Commands are ``uint64[N, 9]``, ``offsets[b]`` to ``offsets[b + 1]`` are the rows of
+book b, and ``events`` is ``uint64[B, capacity, 7]``, with a capacity of 0 where events are not kept. No two books
+share anything, so threads share nothing but what they read.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def match_book(pool, terms, commands, offsets, events, b):
 
 
 def match_books(pool, terms, commands, offsets, events, first_book, last_book):
-    """Applies the commands of the books from ``first_book`` to before ``last_book``, on the calling thread, without the GIL."""
+    """Applies the commands of the books from ``first_book`` to before ``last_book``, on the calling thread."""
     for b in range(first_book, last_book):
         match_book(pool, terms, commands, offsets, events, b)
 
@@ -31,8 +32,9 @@ def match_books(pool, terms, commands, offsets, events, first_book, last_book):
 def match_chunks(pool, terms, commands, offsets, events, bounds):
     """Applies the commands of all books, chunk by chunk of them, on numba's threads.
 
-    Chunk c has the books ``bounds[c]`` to ``bounds[c + 1]``. With ``numba.set_parallel_chunksize(1)`` a thread that is done takes the next chunk, so
-    chunks of about as many commands each, and several of them for each thread, keep all threads busy however uneven the books are.
+    Chunk c has the books ``bounds[c]`` to ``bounds[c + 1]``. With ``numba.set_parallel_chunksize(1)`` a thread that
+    is done takes the next chunk, so chunks of about as many commands each, and several of them for each thread, keep
+    all threads busy however uneven the books are.
     """
     for chunk in prange(len(bounds) - 1):
         for b in range(bounds[chunk], bounds[chunk + 1]):

@@ -1,17 +1,19 @@
 """Parallel matching on a GPU, in two forms: entries of kernels.
 
-**One book per thread** (``match_books``) is the form for many books. A thread follows its own book's chain of dependent loads, and what hides
-their latency is the number of threads: it pays from some ten thousand books on. Pools of either order work; interleaved ones let
-neighbouring threads read headers and terms in one transaction, those that lie book by book keep an order in two sectors.
+**One book per thread** (``match_books``) is the form for many books. A thread follows its own book's chain of
+dependent loads, and what hides their latency is the number of threads: it pays from some ten thousand books on. Pools
+of either order work; interleaved ones let neighbouring threads read headers and terms in one transaction, those that
+lie book by book keep an order in two sectors.
 
-**One book per group of threads** (``match_books_together``) is the form for few books, or for much flow through each. With few books there is
-nothing to hide latency with, and the time of a step is the chain of the slowest book: a dozen dependent loads for each command, at several
-hundred cycles each from the GPU's memory. So the group copies the book into shared memory, where a load takes some thirty cycles, and the
-commands too, a batch ahead; the first thread matches, since commands of one book follow each other, while the threads of the other warps
-fetch the next batch. At the end the group copies the book back. The copy is read and written in whole lines, but it is the whole book:
-this pays where a step brings a book more commands than it has orders, about, and where the number of books does not fill the GPU.
-A book too large for shared memory leaves its last parts, index and orders, where they are; header and levels, which every command
-touches, are staged.
+**One book per group of threads** (``match_books_together``) is the form for few books, or for much flow through each.
+With few books there is nothing to hide latency with, and the time of a step is the chain of the slowest book: a dozen
+dependent loads for each command, at several hundred cycles each from the GPU's memory. So the group copies the book
+into shared memory, where a load takes some thirty cycles, and the commands too, a batch ahead; the first thread
+matches, since commands of one book follow each other, while the threads of the other warps fetch the next batch. At
+the end the group copies the book back. The copy is read and written in whole lines, but it is the whole book: this
+pays where a step brings a book more commands than it has orders, about, and where the number of books does not fill
+the GPU. A book too large for shared memory leaves its last parts, index and orders, where they are; header and
+levels, which every command touches, are staged.
 
 Both forms run the same rules. Neither was timed on a GPU: the text argues from usual latencies.
 """
@@ -26,8 +28,9 @@ from proofbook.gpu.kernels.book import Book, book_of, clear_book
 from proofbook.gpu.kernels.layout import COMMAND_WORDS
 from proofbook.gpu.kernels.words import ZERO
 
-BATCH_ROWS = 64
-"""Commands that a group fetches at a time; two batches lie in shared memory."""
+BATCH_ROWS = 16
+"""Commands that a group fetches at a time; two batches lie in shared memory. With so few, a book of 256 orders and as
+many levels fits beside them into the 48 KiB that every GPU gives without being asked."""
 
 GROUP_THREADS = 64
 """Threads of a group: a warp whose first thread matches, and one that fetches."""
@@ -55,8 +58,8 @@ def clear_books(pool, terms, events, which):
 def match_books_together(pool, terms, commands, offsets, events, staged):
     """Applies each book's commands, one book per block of ``GROUP_THREADS`` threads.
 
-    The pool lies book by book. ``staged`` is the number of words of a book that the block holds in dynamic shared memory: all of them, or those
-    of header, keys, slots and records.
+    The pool lies book by book. ``staged`` is the number of words of a book that the block holds in dynamic shared
+    memory: all of them, or those of header, keys, slots and records.
     """
     shared = cuda.shared.array(0, dtype=uint64)
     batches = cuda.shared.array((2, BATCH_ROWS, COMMAND_WORDS), dtype=uint64)

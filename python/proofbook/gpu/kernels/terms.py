@@ -1,4 +1,4 @@
-"""Checks against the terms of a market: quantity, tick, notional and collar. Each gives the reason of a reject, or ``TAKEN``."""
+"""Checks against the terms of a market: quantity, tick, notional and collar. A reason of 0 is none."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ def is_off_tick(book, price):
 def is_notional_too_large(book, price, quantity):
     """Whether the price's magnitude times a quantity is above the market's maximum, in 128 bits.
 
-    The product is made of four products of halves (Knuth, The Art of Computer Programming, volume 2, section 4.3.1, algorithm M).
+    The product is made of four products of halves (Knuth, The Art of Computer Programming, volume 2, section 4.3.1,
+    algorithm M).
     """
     terms = book.terms
     if terms[TERM_HAS_NOTIONAL] == ZERO:
@@ -98,10 +99,10 @@ def reference_price(book):
 
 @device
 def collar_key(book, flip):
-    """The worst key of the opposite side that the collar lets an order trade at; 0, which is any, where there is no such bound.
+    """The worst opposite key that the collar lets an order trade at; 0, which is any, where there is no bound.
 
-    In keys of the opposite side, a worse price for the incoming order is a smaller one on both sides, and the sum that saturates at the end
-    of the prices is a difference that saturates at 0.
+    In keys of the opposite side, a worse price for the incoming order is a smaller one on both sides, and the sum
+    that saturates at the end of the prices is a difference that saturates at 0.
     """
     collar = book.terms[TERM_COLLAR]
     if book.terms[TERM_HAS_COLLAR] == ZERO or not has_reference(book):

@@ -108,11 +108,11 @@ def trade_with(book, taker_id, side, record, maker, price, quantity):
 def prevent_self_trade(book, order_id, tags, price, open_quantity, maker):
     """Two orders of one account meet; the incoming one's setting decides. Gives what the incoming order has left."""
     setting = self_trade_of(tags)
-    if setting == CANCEL_OLDEST or setting == CANCEL_BOTH:
+    if setting in (CANCEL_OLDEST, CANCEL_BOTH):
         cancel_slot(book, maker, BY_SELF_TRADE)
     if setting == CANCEL_OLDEST:
         return open_quantity
-    if setting == CANCEL_NEWEST or setting == CANCEL_BOTH:
+    if setting in (CANCEL_NEWEST, CANCEL_BOTH):
         cancel_incoming(book, order_id, tags, price, open_quantity, BY_SELF_TRADE)
         return ZERO
     base = maker << THREE
@@ -175,7 +175,7 @@ def can_fill(book, account, tags, bound, open_quantity):
 
 @device
 def trade(book, order_id, account, tags, price, bound, open_quantity, prevents):
-    """Trades what can be traded. Gives what is left open, and what self-trade prevention left to be traded counts as gone."""
+    """Trades what can be traded. Gives what is left open, and what was traded."""
     side = tags & ONE
     other = side ^ ONE
     flip = flip_of(other)

@@ -1,0 +1,221 @@
+"""Background flow: traders without a plan around a price that wanders, for any number of markets at once.
+
+Each market has a *fair price*, which moves by a tick now and then, and a fixed number of traders. A command is one of these: a market order
+from nobody; or a trader, drawn at random, who enters a limit order at some distance from the fair price, or cancels the one that he has. So about
+half of the traders have an order, a quote that the fair price has passed is traded against, and the book is replenished from outside: the
+zero-intelligence market of Daniels, Farmer, Gillemot, Iori and Smith (Physical Review Letters 90, 108102, 2003) with a price of its own.
+
+Invariant: what a market does depends on the seed, its number, its episode, and how many commands it was asked for: not on other markets, and
+not on what an agent does. Draws are counted, not carried on: the random word of command ``n`` is a hash of the market's stream and ``n``
+(Steele, Lea and Flood, OOPSLA 2014).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from proofbook.errors import InputError
+from proofbook.gpu.backends import Backend
+from proofbook.gpu.cpu import CpuBackend
+from proofbook.gpu.kernels.compile import compiled
+from proofbook.gpu.kernels.device import device
+from proofbook.gpu.kernels.layout import Words
+
+DRAWS = 1024
+"""Distances and quantities are drawn from so many quantiles of their distribution."""
+
+SHARE = 1 << 16
+"""Shares are compared with so many bits."""
+
+TRADERS_MAX = 1 << 14
+
+GOLDEN = np.uint64(0x9E37_79B9_7F4A_7C15)
+MIX_FIRST = np.uint64(0xBF58_476D_1CE4_E5B9)
+MIX_SECOND = np.uint64(0x94D0_49BB_1331_11EB)
+ONE = np.uint64(1)
+LOW_16 = np.uint64(0xFFFF)
+LOW_10 = np.uint64(0x3FF)
+
+SUBMIT_LIMIT_BUY = np.uint64(0x0001_0001)
+SUBMIT_MARKET_BUY = np.uint64(0x0100_0001)
+SELL = np.uint64(0x0100)
+CANCEL = np.uint64(2)
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What a market's background flow is like.
+
+    Attributes:
+        price: the fair price at the start, in ticks.
+        traders: how many there are; about half of them have an order.
+        market_share: how many of the commands are market orders.
+        move_share: how many of the commands the fair price moves with, by one tick.
+        distance: how far behind the fair price limit orders stand, on average, in ticks: geometric where ``profile`` is so.
+        profile: ``"geometric"``: most orders stand near; ``"even"``: as many at each distance up to twice the average.
+        quantity: of orders on average, in lots; geometric.
+    """
+
+    price: int = 10_000
+    traders: int = 64
+    market_share: float = 0.1
+    move_share: float = 0.1
+    distance: float = 4.0
+    profile: str = "geometric"
+    quantity: float = 5.0
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no market."""
+        ranges = {
+            "price": (-(1 << 40), 1 << 40),
+            "traders": (2, TRADERS_MAX),
+            "market_share": (0.0, 1.0),
+            "move_share": (0.0, 1.0),
+            "distance": (0.0, 1e6),
+            "quantity": (1.0, 1e6),
+        }
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name == "profile":
+                if value not in ("geometric", "even"):
+                    raise InputError(f"profile: expected geometric or even; received {value!r}")
+            elif not ranges[each.name][0] <= value <= ranges[each.name][1]:
+                low, high = ranges[each.name]
+                raise InputError(f"{each.name}: expected {low} to {high}; received {value}")
+
+    def distances(self) -> npt.NDArray[np.int64]:
+        """The quantiles of an order's distance, in ticks."""
+        if self.profile == "even":
+            width = int(2 * self.distance) + 1
+            even: npt.NDArray[np.int64] = np.arange(DRAWS, dtype=np.int64) * width // DRAWS
+            return even
+        return _geometric(self.distance)
+
+    def quantities(self) -> npt.NDArray[np.int64]:
+        """The quantiles of an order's quantity, in lots."""
+        return 1 + _geometric(self.quantity - 1)
+
+
+def _geometric(mean: float) -> npt.NDArray[np.int64]:
+    """Quantiles of the geometric distribution from 0 on with this mean."""
+    if mean <= 0:
+        return np.zeros(DRAWS, np.int64)
+    middle = (np.arange(DRAWS) + 0.5) / DRAWS
+    quantiles: npt.NDArray[np.int64] = np.floor(np.log1p(-middle) / np.log(mean / (1 + mean))).astype(np.int64)
+    return quantiles
+
+
+@device
+def mixed(word):  # type: ignore[no-untyped-def]
+    """A word whose every bit depends on all bits of another: the finalizer of SplitMix64."""
+    word = (word ^ (word >> np.uint64(30))) * MIX_FIRST
+    word = (word ^ (word >> np.uint64(27))) * MIX_SECOND
+    return word ^ (word >> np.uint64(31))
+
+
+def draw(  # type: ignore[no-untyped-def]
+    streams, drawn, fair, held, times, distances, quantities, market_share, move_share, out, begins, ends, first, last
+):
+    """Writes the next commands of the markets ``first`` to before ``last`` into the rows ``begins`` to ``ends`` of each."""
+    traders = np.uint64(held.shape[1])
+    for market in range(first, last):
+        for row in range(begins[market], ends[market]):
+            drawn[market] += ONE
+            number = drawn[market]
+            word = mixed(streams[market] + number * GOLDEN)  # type: ignore[no-untyped-call]
+            more = mixed(word ^ GOLDEN)  # type: ignore[no-untyped-call]
+            if more & LOW_16 < move_share:
+                fair[market] += 1 if (more >> np.uint64(16)) & ONE else -1
+            is_sell = (word >> np.uint64(47)) & ONE
+            trader = (word >> np.uint64(48)) % traders
+            quantity = np.uint64(quantities[(more >> np.uint64(32)) & LOW_10])
+            for column in range(9):
+                out[row, column] = np.uint64(0)
+            out[row, 1] = times[market]
+            if (word >> np.uint64(31)) & LOW_16 < market_share:
+                out[row, 0] = SUBMIT_MARKET_BUY + is_sell * SELL
+                out[row, 2] = number
+                out[row, 6] = quantity
+            elif held[market, trader] != np.uint64(0):
+                out[row, 0] = CANCEL
+                out[row, 2] = held[market, trader]
+                held[market, trader] = np.uint64(0)
+            else:
+                distance = 1 + distances[(more >> np.uint64(42)) & LOW_10]
+                out[row, 0] = SUBMIT_LIMIT_BUY + is_sell * SELL
+                out[row, 2] = number
+                out[row, 4] = np.uint64(fair[market] + (distance if is_sell != np.uint64(0) else -distance))
+                out[row, 6] = quantity
+                held[market, trader] = number
+
+
+def in_ranges(backend: Backend, count: int, work: Callable[[int, int], object]) -> None:
+    """Do work for ranges of markets: on the workers where the books are on a CPU, else here."""
+    if isinstance(backend, CpuBackend):
+        backend.run_ranges(backend.even_ranges(count, 256), work)
+    else:
+        work(0, count)
+
+
+class BackgroundFlow:
+    """The background flow of many markets.
+
+    Args:
+        markets: how many.
+        background: what their flow is like.
+        backend: the books' device, whose workers draw the flow.
+
+    Attributes:
+        fair: ``int64[markets]``, the fair price of each, in ticks. No agent sees it.
+    """
+
+    def __init__(self, markets: int, background: Background, backend: Backend) -> None:
+        self.background = background
+        self._backend = backend
+        self._streams = np.zeros(markets, np.uint64)
+        self._drawn = np.zeros(markets, np.uint64)
+        self._held = np.zeros((markets, background.traders), np.uint64)
+        self.fair = np.full(markets, background.price, np.int64)
+        self._distances, self._quantities = background.distances(), background.quantities()
+        self._market_share = np.uint64(round(background.market_share * SHARE))
+        self._move_share = np.uint64(round(background.move_share * SHARE))
+        self._draw: Any = compiled(draw, "cpu")
+
+    def restart(self, seed: int, episodes: npt.NDArray[np.uint64], mask: npt.NDArray[np.bool_]) -> None:
+        """Start some markets anew: each from the seed, its number and its episode."""
+        markets = np.flatnonzero(mask)
+        words = np.full(len(markets), seed % (1 << 64), np.uint64)
+        for part in (markets.astype(np.uint64), episodes[markets]):
+            words = _mixed_array(_mixed_array(words) + (part + ONE) * GOLDEN)
+        self._streams[markets] = words
+        self._drawn[markets] = 0
+        self._held[markets] = 0
+        self.fair[markets] = self.background.price
+
+    def write(self, out: Words, begins: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], times: Words) -> None:
+        """Write the next commands of each market.
+
+        Args:
+            out: ``uint64[rows, 9]``.
+            begins: ``int64[markets]``, the row of each market's first command.
+            ends: the row behind its last; the same where it has none.
+            times: ``uint64[markets]``, the time of its commands.
+        """
+        arrays = (self._streams, self._drawn, self.fair, self._held, times, self._distances, self._quantities)
+        shares = (self._market_share, self._move_share)
+        in_ranges(
+            self._backend,
+            len(begins),
+            lambda first, last: self._draw(*arrays, *shares, out, begins, ends, first, last),
+        )
+
+
+def _mixed_array(words: Words) -> Words:
+    with np.errstate(over="ignore"):
+        mixed_words: Words = mixed(words)  # type: ignore[no-untyped-call]
+    return mixed_words

@@ -1,0 +1,340 @@
+"""Commands of many books come in as arrays, tables and columns: what is shared, what is converted, what is refused."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+pytest.importorskip("numba", reason="the packages of the extra `many` are not installed")
+
+import proofbook
+from proofbook import InputError, TickError
+from proofbook.gpu import arrays, commands, tables
+from proofbook.testing import RawMarket
+
+CONFIG = np.array([1 | 1 << 24 + 32, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0], "<u8").tobytes()
+
+
+def some_rows(rows: int = 6) -> Any:
+    numbers = np.arange(1, rows + 1)
+    return commands.limit(numbers, numbers % 2, price=100 + numbers, quantity=numbers, account=7, time=numbers)
+
+
+def decoded(row: Any) -> dict[str, Any]:
+    """The book's own view of a command: what it says of it when it is the first one."""
+    market = RawMarket(CONFIG)
+    events = np.frombuffer(market.apply(row.tobytes()), np.uint64).reshape(-1, 7)
+    first = arrays.events(events)[0]
+    return {name: int(first[name]) for name in ("event", "side", "reason", "order_id", "other_id", "price", "quantity")}
+
+
+def test_each_builder_makes_what_the_engine_takes() -> None:
+    (order,) = commands.limit(5, "sell", -3, 10, account=7, time=9, post_only=True, self_trade="cancel_both")
+    accepted = {"event": 1, "side": 1, "reason": 0, "order_id": 5, "other_id": 7, "price": -3, "quantity": 10}
+    assert decoded(order) == accepted
+    assert decoded(commands.market(5, "buy", 10, time_in_force="fok")[0])["event"] == 1
+    rejected = {
+        "unknown_order": [commands.cancel(5), commands.reduce(5, 1), commands.replace(5, price=3, quantity=4)],
+        "missing_account": [commands.mass_cancel(0)],
+    }
+    codes = {"unknown_order": 6, "missing_account": 8}
+    for reason, rows in rejected.items():
+        for row in rows:
+            assert decoded(row[0])["reason"] == codes[reason]
+    assert RawMarket(CONFIG).apply(commands.sweep(77)[0].tobytes()) == b""
+    assert RawMarket(CONFIG).apply(commands.mass_cancel(7)[0].tobytes()) == b""
+
+
+def test_columns_are_broadcast_and_words_may_be_arrays() -> None:
+    rows = commands.limit(
+        np.arange(3), np.array(["buy", "sell", "buy"]), [1, 2, 3], 5, time_in_force=["gtc", "ioc", "fok"]
+    )
+    fields = rows.view(commands.COMMAND).ravel()
+    assert fields["side"].tolist() == [0, 1, 0]
+    assert fields["time_in_force"].tolist() == [0, 1, 2]
+    assert fields["quantity"].tolist() == [5, 5, 5]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: commands.limit([1, -2], "buy", 1, 1), r"row 1: order_id must be 0 or more; received -2"),
+        (lambda: commands.limit(1, "long", 1, 1), r"row 0: side must be one of buy, sell; received long"),
+        (lambda: commands.limit(1, [0, 2], 1, 1), r"row 1: side must be one of buy, sell; received 2"),
+        (lambda: commands.limit(1, "buy", 1.5, 1), r"price: expected an integer.*received float64"),
+        (lambda: commands.limit(1, "buy", np.array([2**63], np.uint64), 1), r"row 0: price must be below 2\^63"),
+        (lambda: commands.limit(1, "buy", 1, 1, time_in_force="gtd"), r"time_in_force must be one of gtc, ioc, fok"),
+        (lambda: commands.market(1, "buy", 1, time_in_force="gtc"), r"time_in_force must be one of ioc, fok"),
+        (lambda: commands.limit([1, 2], ["buy"], 1, 1), r"side: expected 2 rows, as order_id has; received 1"),
+        (lambda: commands.limit(1, "buy", 1, 1, post_only=1), r"post_only: expected booleans; received int64"),
+        (lambda: commands.limit(1, 0.5, 1, 1), r"side: expected words or their codes; received float64"),
+        (lambda: commands.grouped([0, 3], some_rows(2), books=3), r"row 1: book must be 0 to 2; received 3"),
+        (
+            lambda: commands.grouped([0], some_rows(2), books=3),
+            r"book: expected 2 rows.*received 1",
+        ),
+        (lambda: arrays.batch(some_rows(2), [0, 3]), r"2, the number of rows, as the last; received 0 and 3"),
+        (lambda: arrays.batch(some_rows(2), [0, 2, 1, 2]), r"received 2 and then 1 for book 1"),
+        (lambda: arrays.batch(some_rows(2), [0.0, 2.0]), r"offsets: expected integers; received float64"),
+        (lambda: arrays.batch(some_rows(2), books=5), r"expected commands of 5 books; received those of 1"),
+        (lambda: arrays.batch([some_rows(2)], [0, 2]), r"offsets: expected none with a batch"),
+        (lambda: arrays.words(some_rows(4)[::2]), r"received uint64\[2, 9\], not row by row"),
+        (lambda: arrays.words(some_rows(4)[:, :8]), r"expected uint64\[rows, 9\]"),
+        (lambda: arrays.words(some_rows(4).astype(float)), r"received float64\[4, 9\]"),
+        (lambda: arrays.words(b"1234"), r"expected 72 bytes for each; received 4"),
+        (lambda: arrays.words(5), r"received int"),
+        (lambda: arrays.events(some_rows(2)), r"events: expected uint64\[..., 7\]; received uint64\[2, 9\]"),
+    ],
+)
+def test_what_is_no_column_or_array_is_refused(call: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        call()
+
+
+def test_groups_keep_the_order_within_a_book() -> None:
+    chance = np.random.default_rng(4)
+    books = chance.integers(0, 50, 1_000)
+    batch = commands.grouped(books, some_rows(1_000), books=60)
+    assert batch.books == 60
+    assert len(batch) == 1_000
+    for book in range(60):
+        numbers = batch.rows(book).view(commands.COMMAND)["order_id"].ravel()
+        assert numbers.tolist() == (np.flatnonzero(books == book) + 1).tolist(), "seed 4"
+    sorted_rows = some_rows(3)
+    assert np.shares_memory(commands.grouped([0, 0, 2], sorted_rows, books=3).commands, sorted_rows)
+
+
+def test_a_batch_is_parted_by_books_without_a_copy() -> None:
+    batch = commands.concatenated([some_rows(n) for n in (3, 0, 4, 9, 1)])
+    parts = list(batch.parts(7))
+    assert [len(part) for part in parts] == [7, 9, 1]
+    assert all(part.books == 5 and np.shares_memory(part.commands, batch.commands) for part in parts)
+    for book in range(5):
+        joined = np.concatenate([part.rows(book) for part in parts])
+        assert (joined == batch.rows(book)).all()
+
+
+class Interface:
+    """An array that only has the interface of one protocol, as other libraries' arrays do."""
+
+    def __init__(self, name: str, array: Any) -> None:
+        self._array = array
+        if name == "__cuda_array_interface__":
+            self.__cuda_array_interface__ = {**array.__array_interface__, "version": 3}
+        else:
+            self.__array_interface__ = array.__array_interface__
+
+
+class Exchanged:
+    """An array that offers DLPack alone."""
+
+    def __init__(self, array: Any, device: int = 1) -> None:
+        self._array, self._device = array, device
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        return self._array.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._device, 0
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda rows: rows,
+        lambda rows: rows.view(np.int64),
+        lambda rows: rows.view(commands.COMMAND).ravel(),
+        lambda rows: memoryview(rows.view(np.uint8).ravel()),
+        Exchanged,
+        lambda rows: Interface("__array_interface__", rows),
+    ],
+)
+def test_memory_is_shared_with_its_owner(wrapped: Any) -> None:
+    rows = some_rows()
+    batch = arrays.batch(wrapped(rows), [0, 2, 6])
+    assert np.shares_memory(batch.commands, rows)
+    rows[3, 6] = 99
+    assert batch.rows(1)[1, 6] == 99
+
+
+def test_arrays_of_a_gpu_are_taken_where_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    from proofbook.gpu.kernels import compile as kernels
+
+    monkeypatch.setattr(kernels, "is_simulated", lambda: True)
+    rows = some_rows()
+    batch = arrays.batch(Interface("__cuda_array_interface__", rows), [0, 2, 6])
+    assert np.shares_memory(batch.commands, rows)
+    rows[3, 6] = 99
+    assert batch.rows(1)[1, 6] == 99
+    assert len(arrays.batch(Interface("__cuda_array_interface__", rows[:0]), [0, 0])) == 0
+    with pytest.raises(InputError, match=r"expected uint64\[rows, 9\] row by row; received <u8\[3, 9\]"):
+        arrays.words(Interface("__cuda_array_interface__", rows[::2]))
+    with pytest.raises(InputError, match=r"received device 2"):
+        arrays.words(Exchanged(rows, device=2))
+
+
+def test_events_go_out_without_a_copy() -> None:
+    market = RawMarket(CONFIG)
+    encoded = np.frombuffer(market.apply(some_rows(1).tobytes()), np.uint64).reshape(1, -1, 7).copy()
+    fields = arrays.events(encoded)
+    assert fields["event"].tolist() == [[1, 3]]
+    assert np.shares_memory(fields, encoded)
+    assert np.shares_memory(np.from_dlpack(encoded), encoded)
+    kept, book = arrays.kept(np.concatenate([encoded, encoded, encoded]), np.array([1, 0, 2]))
+    assert kept["event"].tolist() == [1, 1, 3]
+    assert book.tolist() == [0, 2, 2]
+
+
+Row = dict[str, Any]
+
+SCHEMA = pa.schema(
+    [
+        ("action", pa.string()),
+        *[(name, pa.uint64()) for name in ("time", "order_id", "account")],
+        *[(name, pa.string()) for name in ("side", "kind")],
+        *[(name, pa.int64()) for name in ("price", "stop_price")],
+        *[(name, pa.uint64()) for name in ("quantity", "display")],
+        ("time_in_force", pa.string()),
+        ("expiry", pa.uint64()),
+        ("post_only", pa.bool_()),
+        ("self_trade", pa.string()),
+    ]
+)
+
+
+def random_row(chance: random.Random, number: int, missing: float) -> Row:
+    """A row of any action with any columns; some rows are no command."""
+    some = {
+        "action": chance.choice(list(commands.ACTIONS)),
+        "time": number // 3,
+        "order_id": chance.randrange(1, 40),
+        "account": chance.randrange(3),
+        "side": chance.choice(["buy", "sell"]),
+        "price": chance.randrange(95, 105),
+        "quantity": chance.randrange(1, 20),
+    }
+    row: Row = {name: value for name, value in some.items() if chance.random() >= missing}
+    if chance.random() < missing:
+        row["kind"] = chance.choice(list(commands.KINDS))
+        row["stop_price"] = chance.choice([None, 100])
+        row["time_in_force"] = chance.choice(list(commands.TIMES_IN_FORCE))
+        row["expiry"] = chance.choice([None, 10_000])
+        row["self_trade"] = chance.choice(list(commands.SELF_TRADES))
+        row["post_only"] = chance.choice([None, False, True])
+    return row
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_table_becomes_the_commands_that_the_engine_makes_of_it(seed: int) -> None:
+    chance = random.Random(seed)
+    rows: list[Row] = []
+    while len(rows) < 300:
+        row = random_row(chance, len(rows), 0.1)
+        try:
+            proofbook.Book().apply(pa.Table.from_pylist([row], schema=SCHEMA))
+        except InputError:
+            continue
+        rows.append(row)
+    table = pa.Table.from_pylist(rows, schema=SCHEMA)
+    book, market = proofbook.Book(), RawMarket(CONFIG)
+    book.apply(table)
+    batch = arrays.batch(table)
+    assert batch.books == 1
+    for row in batch.commands:
+        market.apply(row.tobytes())
+    assert market.digest() == book.digest(), f"seed {seed}"
+    many = table.append_column("book", pa.array([chance.randrange(5) for _ in rows], pa.int16()))
+    spread = arrays.batch(many, books=7)
+    for number in range(7):
+        one = proofbook.Book()
+        only = many.filter(pa.compute.equal(many["book"], number)).drop_columns("book")
+        one.apply(only)
+        market = RawMarket(CONFIG)
+        for row in spread.rows(number):
+            market.apply(row.tobytes())
+        assert market.digest() == one.digest(), f"seed {seed}, book {number}"
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_a_table_is_refused_as_the_engine_refuses_it(seed: int) -> None:
+    chance = random.Random(seed)
+    table = pa.Table.from_pylist([random_row(chance, number, 0.3) for number in range(3)], schema=SCHEMA)
+    try:
+        proofbook.Book().apply(table)
+    except InputError as error:
+        expected = str(error)
+    else:
+        expected = ""
+    try:
+        arrays.batch(table)
+    except InputError as error:
+        assert str(error) == expected, f"seed {seed}"
+    else:
+        assert expected == "", f"seed {seed}"
+
+
+def test_tables_of_other_libraries_and_codes_are_taken() -> None:
+    columns = {"action": [1, 2], "order_id": [7, 7], "side": ["buy", None], "price": [100, None], "quantity": [3, None]}
+    frame = pl.DataFrame(columns, schema_overrides={"side": pl.Categorical, "price": pl.Int32})
+    expected = np.concatenate([commands.limit(7, "buy", 100, 3), commands.cancel(7)])
+    for table in (frame, pd.DataFrame(columns).convert_dtypes(), pa.table(frame).to_batches()[0]):
+        assert (arrays.batch(table).commands == expected).all()
+
+
+def test_decimals_are_exact_where_their_unit_is_known() -> None:
+    table = pa.table(
+        {
+            "action": ["submit"] * 2,
+            "order_id": [1, 2],
+            "side": ["buy"] * 2,
+            "price": ["100.10", "99.95"],
+            "quantity": [1, 1],
+        }
+    )
+    with pytest.raises(InputError, match="expected integers, or a price_unit with decimals"):
+        tables.commands_of(table)
+    fields = tables.commands_of(table, price_unit="0.05").commands.view(commands.COMMAND).ravel()
+    assert fields["price"].tolist() == [2002, 1999]
+    told = table.replace_schema_metadata({"proofbook.price_unit": "0.01"})
+    assert tables.commands_of(told).commands.view(commands.COMMAND)["price"].ravel().tolist() == [10010, 9995]
+    with pytest.raises(TickError, match=r"row 0: price must be a multiple of 0\.1; received 100\.1|row 1"):
+        tables.commands_of(table, price_unit="0.1")
+    with pytest.raises(TickError, match=r"row 0: price must be a multiple of 0\.5; received 100\.1"):
+        tables.commands_of(table, price_unit="0.5")
+    with pytest.raises(InputError, match=r"price_unit must be that of the books, 0\.05; received '0\.01'"):
+        tables.commands_of(told, price_unit="0.05")
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"action": ["sweep"], "colour": [1]}, "a table of commands has the columns book, action"),
+        ({"time": [1]}, 'needs the column "action"'),
+        ({"action": ["jump"]}, "row 0: action must be one of submit, cancel"),
+        ({"action": [11]}, "row 0: action must be one of submit, cancel.*received 11"),
+        ({"action": [1.5]}, "column 'action' must hold words or their codes; received double"),
+        ({"action": ["sweep"], "time": [1.5]}, "column 'time' must hold integers; received double"),
+        ({"action": ["sweep"], "time": [-1]}, "column 'time'"),
+        ({"action": ["sweep"], "post_only": [1]}, "column 'post_only' must hold booleans; received int64"),
+        ({"action": ["sweep"], "price": [1.5]}, r"column 'price' must hold integers.*never floats"),
+        ({"action": ["sweep"] * 2, "book": [0, None]}, "row 1: a command needs book; received none"),
+        ({"action": ["sweep"] * 2, "book": [0, 4]}, "row 1: book must be 0 to 2; received 4"),
+    ],
+)
+def test_what_is_no_table_of_commands_is_refused(columns: Row, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        arrays.batch(pa.table(columns), books=3)
+
+
+def test_a_row_without_a_time_comes_at_its_books_clock() -> None:
+    times = [None, 5, None, 3, None, 9, None]
+    books = [1, 0, 0, 0, 0, 1, 1]
+    table = pa.table({"action": ["sweep"] * 7, "time": pa.array(times, pa.uint64()), "book": books})
+    batch = arrays.batch(table, books=2, clocks=np.array([4, 7], np.uint64))
+    assert batch.commands[:, 1].tolist() == [5, 5, 3, 5, 7, 9, 9]
