@@ -1,7 +1,7 @@
 """The draws of background flow: which command comes next, from a hash of its market's stream and its number.
 
-The arrays are those of ``proofbook.gpu.background``, which says what the flow is like. A market's draws depend on its own
-stream alone.
+The arrays are those of ``proofbook.gpu.background``, which says what the flow is like. A market's draws depend on its
+own stream alone.
 """
 
 from __future__ import annotations
