@@ -1,6 +1,7 @@
-"""``proofbook many``: thousands of independent books at once, on the threads of a CPU or on a GPU, held against the engine.
+"""``proofbook many``: thousands of independent books at once, held against the engine.
 
-Everything behind it is in ``proofbook.gpu``, which is imported only when the command runs: the other commands need none of it.
+Everything behind it is in ``proofbook.gpu``, which is imported only when the command runs: the other commands need none
+of it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from proofbook.gpu.running import Comparison
 
 EVENTS_OF_A_COMMAND_MAX = 4
-"""Over a book's whole life: two of its own, and for each order that entered one that it left and one part of it that traded."""
+"""Over a book's whole life: two of its own, and for each order that entered one that it left and one part of it that
+traded."""
 
 
 class Device(StrEnum):

@@ -5,14 +5,14 @@ numba) through ``__cuda_array_interface__``, anything with ``__array_interface__
 that lie row by row are taken as they are: a change of them by their owner is seen here. Others are refused rather than
 copied behind the caller's back.
 
-``events`` shows encoded events by field; ``event_table`` makes a table of Arrow of them.
+``events`` shows encoded events by field; ``event_tables`` makes tables of Arrow of them.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,6 @@ from proofbook.errors import InputError
 from proofbook.gpu.commands import COMMAND, Batch, Offsets, concatenated
 from proofbook.gpu.kernels.layout import COMMAND_WORDS, EVENT_WORDS, Words
 from proofbook.types import ArrowArray, ArrowStream
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from proofbook.gpu.results import Step
 
 EVENT = np.dtype(
     [
@@ -166,7 +161,7 @@ def _on_device(source: Any) -> Any:
         return array
     from numba import cuda
 
-    held: Any = cuda.as_cuda_array(source)  # type: ignore[no-untyped-call]
+    held: Any = cuda.as_cuda_array(source)
     return held if interface["typestr"] == "<u8" else held.view(np.uint64)
 
 
@@ -196,18 +191,6 @@ def kept(encoded: npt.NDArray[np.uint64], counts: npt.NDArray[Any]) -> tuple[npt
         counts: how many events each book has.
     """
     capacity = encoded.shape[1]
-    is_used = np.arange(capacity)[None, :] < np.asarray(counts)[:, None]
-    return events(encoded)[is_used], np.repeat(np.arange(len(counts)), np.minimum(counts, capacity))
-
-
-def event_table(step: Step) -> pa.Table:
-    """The events of a step that were kept, as an Arrow table: see ``event_tables``.
-
-    Raises:
-        InputError: the books keep no events.
-    """
-    from proofbook.gpu.event_tables import table_of
-
-    if step.events is None:
-        raise InputError("a table of events: expected books with events='all'; received a step of books that keep none")
-    return table_of(step.events, step.event_counts)
+    used = np.minimum(counts, capacity).astype(np.int64)
+    is_used = np.arange(capacity)[None, :] < used[:, None]
+    return events(encoded)[is_used], np.repeat(np.arange(len(used)), used)

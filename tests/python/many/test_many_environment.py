@@ -1,4 +1,5 @@
-"""Markets for agents: Gymnasium's own checks, what agents earn against an account kept by hand, seeds, and the ends of episodes."""
+"""Markets for agents: Gymnasium's own checks, what agents earn against an account kept by hand, seeds, and the ends of
+episodes."""
 
 from __future__ import annotations
 
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 
 pytest.importorskip("numba", reason="the packages of the extra `many` are not installed")
-gymnasium = pytest.importorskip("gymnasium", reason="the packages of the extra `many` are not installed")
+pytest.importorskip("gymnasium", reason="the packages of the extra `many` are not installed")
 
+import gymnasium
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import ClipReward, DictInfoToList, RecordEpisodeStatistics
@@ -21,7 +23,7 @@ from proofbook import InputError, gpu
 from proofbook.gpu import arrays
 from proofbook.gpu.background import Background
 from proofbook.gpu.environment import ENVIRONMENT, MarketEnv, MarketVectorEnv
-from proofbook.gpu.settlement import AGENT_BIT, AGENT_SHIFT
+from proofbook.gpu.kernels.settlement import AGENT_BIT, AGENT_SHIFT
 from proofbook.testing import RawMarket
 
 CPU = gpu.choose("cpu")
