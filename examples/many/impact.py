@@ -1,9 +1,10 @@
 """How far a large order moves the price, measured in many markets at once.
 
-All markets have the same kind of background flow. Once they have warmed up, each gets one market order, of a size that rises from group to group; the
-picture shows how far it traded from the middle before it, on average over a group, and what is left of the middle's move some time later. Where as many
-orders stand at each distance, the depth that an order meets grows with the distance that it goes, and its impact grows with about the
-square root of its size (Toth and others, Physical Review X 1, 021006, 2011). The exponent is fitted, not assumed.
+All markets have the same kind of background flow. Once they have warmed up, each gets one market order, of a size that
+rises from group to group; the picture shows how far it traded from the middle before it, on average over a group, and
+what is left of the middle's move some time later. Where as many orders stand at each distance, the depth that an order
+meets grows with the distance that it goes, and its impact grows with about the square root of its size (Toth and
+others, Physical Review X 1, 021006, 2011). The exponent is fitted, not assumed.
 
     python examples/many/impact.py --out out/impact
     python examples/many/impact.py --quick

@@ -1,8 +1,9 @@
 """A market maker's parameters, each combination tried in many markets at once.
 
-A maker quotes both sides of a market, some ticks behind the middle, and leans away from his position: he moves both quotes by `skew` ticks for
-each quote's size that he holds. Every combination of spread, size and skew runs in markets of its own, 10,000 in all, and the picture shows what was
-earned on average. The same seed gives the same figures on every device.
+A maker quotes both sides of a market, some ticks behind the middle, and leans away from his position: he moves both
+quotes by `skew` ticks for each quote's size that he holds. Every combination of spread, size and skew runs in markets
+of its own, 10,000 in all, and the picture shows what was earned on average. The same seed gives the same figures on
+every device.
 
     python examples/many/market_making.py --out out/market_making
     python examples/many/market_making.py --quick
@@ -35,7 +36,7 @@ def grid(markets: int) -> tuple[list[tuple[int, int, float]], np.ndarray[Any, An
 
 
 def sweep(markets: int, steps: int, seed: int, device: str) -> tuple[list[tuple[int, int, float]], dict[str, Any]]:
-    """Run every combination; gives for each market which one it had, what it earned and the position that it ended with."""
+    """Run every combination; gives for each market which one it had, what it earned, its position and volume."""
     points, which = grid(markets)
     spread, size, skew = (np.array([point[column] for point in points])[which] for column in range(3))
     offset_max = max(SPREADS) + 20
@@ -65,7 +66,7 @@ def sweep(markets: int, steps: int, seed: int, device: str) -> tuple[list[tuple[
 
 
 def summary(points: list[tuple[int, int, float]], found: dict[str, Any]) -> list[dict[str, float]]:
-    """For each combination the mean of what was earned, its standard error, the deviation of the position, and the volume."""
+    """For each combination the mean of what was earned, its error, and the deviations."""
     rows = []
     for place, (spread, size, skew) in enumerate(points):
         mine = found["which"] == place
@@ -132,8 +133,9 @@ def main() -> None:
     (options.out / "market_making.json").write_text(json.dumps(rows, indent=1) + "\n")
     best = max(rows, key=lambda row: row["earned"])
     print(
-        f"best of {len(rows)} combinations: {best['spread']} ticks behind the middle, {best['size']} lots, skew {best['skew']:g}: "
-        f"{best['earned']:.0f} +- {best['standard_error']:.0f} ticks x lots in {options.steps} steps"
+        f"best of {len(rows)} combinations: {best['spread']} ticks behind the middle, {best['size']} lots, "
+        f"skew {best['skew']:g}: {best['earned']:.0f} +- {best['standard_error']:.0f} ticks x lots "
+        f"in {options.steps} steps"
     )
     print(f"{options.out / 'market_making.png'}, {options.out / 'market_making.json'}")
 

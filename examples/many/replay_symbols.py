@@ -1,7 +1,8 @@
 """Real order flow replayed for many symbols at once, each in a book of its own, and every book held against the engine.
 
-Files may be LOBSTER, ITCH 5.0, DBN, Bitstamp, or our own commands; a file with many symbols is read once. Long flow of few symbols can be cut into
-stretches, each of which begins with the orders that stood then. Without a file, some samples are generated and replayed.
+Files may be LOBSTER, ITCH 5.0, DBN, Bitstamp, or our own commands; a file with many symbols is read once. Long flow of
+few symbols can be cut into stretches, each of which begins with the orders that stood then. Without a file, some
+samples are generated and replayed.
 
     python examples/many/replay_symbols.py day.itch --out out/replay_symbols
     python examples/many/replay_symbols.py AAPL_message.csv --stretches 16

@@ -79,7 +79,7 @@ class EventsLostError(ProofbookError):
     """
 
     def __init__(self, lost: int, capacity: int, step: object) -> None:
-        super().__init__(f"expected at most {capacity:,} events of a book in a step; {lost:,} events more were not kept")
+        super().__init__(f"expected at most {capacity:,} events of a book in a step; {lost:,} more were not kept")
         self.step = step
 
 

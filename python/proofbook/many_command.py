@@ -1,6 +1,7 @@
-"""``proofbook many``: thousands of independent books at once, on the threads of a CPU or on a GPU, held against the engine.
+"""``proofbook many``: thousands of independent books at once, held against the engine.
 
-Everything behind it is in ``proofbook.gpu``, which is imported only when the command runs: the other commands need none of it.
+Everything behind it is in ``proofbook.gpu``, which is imported only when the command runs: the other commands need none
+of it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from proofbook.gpu.running import Comparison
 
 EVENTS_OF_A_COMMAND_MAX = 4
-"""Over a book's whole life: two of its own, and for each order that entered one that it left and one part of it that traded."""
+"""Over a book's whole life: two of its own, and for each order that entered one that it left and one part of it that
+traded."""
 
 
 class Device(StrEnum):
@@ -60,16 +62,18 @@ def many(
     seed: Annotated[int, typer.Option(min=0, help="Where all choices of generated flow come from.")] = 1,
     symbol: Annotated[list[str] | None, typer.Option(help="One instrument of the files; may be named again.")] = None,
     stretches: Annotated[int, typer.Option(min=1, help="Cut each symbol's flow into so many books.")] = 1,
-    device: Annotated[Device, typer.Option(help="auto: a GPU where there is one, else the CPU; sim: CUDA's simulator.")] = (
-        Device.AUTO
-    ),
+    device: Annotated[
+        Device, typer.Option(help="auto: a GPU where there is one, else the CPU; sim: CUDA's simulator.")
+    ] = (Device.AUTO),
     threads: Annotated[int | None, typer.Option(min=1, help="Workers of the CPU; else one for each processor.")] = None,
     events: Annotated[Events, typer.Option(help="What is kept of events.")] = Events.DIGEST,
     orders: Annotated[int, typer.Option(min=1, help="The most live orders of a book.")] = 256,
     levels: Annotated[
         int | None, typer.Option(min=1, help="The most price levels of a side; else as many as orders, up to 256.")
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="Compare every book with the engine; fail if one differs.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare every book with the engine; fail if one differs.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
 ) -> None:
     """Run order flow through many books at once, and compare each one's state and events with the engine's."""
@@ -137,7 +141,9 @@ def _flow(
 
 
 def _event_capacity(batch: Batch) -> int:
-    longest = max((int(end - start) for start, end in zip(batch.offsets[:-1], batch.offsets[1:], strict=True)), default=0)
+    longest = max(
+        (int(end - start) for start, end in zip(batch.offsets[:-1], batch.offsets[1:], strict=True)), default=0
+    )
     return max(EVENTS_OF_A_COMMAND_MAX * longest, 1)
 
 

@@ -166,7 +166,7 @@ def _on_device(source: Any) -> Any:
         return array
     from numba import cuda
 
-    held: Any = cuda.as_cuda_array(source)  # type: ignore[no-untyped-call]
+    held: Any = cuda.as_cuda_array(source)
     return held if interface["typestr"] == "<u8" else held.view(np.uint64)
 
 
@@ -196,8 +196,9 @@ def kept(encoded: npt.NDArray[np.uint64], counts: npt.NDArray[Any]) -> tuple[npt
         counts: how many events each book has.
     """
     capacity = encoded.shape[1]
-    is_used = np.arange(capacity)[None, :] < np.asarray(counts)[:, None]
-    return events(encoded)[is_used], np.repeat(np.arange(len(counts)), np.minimum(counts, capacity))
+    used = np.minimum(counts, capacity).astype(np.int64)
+    is_used = np.arange(capacity)[None, :] < used[:, None]
+    return events(encoded)[is_used], np.repeat(np.arange(len(used)), used)
 
 
 def event_table(step: Step) -> pa.Table:

@@ -40,7 +40,7 @@ class StepPlan:
     """What a step has to do.
 
     Attributes:
-        commands: ``uint64[rows, 9]``, in host memory.
+        commands: ``uint64[rows, 9]``, in host memory or, for a GPU, in its own.
         offsets: ``int64[books + 1]``: where each book's rows are.
         first: which book of the pool the first of these is.
         counters: ``uint64[books, 11]`` in host memory, where the counters are written.
@@ -48,7 +48,7 @@ class StepPlan:
         keep: which events are kept.
     """
 
-    commands: Words
+    commands: Any
     offsets: Offsets
     first: int
     counters: Words
@@ -143,7 +143,7 @@ class Backend(ABC):
         """Overwrites rows of the pool, from ``first`` on."""
 
     @abstractmethod
-    def check(self, commands: Words, first: int, last: int) -> int:
+    def check(self, commands: Any, first: int, last: int) -> int:
         """What ``first_flaw`` says of these rows of commands."""
 
     @abstractmethod

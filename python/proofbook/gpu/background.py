@@ -1,13 +1,16 @@
 """Background flow: traders without a plan around a price that wanders, for any number of markets at once.
 
-Each market has a *fair price*, which moves by a tick now and then, and a fixed number of traders. A command is one of these: a market order
-from nobody; or a trader, drawn at random, who enters a limit order at some distance from the fair price, or cancels the one that he has. So about
-half of the traders have an order, a quote that the fair price has passed is traded against, and the book is replenished from outside: the
-zero-intelligence market of Daniels, Farmer, Gillemot, Iori and Smith (Physical Review Letters 90, 108102, 2003) with a price of its own.
+Each market has a *fair price*, which moves by a tick now and then, and a fixed number of traders. A command is one of
+these: a market order from nobody; or a trader, drawn at random, who enters a limit order at some distance from the fair
+    price, or cancels the one that he has. So about
+half of the traders have an order, a quote that the fair price has passed is traded against, and the book is replenished
+from outside: the zero-intelligence market of Daniels, Farmer, Gillemot, Iori and Smith (Physical Review Letters 90,
+108102, 2003) with a price of its own.
 
-Invariant: what a market does depends on the seed, its number, its episode, and how many commands it was asked for: not on other markets, and
-not on what an agent does. Draws are counted, not carried on: the random word of command ``n`` is a hash of the market's stream and ``n``
-(Steele, Lea and Flood, OOPSLA 2014).
+Invariant: what a market does depends on the seed, its number, its episode, and how many commands it was asked for: not
+    on other markets, and
+not on what an agent does. Draws are counted, not carried on: the random word of command ``n`` is a hash of the market's
+stream and ``n`` (Steele, Lea and Flood, OOPSLA 2014).
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from proofbook.errors import InputError
 from proofbook.gpu.backends import Backend
 from proofbook.gpu.cpu import CpuBackend
 from proofbook.gpu.kernels.compile import compiled
-from proofbook.gpu.kernels.device import device
+from proofbook.gpu.kernels.drawing import GOLDEN, ONE, draw, mixed
 from proofbook.gpu.kernels.layout import Words
 
 DRAWS = 1024
@@ -33,18 +36,6 @@ SHARE = 1 << 16
 """Shares are compared with so many bits."""
 
 TRADERS_MAX = 1 << 14
-
-GOLDEN = np.uint64(0x9E37_79B9_7F4A_7C15)
-MIX_FIRST = np.uint64(0xBF58_476D_1CE4_E5B9)
-MIX_SECOND = np.uint64(0x94D0_49BB_1331_11EB)
-ONE = np.uint64(1)
-LOW_16 = np.uint64(0xFFFF)
-LOW_10 = np.uint64(0x3FF)
-
-SUBMIT_LIMIT_BUY = np.uint64(0x0001_0001)
-SUBMIT_MARKET_BUY = np.uint64(0x0100_0001)
-SELL = np.uint64(0x0100)
-CANCEL = np.uint64(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +47,8 @@ class Background:
         traders: how many there are; about half of them have an order.
         market_share: how many of the commands are market orders.
         move_share: how many of the commands the fair price moves with, by one tick.
-        distance: how far behind the fair price limit orders stand, on average, in ticks: geometric where ``profile`` is so.
+        distance: how far behind the fair price limit orders stand, on average, in ticks: geometric where ``profile`` is
+            so.
         profile: ``"geometric"``: most orders stand near; ``"even"``: as many at each distance up to twice the average.
         quantity: of orders on average, in lots; geometric.
     """
@@ -110,50 +102,6 @@ def _geometric(mean: float) -> npt.NDArray[np.int64]:
     return quantiles
 
 
-@device
-def mixed(word):  # type: ignore[no-untyped-def]
-    """A word whose every bit depends on all bits of another: the finalizer of SplitMix64."""
-    word = (word ^ (word >> np.uint64(30))) * MIX_FIRST
-    word = (word ^ (word >> np.uint64(27))) * MIX_SECOND
-    return word ^ (word >> np.uint64(31))
-
-
-def draw(  # type: ignore[no-untyped-def]
-    streams, drawn, fair, held, times, distances, quantities, market_share, move_share, out, begins, ends, first, last
-):
-    """Writes the next commands of the markets ``first`` to before ``last`` into the rows ``begins`` to ``ends`` of each."""
-    traders = np.uint64(held.shape[1])
-    for market in range(first, last):
-        for row in range(begins[market], ends[market]):
-            drawn[market] += ONE
-            number = drawn[market]
-            word = mixed(streams[market] + number * GOLDEN)  # type: ignore[no-untyped-call]
-            more = mixed(word ^ GOLDEN)  # type: ignore[no-untyped-call]
-            if more & LOW_16 < move_share:
-                fair[market] += 1 if (more >> np.uint64(16)) & ONE else -1
-            is_sell = (word >> np.uint64(47)) & ONE
-            trader = (word >> np.uint64(48)) % traders
-            quantity = np.uint64(quantities[(more >> np.uint64(32)) & LOW_10])
-            for column in range(9):
-                out[row, column] = np.uint64(0)
-            out[row, 1] = times[market]
-            if (word >> np.uint64(31)) & LOW_16 < market_share:
-                out[row, 0] = SUBMIT_MARKET_BUY + is_sell * SELL
-                out[row, 2] = number
-                out[row, 6] = quantity
-            elif held[market, trader] != np.uint64(0):
-                out[row, 0] = CANCEL
-                out[row, 2] = held[market, trader]
-                held[market, trader] = np.uint64(0)
-            else:
-                distance = 1 + distances[(more >> np.uint64(42)) & LOW_10]
-                out[row, 0] = SUBMIT_LIMIT_BUY + is_sell * SELL
-                out[row, 2] = number
-                out[row, 4] = np.uint64(fair[market] + (distance if is_sell != np.uint64(0) else -distance))
-                out[row, 6] = quantity
-                held[market, trader] = number
-
-
 def in_ranges(backend: Backend, count: int, work: Callable[[int, int], object]) -> None:
     """Do work for ranges of markets: on the workers where the books are on a CPU, else here."""
     if isinstance(backend, CpuBackend):
@@ -197,9 +145,7 @@ class BackgroundFlow:
         self._held[markets] = 0
         self.fair[markets] = self.background.price
 
-    def write(
-        self, out: Words, begins: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], times: Words
-    ) -> None:
+    def write(self, out: Words, begins: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], times: Words) -> None:
         """Write the next commands of each market.
 
         Args:

@@ -21,6 +21,7 @@ from proofbook.gpu import checks
 from proofbook.gpu.arrays import batch
 from proofbook.gpu.backends import KEEPS, Backend, DeviceName, Keep, StepPlan, choose
 from proofbook.gpu.balance import Distributor
+from proofbook.gpu.checks import on_host
 from proofbook.gpu.commands import Offsets
 from proofbook.gpu.counting import COUNTER_WORDS, COUNTERS
 from proofbook.gpu.hot import PENDING_MAX, HotBook, require_room
@@ -108,7 +109,7 @@ class Books(Queries):
         self.backends = [self._backend(each, threads, streams, memory_limit_bytes) for each in given]
         division = self._division(distributor)
         self.backend = self.backends[0]
-        self.metrics = Metrics(self.device, self.backend.memory, occupancy=self.backend.occupancy)
+        self.metrics = Metrics(self.device, [each.memory for each in self.backends], occupancy=self.backend.occupancy)
         self._lock = threading.RLock()
         self._hot: dict[int, HotBook] = {}
         self._sites = Sites(self.books, self.capacity, self.config, self.backends, division)
@@ -234,7 +235,11 @@ class Books(Queries):
         begin = time.perf_counter_ns()
         with self._lock:
             given = batch(commands, offsets, books=self.books, clocks=self._counters[:, COUNTERS.index("clock")])
-            words, bounds = checks.as_written(given.commands), given.offsets
+            is_near = all(backend.name != "cpu" for backend in self.backends)
+            words = (
+                given.commands if is_near and not isinstance(given.commands, np.ndarray) else on_host(given.commands)
+            )
+            bounds = given.offsets
             timing = Timing()
             if check:
                 began = time.perf_counter_ns()
@@ -244,7 +249,7 @@ class Books(Queries):
                 hot.flush()
             step = self._step(words, bounds, timing, self.keep)
             for number, hot in self._hot.items():
-                hot.follow(words[int(bounds[number]) : int(bounds[number + 1])])
+                hot.follow(on_host(words[int(bounds[number]) : int(bounds[number + 1])]))
             timing.wall_ns = time.perf_counter_ns() - begin
         self._record(step)
         if self._lost == "raise" and (lost := step.total("events_lost")):
@@ -256,7 +261,7 @@ class Books(Queries):
         counts["events"] = counts.pop("emitted")
         self.metrics.record({"commands": step.rows, **counts}, step.timing)
 
-    def _step(self, words: Words, bounds: Offsets, timing: Timing, keep: Keep) -> Step:
+    def _step(self, words: Any, bounds: Offsets, timing: Timing, keep: Keep) -> Step:
         memory = self.backend.memory
         events = None
         if keep == "all":

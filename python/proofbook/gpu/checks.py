@@ -7,6 +7,8 @@ and no book has changed.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from proofbook.errors import InputError
@@ -42,7 +44,7 @@ _EXPECTED = {
 
 
 @device
-def flaw_of_new(commands, row, tags):  # type: ignore[no-untyped-def]
+def flaw_of_new(commands: Any, row: Any, tags: Any) -> Any:
     """What is wrong with a new order: one of the codes above."""
     kind = (tags >> 16) & 0xFF
     time_in_force = (tags >> 24) & 0xFF
@@ -64,7 +66,7 @@ def flaw_of_new(commands, row, tags):  # type: ignore[no-untyped-def]
 
 
 @device
-def flaw_of_change(commands, row, tags, action):  # type: ignore[no-untyped-def]
+def flaw_of_change(commands: Any, row: Any, tags: Any, action: Any) -> Any:
     """What is wrong with a cancel, mass cancel, reduce, replace or sweep."""
     flags = (tags >> 40) & 0xFF
     if (tags >> 48) | ((tags >> 8) & 0xFFFFFFFF) != 0:
@@ -88,7 +90,7 @@ def flaw_of_change(commands, row, tags, action):  # type: ignore[no-untyped-def]
 
 
 @device
-def flaw_of(commands, row):  # type: ignore[no-untyped-def]
+def flaw_of(commands: Any, row: Any) -> Any:
     """What is wrong with a command; ``FINE`` where nothing is."""
     tags = np.int64(commands[row, 0])
     action = tags & 0xFF
@@ -101,7 +103,7 @@ def flaw_of(commands, row):  # type: ignore[no-untyped-def]
     return flaw_of_change(commands, row, tags, action)
 
 
-def first_flaw(commands, first, last):  # type: ignore[no-untyped-def]
+def first_flaw(commands: Any, first: Any, last: Any) -> Any:
     """The first row from ``first`` to before ``last`` with a flaw, as row times 16 plus its code; -1 for none."""
     for row in range(first, last):
         flaw = flaw_of(commands, row)
@@ -124,7 +126,15 @@ def as_written(array: Words) -> Words:
     return array if array.flags.writeable else np.asarray(_Writable(array))
 
 
-def raise_for_flaw(commands: Words, flaw: int) -> None:
+def on_host(commands: Any) -> Words:
+    """Commands in memory of the host: a copy of those that are a device's, all others as they are."""
+    if isinstance(commands, np.ndarray):
+        return as_written(commands)
+    copied: Words = commands.copy_to_host()
+    return copied
+
+
+def raise_for_flaw(commands: Any, flaw: int) -> None:
     """Raises the error that ``first_flaw`` found, if it found one.
 
     Raises:
@@ -132,5 +142,5 @@ def raise_for_flaw(commands: Words, flaw: int) -> None:
     """
     if flaw >= 0:
         row, code = divmod(int(flaw), 16)
-        words = ", ".join(f"{int(word):#x}" for word in commands[row])
+        words = ", ".join(f"{int(word):#x}" for word in on_host(commands[row : row + 1])[0])
         raise InputError(f"commands[{row}]: expected {_EXPECTED[code]}; received the words {words}")

@@ -5,6 +5,8 @@ Counters count from the book's start on, so that what a step did is the differen
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from proofbook.gpu.kernels.device import device
@@ -32,7 +34,7 @@ END = np.uint64(COUNTER_WORDS)
 
 
 @device
-def count(row, counters):  # type: ignore[no-untyped-def]
+def count(row: Any, counters: Any) -> None:
     """Writes a book's counters, from its row of the pool."""
     counters[0] = row[SEQUENCE]
     counters[1] = row[CLOCK]
@@ -42,7 +44,7 @@ def count(row, counters):  # type: ignore[no-untyped-def]
         at += ONE
 
 
-def count_books(pool, counters, first, last):  # type: ignore[no-untyped-def]
+def count_books(pool: Any, counters: Any, first: Any, last: Any) -> None:
     """Writes the counters of books, on the calling thread of a CPU and without the GIL."""
     for book in range(first, last):
         count(pool[book], counters[book])

@@ -153,7 +153,7 @@ class CpuBackend(Backend):
         pool = books.pool.array[first : first + len(counters)]
         self.run_ranges(self.even_ranges(len(counters), 4096), lambda low, high: self._count(pool, counters, low, high))
 
-    def check(self, commands: Words, first: int, last: int) -> int:
+    def check(self, commands: Any, first: int, last: int) -> int:
         """What ``first_flaw`` says of these rows of commands."""
         flaws: list[int] = []
 

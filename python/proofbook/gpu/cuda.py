@@ -26,7 +26,7 @@ from proofbook.errors import InputError
 from proofbook.gpu import checks
 from proofbook.gpu.backends import Backend, Placed, StepPlan
 from proofbook.gpu.counting import COUNTER_WORDS
-from proofbook.gpu.counting_cuda import count_books
+from proofbook.gpu.counting_cuda import count_books, find_flaw
 from proofbook.gpu.cpu import PARTS_OF_A_STREAM, STREAMS_MAX, physical_memory_bytes
 from proofbook.gpu.kernels import match_cuda
 from proofbook.gpu.kernels.compile import compiled
@@ -48,6 +48,8 @@ SHARED_BYTES = 48 << 10
 
 BOOKS_OF_A_MULTIPROCESSOR = 64
 """With fewer books for each multiprocessor than this, a thread for each leaves the GPU waiting for memory."""
+
+NO_FLAW = (1 << 63) - 1
 
 FORMS = ("auto", "thread", "group")
 
@@ -90,6 +92,7 @@ class _Lane:
     def __init__(self, memory: MemoryManager, is_simulated: bool, rows: int, books: int, event_capacity: int) -> None:
         self.stream = cuda.stream()
         self.marks = [_Mark(is_simulated) for _ in range(4)]
+        rows = max(rows, 1)
         self.host_commands = memory.host_array((rows, COMMAND_WORDS), np.uint64)
         self.host_offsets = memory.host_array((books + 1,), np.int64)
         self.commands = memory.device_array((rows, COMMAND_WORDS), np.uint64)
@@ -166,7 +169,7 @@ class CudaBackend(Backend):
             Pool(f"memory of the device {name!r}", _device_bytes, limit),
             Pool("pinned host memory", pinned, physical_memory_bytes()),
         )
-        # Every command is checked before any is sent, so by the CPU, which has them.
+        # Every command is checked before any is sent, so by the CPU where that has them.
         self._check = compiled(checks.first_flaw, "cpu")
         self._count = compiled(count_books, "cuda")
         self._clear = compiled(match_cuda.clear_books, "cuda")
@@ -225,9 +228,16 @@ class CudaBackend(Backend):
         finally:
             array.free()
 
-    def check(self, commands: Words, first: int, last: int) -> int:
-        """What ``first_flaw`` says of these rows of commands."""
-        return int(self._check(commands, first, last))
+    def check(self, commands: Any, first: int, last: int) -> int:
+        """What ``first_flaw`` says of these rows of commands, which are the host's or the device's."""
+        if isinstance(commands, np.ndarray):
+            return int(self._check(commands, first, last))
+        with self.buffer((1,), np.int64) as found:
+            self.copy_in(found, np.array([NO_FLAW], dtype=np.int64))
+            self.launch(compiled(find_flaw, "cuda"), last - first, 0, commands, first, last, found.array)
+            flaw = np.empty(1, dtype=np.int64)
+            self.copy_out(found, flaw)
+        return -1 if flaw[0] == NO_FLAW else int(flaw[0])
 
     def read_rows(self, books: Placed, first: int, last: int) -> Words:
         """A copy of some rows of the pool."""
@@ -251,7 +261,8 @@ class CudaBackend(Backend):
     def step(self, books: Placed, plan: StepPlan, timing: Timing) -> None:
         """Runs a batch in parts, each on the next stream in turn."""
         parts = cut(plan.offsets, 1 if self.streams == 1 else self.streams * PARTS_OF_A_STREAM)
-        rows = max((part.rows for part in parts), default=0)
+        # Commands that are on the device already are read where they are.
+        rows = max((part.rows for part in parts), default=1) if isinstance(plan.commands, np.ndarray) else 1
         most = max((part.books for part in parts), default=0)
         capacity = 0 if plan.events is None else plan.events.shape[1]
         count = min(self.streams, len(parts))
@@ -275,12 +286,16 @@ class CudaBackend(Backend):
     def _send(self, lane: _Lane, books: Placed, plan: StepPlan, part: Part, timing: Timing) -> None:
         """Puts a part on its way."""
         rows, count, stream = part.rows, part.books, lane.stream
-        np.copyto(lane.host_commands[:rows], plan.commands[part.row_first : part.row_last])
-        np.subtract(plan.offsets[part.first : part.last + 1], part.row_first, out=lane.host_offsets[: count + 1])
+        is_there = not isinstance(plan.commands, np.ndarray)
+        base = 0 if is_there else part.row_first
+        np.subtract(plan.offsets[part.first : part.last + 1], base, out=lane.host_offsets[: count + 1])
+        if not is_there:
+            np.copyto(lane.host_commands[:rows], plan.commands[part.row_first : part.row_last])
         lane.is_busy = True
         lane.marks[0].record(stream)
-        if rows:
+        if rows and not is_there:
             lane.commands.array[:rows].copy_to_device(lane.host_commands[:rows], stream=stream)
+            timing.bytes_in += 8 * COMMAND_WORDS * rows
         lane.offsets.array[: count + 1].copy_to_device(lane.host_offsets[: count + 1], stream=stream)
         lane.marks[1].record(stream)
         self._match(lane, books, plan, part)
@@ -291,14 +306,15 @@ class CudaBackend(Backend):
             lane.events.array[:count].copy_to_host(plan.events[part.first : part.last], stream=stream)
             timing.bytes_out += plan.events[part.first : part.last].nbytes
         lane.marks[3].record(stream)
-        timing.bytes_in += 8 * (COMMAND_WORDS * rows + count + 1)
+        timing.bytes_in += 8 * (count + 1)
 
     def _match(self, lane: _Lane, books: Placed, plan: StepPlan, part: Part) -> None:
         """Starts the kernel that matches a part, in the form that suits it, and the one that counts."""
         first, count, stream = plan.first + part.first, part.books, lane.stream
         pool = books.pool.array[first : first + count]
         events = books.no_events if lane.events is None else lane.events.array
-        arguments = (pool, books.terms.array, lane.commands.array, lane.offsets.array, events)
+        commands = lane.commands.array if isinstance(plan.commands, np.ndarray) else plan.commands
+        arguments = (pool, books.terms.array, commands, lane.offsets.array, events)
         if self._is_for_groups(books, part):
             words = staged_words(books.capacity)
             kernel = compiled(match_cuda.match_books_together, "cuda", KEEP=plan.keep)

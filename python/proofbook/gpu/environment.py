@@ -1,7 +1,8 @@
 """Markets for agents in Gymnasium's style: thousands of them are stepped at once.
 
 >>> import gymnasium, proofbook.gpu.environment
->>> markets = gymnasium.make_vec("proofbook/Market-v0", num_envs=3, vectorization_mode="vector_entry_point", device="cpu")
+>>> markets = gymnasium.make_vec("proofbook/Market-v0", num_envs=3, vectorization_mode="vector_entry_point",
+device="cpu")
 >>> observations, infos = markets.reset(seed=7)
 >>> observations.shape, infos["position"].tolist()
 ((3, 25), [0, 0, 0])
@@ -9,22 +10,25 @@
 >>> rewards.shape
 (3,)
 
-In each market there is a background flow (``proofbook.gpu.background``) and an agent, or several. A step is this: the agents' orders
-reach the market, then some commands of the background flow; what the agents traded is settled; each is shown the market.
+In each market there is a background flow (``proofbook.gpu.background``) and an agent, or several. A step is this: the
+agents' orders reach the market, then some commands of the background flow; what the agents traded is settled; each is
+shown the market.
 
-An **action** is five whole numbers: how far behind the middle to bid (0: as near as there is room), how many lots (0: no bid); the same for the
-offer; and a market order (below ``market_max`` it sells, above it buys, that many lots from there). A quote that the agent wants to leave as it
-is keeps its place in the queue. Quotes are post-only. An agent's orders never trade with his own.
+An **action** is five whole numbers: how far behind the middle to bid (0: as near as there is room), how many lots (0:
+no bid); the same for the offer; and a market order (below ``market_max`` it sells, above it buys, that many lots from
+there). A quote that the agent wants to leave as it is keeps its place in the queue. Quotes are post-only. An agent's
+orders never trade with his own.
 
-An **observation** is, for the best ``depth`` levels: distances of bids from the middle in ticks, their quantities, the same of offers (0 where
-there is no level); then the agent's position in lots, his cash in ticks times lots, the last trade's distance from the middle, the middle's
-way since the step before, and the share of the episode that is left.
+An **observation** is, for the best ``depth`` levels: distances of bids from the middle in ticks, their quantities, the
+same of offers (0 where there is no level); then the agent's position in lots, his cash in ticks times lots, the last
+trade's distance from the middle, the middle's way since the step before, and the share of the episode that is left.
 
-A **reward** is by how much the agent's cash plus his position at the middle rose, in ticks times lots, less a penalty for the position where one is
-asked for. What is exact is in the infos, in whole numbers: ``position``, ``cash``, ``volume``, and ``middle_twice``, since the middle is half a sum.
+A **reward** is by how much the agent's cash plus his position at the middle rose, in ticks times lots, less a penalty
+for the position where one is asked for. What is exact is in the infos, in whole numbers: ``position``, ``cash``,
+``volume``, and ``middle_twice``, since the middle is half a sum.
 
-Everything that a market does depends on the seed and its number alone: more markets beside it, another device or another number of
-threads change nothing.
+Everything that a market does depends on the seed and its number alone: more markets beside it, another device or
+another number of threads change nothing.
 """
 
 from __future__ import annotations
@@ -42,12 +46,12 @@ from gymnasium.vector.utils import batch_space
 
 from proofbook.errors import InputError
 from proofbook.gpu import commands
-from proofbook.gpu.background import Background, BackgroundFlow, in_ranges
 from proofbook.gpu.backends import Backend, DeviceName
+from proofbook.gpu.background import Background, BackgroundFlow, in_ranges
 from proofbook.gpu.books import Books
 from proofbook.gpu.kernels.compile import compiled
 from proofbook.gpu.kernels.layout import COMMAND_WORDS, Words
-from proofbook.gpu.settlement import AGENT_BIT, AGENT_SHIFT, AGENTS_MAX, settle
+from proofbook.gpu.kernels.settlement import AGENT_BIT, AGENT_SHIFT, AGENTS_MAX, settle
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -131,12 +135,14 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
 
     Args:
         num_envs: how many agents there are in all.
-        agents: how many of them share a market: agent ``e`` is in market ``e // agents``. An episode ends for all of a market at once.
+        agents: how many of them share a market: agent ``e`` is in market ``e // agents``. An episode ends for all of a
+            market at once.
         terms: what agents may do; single terms may be given by name instead.
         background: what the other flow is like.
         device: where the books are, as for ``Books``.
         threads: workers of a CPU.
-        autoreset_mode: what happens after an episode's end: the next step begins a new one, or the same step does, or nothing.
+        autoreset_mode: what happens after an episode's end: the next step begins a new one, or the same step does, or
+            nothing.
 
     Raises:
         InputError: a number out of range, or agents that do not fill the markets.
@@ -194,16 +200,21 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
         # Each order that leaves and each command's own events: no step has more.
         room = orders + 4 * rows
         self.books = Books(
-            self.markets, orders=orders, levels=orders, device=device, events="all", event_capacity=room, threads=threads
+            self.markets,
+            orders=orders,
+            levels=orders,
+            device=device,
+            events="all",
+            event_capacity=room,
+            threads=threads,
         )
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Floats, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
         """Begin new episodes.
 
         Args:
-            seed: with one, the markets start as that seed's first episode; without one, each goes on to its next episode.
+            seed: with one, the markets start as that seed's first episode; without one, each goes on to its next
+                episode.
             options: ``"reset_mask"``, ``bool[num_envs]``: which ones, the agents of a market alike; without it, all.
 
         Raises:
@@ -307,7 +318,9 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
         nearest = np.stack([-(-self._middle_twice // 2) - 1, self._middle_twice // 2 + 1], -1)[:, None, :]
         price = nearest + acts[..., [0, 2]] * np.array([-1, 1])
         market = acts[..., 4] - terms.market_max
-        market = np.clip(market, np.minimum(-terms.position_max - position, 0), np.maximum(terms.position_max - position, 0))
+        market = np.clip(
+            market, np.minimum(-terms.position_max - position, 0), np.maximum(terms.position_max - position, 0)
+        )
         reached = position + market
         room = np.stack([terms.position_max - reached, terms.position_max + reached], -1)
         size = np.clip(acts[..., [1, 3]], 0, np.maximum(room, 0))
@@ -352,7 +365,14 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
         self.flow.write(batch, offsets[:-1] + sent, offsets[1:], times)
         step = self.books.apply(batch, offsets, check=False)
         accounts, counts = self.accounts, step.event_counts.astype(np.int64)
-        arrays = (accounts.position, accounts.cash, accounts.volume, accounts.quote_ids, accounts.quote_open, self._last)
+        arrays = (
+            accounts.position,
+            accounts.cash,
+            accounts.volume,
+            accounts.quote_ids,
+            accounts.quote_open,
+            self._last,
+        )
         in_ranges(
             self.books.backend,
             self.markets,
@@ -417,9 +437,7 @@ class MarketEnv(gymnasium.Env[Floats, Integers]):
         self.action_space = self._markets.single_action_space
         self.observation_space = self._markets.single_observation_space
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Floats, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
         """Begin an episode."""
         super().reset(seed=seed)
         del options

@@ -1,6 +1,7 @@
 """Events of many books as a table of Arrow: the columns of `docs/tables.md`, with ``book`` and without ``sequence``.
 
-An event's encoding does not say which command caused it, so there is no sequence; the rows of a book stand in the order of its events.
+An event's encoding does not say which command caused it, so there is no sequence; the rows of a book stand in the order
+of its events.
 """
 
 from __future__ import annotations

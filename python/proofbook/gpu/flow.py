@@ -1,14 +1,16 @@
 """Order flow for many books at once: generated from a seed, or cut out of real market data.
 
-Generated flow is made natively; a book's flow depends on the seed and the book's number alone, so that more books do not change those
-that were there. Real flow (LOBSTER, ITCH 5.0, DBN, Bitstamp, proofbook's own commands) is read once and cut by symbol, a book for each;
-each symbol's flow can be cut further, into stretches that begin with the orders which stood in the book then.
+Generated flow is made natively; a book's flow depends on the seed and the book's number alone, so that more books do
+not change those that were there. Real flow (LOBSTER, ITCH 5.0, DBN, Bitstamp, proofbook's own commands) is read once
+and cut by symbol, a book for each; each symbol's flow can be cut further, into stretches that begin with the orders
+which stood in the book then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 
@@ -85,11 +87,14 @@ class Replayed:
     sources: tuple[Source, ...]
 
 
-def generated(scenario: str = "mixed", *, books: int, commands: int, seed: int = 1, threads: int | None = None) -> Batch:
+def generated(
+    scenario: str = "mixed", *, books: int, commands: int, seed: int = 1, threads: int | None = None
+) -> Batch:
     """Generated flow.
 
     Args:
-        scenario: one of the benchmarks' scenarios, or ``"mixed"``: every kind of command that these books take, some of them bad.
+        scenario: one of the benchmarks' scenarios, or ``"mixed"``: every kind of command that these books take, some of
+            them bad.
         books: how many.
         commands: of each book.
         seed: where all choices come from; book ``b`` depends on the seed and ``b`` alone.
@@ -101,11 +106,10 @@ def generated(scenario: str = "mixed", *, books: int, commands: int, seed: int =
     for name, value in (("books", books), ("commands", commands)):
         if value < 1:
             raise InputError(f"{name}: expected 1 or more; received {value}")
-    if books * commands * COMMAND.itemsize > physical_memory_bytes():
-        raise InputError(
-            f"books times commands: expected at most {physical_memory_bytes() // COMMAND.itemsize:,}, which this machine's memory holds; "
-            f"received {books:,} times {commands:,}"
-        )
+    rows_max = physical_memory_bytes() // COMMAND.itemsize
+    if books * commands > rows_max:
+        expected = f"at most {rows_max:,}, which this machine's memory holds"
+        raise InputError(f"books times commands: expected {expected}; received {books:,} times {commands:,}")
     return Batch(*_core.many_flow(scenario, seed=seed, books=books, commands=commands, threads=threads))
 
 
@@ -123,8 +127,8 @@ def replayed(
         files: market data, or files of commands; the format is found by content.
         symbols: which instruments; of none given, all that have orders.
         book_file: LOBSTER's order book file, where its name is unusual.
-        stretches: into how many parts of equal length each symbol's flow is cut. A part begins with limit orders: those that stood
-            when the part before it ended, in their order of time.
+        stretches: into how many parts of equal length each symbol's flow is cut. A part begins with limit orders: those
+            that stood when the part before it ended, in their order of time.
         progress: is told the bytes read and those of all files.
 
     Raises:
@@ -139,13 +143,10 @@ def replayed(
     sources: list[Source] = []
     sizes = [Path(file).stat().st_size for file in files]
     for number, file in enumerate(files):
-        before, total = sum(sizes[:number]), sum(sizes)
-
-        def tell(done: int, of: int, _records: int, before: int = before, size: int = sizes[number]) -> None:
-            if progress is not None:
-                progress(before + size * done // max(of, 1), total)
-
-        found, rows, offsets = _core.many_replay([Path(file)], symbols=list(symbols), book_file=book_file, progress=tell)
+        tell = _told(progress, sum(sizes[:number]), sizes[number], sum(sizes))
+        found, rows, offsets = _core.many_replay(
+            [Path(file)], symbols=list(symbols), book_file=book_file, progress=tell
+        )
         for book, (symbol, price_unit, quantity_unit) in enumerate(found):
             of_symbol = rows[offsets[book] : offsets[book + 1]]
             for stretch, part in enumerate(stretched(of_symbol, stretches)):
@@ -154,12 +155,22 @@ def replayed(
     return Replayed(words.concatenated(parts), tuple(sources))
 
 
+def _told(progress: Progress | None, before: int, size: int, total: int) -> Callable[[int, int, int], None]:
+    """What tells how far the files have been read, of which one begins behind `before` bytes."""
+
+    def tell(done: int, of: int, _records: int) -> None:
+        if progress is not None:
+            progress(before + size * done // max(of, 1), total)
+
+    return tell
+
+
 def stretched(rows: Words, stretches: int) -> list[Words]:
-    """The flow of one book cut into parts of equal length, each with the orders that stood when the part before it ended."""
+    """Cut the flow of one book into parts of equal length; each begins with the orders that stood at its start."""
     bounds = np.linspace(0, len(rows), stretches + 1).astype(np.int64)
     market = RawMarket(Market().words(ORDERS_ENGINE_MAX).tobytes())
     parts = []
-    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, end in pairwise(bounds.tolist()):
         part = rows[start:end]
         parts.append(part if start == 0 else np.concatenate([standing(market.state()), part]))
         if end < len(rows):

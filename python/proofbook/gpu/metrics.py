@@ -8,12 +8,12 @@ overlapping saved at most, and ``overlapped_ns`` names it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from proofbook.errors import DeviceError
-from proofbook.gpu.memory import MemoryManager
+from proofbook.gpu.memory import MemoryManager, PoolStatistics
 
 
 @dataclass
@@ -96,13 +96,13 @@ class Counts:
     events_lost: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class Metrics:
     """Counters of one pool of books.
 
     Attributes:
         device: the name of the device.
-        memory: its pools of memory.
+        memory: its pools of memory; those of several devices are added up.
         counts: what happened, since the start.
         total: what that cost, since the start.
         last: what the last step cost.
@@ -111,7 +111,7 @@ class Metrics:
     """
 
     device: str
-    memory: MemoryManager
+    memory: Sequence[MemoryManager]
     counts: Counts = field(default_factory=Counts)
     total: Timing = field(default_factory=lambda: Timing(parts=0))
     last: Timing = field(default_factory=Timing)
@@ -144,8 +144,15 @@ class Metrics:
                 "commands_per_second": commands / seconds if seconds else 0.0,
                 "bytes_moved_per_command": moved / commands if commands else 0.0,
                 "occupancy": dict(self.occupancy),
-                "memory": {kind: _plain(pool) for kind, pool in self.memory.statistics().items()},
+                "memory": self._memory(),
             }
+
+    def _memory(self) -> dict[str, dict[str, int]]:
+        every = [memory.statistics() for memory in self.memory]
+        return {
+            kind: {term.name: sum(getattr(each[kind], term.name) for each in every) for term in fields(PoolStatistics)}
+            for kind in ("device", "host")
+        }
 
     def prometheus(self) -> str:
         """Everything in the text format of Prometheus.
@@ -160,7 +167,7 @@ class Metrics:
                 'metrics as Prometheus text need prometheus-client: pip install "prometheus-client"'
             ) from None
         registry = CollectorRegistry()
-        registry.register(self)  # type: ignore[arg-type]  # it collects, which is all that a registry asks for
+        registry.register(self)
         return generate_latest(registry).decode()
 
     def collect(self) -> Iterator[Any]:

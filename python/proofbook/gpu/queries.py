@@ -111,7 +111,8 @@ class Queries:
     def histogram(self, statistic: str, edges: Sequence[int]) -> npt.NDArray[np.uint64]:
         """How many books have a statistic below the first edge, from each edge to the next, and from the last on."""
         parts = self._each(lambda bulk, pool: bulk.histogram(pool, statistic, edges))
-        return np.sum(parts, axis=0, dtype=np.uint64)
+        counts: npt.NDArray[np.uint64] = np.sum(parts, axis=0, dtype=np.uint64)
+        return counts
 
     def _states(self, books: npt.NDArray[np.int64]) -> States:
         """The states of some books, whose numbers rise."""
@@ -159,7 +160,8 @@ class Queries:
         from proofbook._core import state_digests
 
         found = self._states(self.numbers([book]))
-        return state_digests(found.buffer, found.offsets)[0].tobytes()
+        digests = state_digests(found.buffer, found.offsets)
+        return bytes(digests[0])
 
     def orders(
         self, book: int | None = None

@@ -1,7 +1,7 @@
 """A whole flow through many books, in parts, and the comparison with the engine book by book.
 
-``run`` applies a batch and adds up what happened; ``compare`` runs the same commands through the Rust engine and says which book is the
-first that differs, in its state or in its events.
+``run`` applies a batch and adds up what happened; ``compare`` runs the same commands through the Rust engine and says
+which book is the first that differs, in its state or in its events.
 """
 
 from __future__ import annotations

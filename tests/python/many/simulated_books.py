@@ -25,6 +25,7 @@ NAMED: dict[str, Any] = {"orders": ORDERS, "levels": ORDERS, "events": "digest"}
 def _check(books: gpu.Books, rows: Any, offsets: Any) -> None:
     expected = many_run(books.config.tobytes(), rows, offsets, events="digest")
     assert np.array_equal(books.digests(), expected.digests)
+    assert expected.event_digests is not None
     assert np.array_equal(books.event_digests(), expected.event_digests)
 
 
@@ -74,6 +75,34 @@ def device(form: str, streams: int) -> None:
         assert allocations[1:] == [allocations[1]] * 3, allocations
 
 
+def commands_on_the_device() -> None:
+    """Commands that the device has are checked and read where they are."""
+    from numba import cuda
+
+    from proofbook.gpu.backends import StepPlan
+    from proofbook.gpu.counting import COUNTER_WORDS
+    from proofbook.gpu.cuda import CudaBackend
+    from proofbook.gpu.kernels.layout import terms_of
+    from proofbook.gpu.metrics import Timing
+
+    rows, offsets = many_flow("mixed", seed=6, books=BOOKS, commands=COMMANDS)
+    bad = rows.copy()
+    bad[[33, 20], 0] = 99
+    backend = CudaBackend("sim", streams=2)
+    assert backend.check(cuda.to_device(rows), 0, len(rows)) == -1
+    for first in (0, 20, 21):
+        assert backend.check(cuda.to_device(bad), first, len(bad)) == backend.check(bad, first, len(bad)) > 0
+    with gpu.Books(BOOKS, device=backend, **NAMED) as books:
+        placed = backend.place(BOOKS, books.capacity, terms_of(books.config, books.capacity))
+        backend.clear(placed, np.ones(BOOKS, dtype=np.bool_))
+        counters = np.empty((BOOKS, COUNTER_WORDS), dtype=np.uint64)
+        timing = Timing()
+        backend.step(placed, StepPlan(cuda.to_device(rows), offsets, 0, counters, None, 1), timing)
+        assert timing.bytes_in < rows.nbytes
+        books.apply(rows, offsets)
+        assert np.array_equal(counters[:, 2], books.event_digests())
+
+
 def _check_states(books: gpu.Books, rows: Any, offsets: Any) -> None:
     assert np.array_equal(books.digests(), many_run(books.config.tobytes(), rows, offsets).digests)
 
@@ -115,6 +144,7 @@ def refusals() -> None:
 CASES = {
     "thread": lambda: device("thread", 2),
     "group": lambda: device("group", 1),
+    "near": commands_on_the_device,
     "beside": beside_the_cpu,
     "refusals": refusals,
 }

@@ -87,7 +87,7 @@ def check_faults(bulk: Bulk, world: World) -> None:
         ({15: {"displayed": 0}, 7: {"tags": 0}}, "book 1, row 7: the price: expected one"),
         (
             {9: {"id": 3}, 17: {"id": 3}},
-            "book 1, row 17: the order id: expected one that no other order has; received 3, which row 2",
+            "book 1, row 9: the order id: expected one that no other order has; received 3, which row 2",
         ),
         (
             {4: {"priority": 20}},

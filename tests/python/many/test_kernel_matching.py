@@ -20,7 +20,7 @@ from proofbook._core import many_flow, many_run, state_digests
 from proofbook.gpu.kernels import layout
 from proofbook.gpu.kernels.chunks import chunk_bounds
 from proofbook.gpu.kernels.compile import compiled
-from proofbook.gpu.kernels.events import KEEP_ALL, KEEP_DIGEST
+from proofbook.gpu.kernels.events import KEEP_ALL, KEEP_DIGEST, KEEP_NONE
 from proofbook.gpu.kernels.layout import Capacity, Words
 from proofbook.gpu.kernels.match_cpu import clear_books, match_books, match_chunks
 from proofbook.testing import RawMarket
@@ -74,18 +74,21 @@ def test_a_million_commands_end_as_in_the_engine(scenario: str) -> None:
     assert run.trades.sum() > 0
 
 
-def test_books_on_several_threads_end_as_on_one() -> None:
+def test_books_on_several_threads_end_as_on_one_whatever_is_kept() -> None:
     commands, offsets = many_flow("mixed", seed=5, books=64, commands=300)
     one = Pool(64, CONFIG, Capacity(ORDERS, 64), KEEP_DIGEST)
     one.apply(commands, offsets)
-    several = Pool(64, CONFIG, Capacity(ORDERS, 64), KEEP_DIGEST)
+    several = Pool(64, CONFIG, Capacity(ORDERS, 64), KEEP_NONE)
     numba.set_num_threads(min(2, numba.config.NUMBA_NUM_THREADS))
-    match: Any = compiled(match_chunks, "cpu", parallel=True, KEEP=KEEP_DIGEST)
+    match: Any = compiled(match_chunks, "cpu", parallel=True, KEEP=KEEP_NONE)
     before = numba.set_parallel_chunksize(1)
     try:
         match(several.words, several.terms, commands, offsets, several.events, chunk_bounds(offsets, 2))
     finally:
         numba.set_parallel_chunksize(before)
+    assert (several.column(layout.EVENT_DIGEST) == layout.DIGEST_START).all()
+    assert (one.column(layout.EVENT_DIGEST) != layout.DIGEST_START).all()
+    one.column(layout.EVENT_DIGEST)[:] = layout.DIGEST_START
     assert (one.words == several.words).all()
     assert one.column(layout.TRADES).sum() > 0
 

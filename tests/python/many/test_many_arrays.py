@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("numba", reason="the packages of the extra `many` are not installed")
 
 import proofbook
-from proofbook import InputError, TickError
+from proofbook import InputError, TickError, gpu
 from proofbook.gpu import arrays, commands, tables
 from proofbook.testing import RawMarket
 
@@ -338,3 +338,61 @@ def test_a_row_without_a_time_comes_at_its_books_clock() -> None:
     table = pa.table({"action": ["sweep"] * 7, "time": pa.array(times, pa.uint64()), "book": books})
     batch = arrays.batch(table, books=2, clocks=np.array([4, 7], np.uint64))
     assert batch.commands[:, 1].tolist() == [5, 5, 3, 5, 7, 9, 9]
+
+
+def lively_rows(seed: int, count: int) -> list[Row]:
+    """Rows of every kind that many books take."""
+    chance = random.Random(seed)
+    rows: list[Row] = []
+    for number in range(1, count + 1):
+        action = chance.choices(
+            ["submit", "cancel", "reduce", "replace", "mass_cancel", "sweep"], [70, 10, 6, 10, 2, 2]
+        )[0]
+        row: Row = {"action": action, "time": number}
+        order_id = chance.randrange(max(1, number - 40), number + 1)
+        if action == "submit":
+            row |= {
+                "order_id": number,
+                "account": chance.randrange(4),
+                "side": chance.choice(["buy", "sell"]),
+                "quantity": chance.randrange(1, 20),
+                "self_trade": chance.choice(list(commands.SELF_TRADES)),
+            }
+            if chance.random() < 0.1:
+                row |= {"kind": "market", "time_in_force": chance.choice(["ioc", "fok"])}
+            else:
+                row |= {
+                    "price": chance.randrange(95, 106),
+                    "time_in_force": chance.choice(["gtc", "gtc", "ioc", "fok"]),
+                }
+                row["post_only"] = chance.random() < 0.1
+        elif action == "mass_cancel":
+            row["account"] = chance.randrange(4)
+        elif action != "sweep":
+            row["order_id"] = order_id
+            if action == "reduce":
+                row["quantity"] = chance.randrange(0, 12)
+            if action == "replace":
+                row |= {"price": chance.choice([None, 100]), "quantity": chance.choice([None, 5])}
+        rows.append(row)
+    return rows
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_events_of_many_books_are_the_table_that_each_engine_gives(seed: int) -> None:
+    tables_in = [pa.Table.from_pylist(lively_rows(10 * seed + book, 400), schema=SCHEMA) for book in range(4)]
+    numbered = [table.append_column("book", pa.array([book] * 400)) for book, table in enumerate(tables_in)]
+    with gpu.Books(4, orders=400, device="cpu", events="all", event_capacity=1_600) as books:
+        step = books.apply(pa.concat_tables(numbered).sort_by("time"))
+        found = step.table()
+        assert np.shares_memory(arrays.events(step.events), step.events)
+        assert np.shares_memory(np.from_dlpack(step.events), step.events)
+    kinds = set()
+    for book, table in enumerate(tables_in):
+        expected = proofbook.Book(max_orders=400).apply(table).drop_columns("sequence").to_pylist()
+        mine = found.filter(pa.compute.equal(found["book"], book)).drop_columns("book").to_pylist()
+        assert mine == expected, f"seed {seed}, book {book}"
+        kinds |= {row["event"] for row in expected}
+    assert kinds == {"accepted", "rejected", "placed", "trade", "reduced", "cancelled", "replaced"}
+    with pytest.raises(InputError, match="expected books with events='all'"), gpu.Books(4, device="cpu") as books:
+        books.apply(pa.concat_tables(numbered)).table()

@@ -19,6 +19,7 @@ from proofbook.gpu import commands
 from proofbook.gpu.backends import Backend
 from proofbook.gpu.balance import Distributor
 from proofbook.gpu.cpu import CpuBackend
+from proofbook.gpu.overlap import measure_overlap
 from proofbook.testing import RawMarket
 
 BOOKS, COMMANDS, SEED = 60, 120, 5
@@ -39,6 +40,7 @@ def made(books: int = BOOKS, **named: Any) -> gpu.Books:
 def check_against_engine(books: gpu.Books, rows: Any, offsets: Any) -> None:
     expected = many_run(books.config.tobytes(), rows, offsets, events="digest")
     assert np.array_equal(books.digests(), expected.digests)
+    assert expected.event_digests is not None
     assert np.array_equal(books.event_digests(), expected.event_digests)
     assert np.array_equal(books.sequences(), np.diff(offsets))
 
@@ -183,6 +185,16 @@ def test_what_overlaps_is_measured() -> None:
         assert known["bytes_moved_per_command"] > 72
         assert known["memory"]["device"]["in_use_bytes"] > 0
         assert known["last"]["parts"] == timing.parts
+
+
+def test_the_time_that_streams_save_is_that_against_the_same_work_in_sequence() -> None:
+    rows, offsets = many_flow("normal", seed=SEED, books=BOOKS, commands=COMMANDS)
+    overlap = measure_overlap(rows, offsets, streams=2, repeats=2, orders=ORDERS, threads=1)
+    assert overlap.saved_ns == overlap.sequence_ns - overlap.overlapped_ns
+    assert overlap.saved_share < 1
+    assert overlap.sequence_ns > overlap.kernel_ns / 10 > 0
+    with pytest.raises(InputError, match="streams: expected a whole number from 2 to 16; received 1"):
+        measure_overlap(rows, offsets, streams=1)
 
 
 def test_metrics_as_prometheus_text() -> None:
@@ -369,7 +381,7 @@ def test_terms_are_the_engines() -> None:
     assert gpu.Market.of_words(terms.words(ORDERS)) == (terms, ORDERS)
     for wrong in ({"tick_size": 0}, {"max_notional": 1 << 128}, {"collar": -1}, {"lot_size": None}):
         with pytest.raises(InputError, match="expected a whole number from"):
-            gpu.Market(**wrong)  # type: ignore[arg-type]
+            gpu.Market(**wrong)
 
 
 def test_read_only_commands_are_taken_without_a_copy() -> None:

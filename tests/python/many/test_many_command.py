@@ -112,15 +112,15 @@ def test_every_scenario_equals_the_engines(scenario: str) -> None:
 
 
 def test_books_without_room_for_levels_differ_and_the_first_is_named() -> None:
-    done = call(
-        "many", "--books", "5", "--commands", "300", "--levels", "2", "--device", "cpu", "--check", "--json"
-    )
+    done = call("many", "--books", "5", "--commands", "300", "--levels", "2", "--device", "cpu", "--check", "--json")
     assert done.returncode == 1
     report = json.loads(done.stdout.splitlines()[-1])
     assert report["digests_equal"] is False
     assert report["capacity_rejects"] > 0
     sentence = done.stderr.strip().splitlines()[-1]
-    assert re.match(rf"failed: book {report['first_difference']} is the first that differs from the engine's: ", sentence)
+    assert re.match(
+        rf"failed: book {report['first_difference']} is the first that differs from the engine's: ", sentence
+    )
     assert "want of room" in sentence
 
 
@@ -158,6 +158,8 @@ def test_the_simulator_runs_the_same_books() -> None:
     done = call(
         *("many", "--books", "2", "--commands", "20", "--device", "sim", "--check", "--json"), NUMBA_ENABLE_CUDASIM="1"
     )
+    if done.returncode == 2 and "CUDA's libraries" in done.stderr:
+        pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
     assert report["digests_equal"] is True

@@ -140,7 +140,7 @@ def test_names_of_devices_and_their_numbers_are_checked() -> None:
         gpu.choose("cuda")
 
 
-@pytest.mark.parametrize("case", ["thread", "group", "beside", "refusals"])
+@pytest.mark.parametrize("case", ["thread", "group", "near", "beside", "refusals"])
 def test_books_in_the_simulator(case: str) -> None:
     pytest.importorskip("numba_cuda")
     done = subprocess.run(

@@ -1,4 +1,5 @@
-"""Markets for agents: Gymnasium's own checks, what agents earn against an account kept by hand, seeds, and the ends of episodes."""
+"""Markets for agents: Gymnasium's own checks, what agents earn against an account kept by hand, seeds, and the ends of
+episodes."""
 
 from __future__ import annotations
 
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 
 pytest.importorskip("numba", reason="the packages of the extra `many` are not installed")
-gymnasium = pytest.importorskip("gymnasium", reason="the packages of the extra `many` are not installed")
+pytest.importorskip("gymnasium", reason="the packages of the extra `many` are not installed")
 
+import gymnasium
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import ClipReward, DictInfoToList, RecordEpisodeStatistics
@@ -21,7 +23,7 @@ from proofbook import InputError, gpu
 from proofbook.gpu import arrays
 from proofbook.gpu.background import Background
 from proofbook.gpu.environment import ENVIRONMENT, MarketEnv, MarketVectorEnv
-from proofbook.gpu.settlement import AGENT_BIT, AGENT_SHIFT
+from proofbook.gpu.kernels.settlement import AGENT_BIT, AGENT_SHIFT
 from proofbook.testing import RawMarket
 
 CPU = gpu.choose("cpu")
@@ -90,8 +92,16 @@ def test_a_market_depends_on_the_seed_and_its_number_alone() -> None:
             for each, same in zip(one, other, strict=True):
                 assert (each[:7] == same).all()
         first = run(few, 5, 11)
-        assert all((a == b).all() for one, other in zip(first, run(few, 5, 11), strict=True) for a, b in zip(one, other, strict=True))
-        assert any((a != b).any() for one, other in zip(first, run(few, 5, 12), strict=True) for a, b in zip(one, other, strict=True))
+        assert all(
+            (a == b).all()
+            for one, other in zip(first, run(few, 5, 11), strict=True)
+            for a, b in zip(one, other, strict=True)
+        )
+        assert any(
+            (a != b).any()
+            for one, other in zip(first, run(few, 5, 12), strict=True)
+            for a, b in zip(one, other, strict=True)
+        )
         assert (first[0][0][0] != first[0][0][1]).any(), "markets differ from each other"
 
 
@@ -168,16 +178,12 @@ def test_a_quote_that_stays_keeps_its_place_and_limits_hold() -> None:
     with markets(30, background=still, steps=100) as env:
         env.reset(seed=6)
         quote = np.tile([9, 4, 9, 4, env.terms.market_max], (30, 1))
+        *_, first = env.step(quote)
+        *_, second = env.step(quote)
+        before, left = env.accounts.quote_ids.copy(), env.accounts.quote_open.copy()
         env.step(quote)
-        _, _, _, _, infos = env.step(quote)
-        middle, before, open_before = infos["middle_twice"], env.accounts.quote_ids.copy(), env.accounts.quote_open.copy()
-        # The quotes of the last step were those around the middle before it; where that is the middle still, and nothing
-        # traded, they are asked for again.
-        env.reset(seed=6)
-        env.step(quote)
-        same = (env._middle_twice == middle) & (open_before == 4).all((1, 2))
-        env.step(quote)
-        env.step(quote)
+        # Asked for again around the same middle, with nothing traded meanwhile.
+        same = (first["middle_twice"] == second["middle_twice"]) & (left == 4).all((1, 2))
         assert same.sum() > 5
         assert (env.accounts.quote_ids[same] == before[same]).all()
     with markets(30, position_max=7, steps=100) as env:
@@ -248,7 +254,10 @@ def test_without_autoreset_the_markets_that_a_mask_names_begin_anew() -> None:
         (lambda: MarketVectorEnv(1, depth=0), "depth: expected 1 to 1048575; received 0"),
         (lambda: MarketVectorEnv(1, background={"traders": 1}), "traders: expected 2 to 16384; received 1"),
         (lambda: MarketVectorEnv(1, background={"profile": "flat"}), "profile: expected geometric or even"),
-        (lambda: MarketVectorEnv(1, background={"market_share": 1.5}), "market_share: expected 0.0 to 1.0; received 1.5"),
+        (
+            lambda: MarketVectorEnv(1, background={"market_share": 1.5}),
+            "market_share: expected 0.0 to 1.0; received 1.5",
+        ),
     ],
 )
 def test_what_makes_no_markets_is_refused(call: Callable[[], object], message: str) -> None:

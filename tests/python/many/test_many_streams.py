@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -77,7 +78,7 @@ def test_an_error_in_any_stage_ends_the_run_after_what_had_begun(stage: int) -> 
             running.release()
             raise RuntimeError("stage failed")
 
-    stages = [fine, fine, fine]
+    stages: list[Callable[[None, Part], None]] = [fine, fine, fine]
     stages[stage] = failing
     with ThreadPoolExecutor(2) as threads, pytest.raises(RuntimeError, match="stage failed"):
         ThreadedPipeline([None, None], stages[0], stages[1], stages[2], threads).run(PARTS)

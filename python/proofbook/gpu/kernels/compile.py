@@ -7,8 +7,7 @@ no trace of events left, for either target, and nothing is patched.
 
 The target ``"cpu"`` is numba's njit with the GIL released. The target ``"cuda"`` is numba-cuda's jit, and its
 simulator where the environment has NUMBA_ENABLE_CUDASIM=1. Machine code for CPUs is kept in the user's cache, under a
-name that has the constants and a digest of the whole kernel source in it, since numba itself looks for changes in one
-file alone.
+name that has the constants in it and a digest of all source that it was made from.
 """
 
 from __future__ import annotations
@@ -37,12 +36,32 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 
 @functools.cache
-def source_digest() -> str:
-    """A digest of everything in the folder of the kernels: machine code of another source is of no use."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+def fingerprint(function: types.FunctionType) -> str:
+    """A digest of a function's code, of what it names, and so of every marked function that it reaches.
+
+    Machine code of another source is of no use, and numba itself looks for changes in the entry's own file alone.
+    """
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    digest.update(_describe(function.__code__).encode())
+    names = _names_of(function.__code__)
+    for name, value in sorted(function.__globals__.items()):
+        if name in names:
+            digest.update(f"{name}={_describe(value)};".encode())
     return digest.hexdigest()[:16]
+
+
+def _describe(value: Any) -> str:
+    """What the machine code of a function that names this value depends on."""
+    if isinstance(value, types.CodeType):
+        constants = ",".join(map(_describe, value.co_consts))
+        return f"{value.co_code.hex()} {value.co_names} {value.co_varnames} {constants}"
+    if inlining_of(value) is not None:
+        return f"{value.__qualname__} {inlining_of(value)} {fingerprint(value)}"
+    if isinstance(value, types.ModuleType):
+        return value.__name__
+    if isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
+        return f"{value.__module__}.{value.__qualname__} {getattr(value, '_fields', '')}"
+    return repr(value)
 
 
 def prepare_cache() -> None:
@@ -104,7 +123,7 @@ def _device_function(function: Callable[..., Any], target: Target, constants: Co
     from numba import cuda
 
     if is_simulated():
-        # There a marked function is called as it is, unless it names the module `cuda`, for which the simulator has its own.
+        # There a marked function is called as it is, unless it names the module `cuda`: the simulator has its own.
         return cuda.jit(device=True)(copy) if cuda in copy.__globals__.values() else copy
     return cuda.jit(device=True, forceinline=is_always)(copy)
 
@@ -122,6 +141,8 @@ def _copy(function: Callable[..., Any], target: Target, constants: Constants) ->
     """The same function with other globals: compiled functions for marked ones, and the constants."""
     if not isinstance(function, types.FunctionType):
         raise TypeError(f"kernel: expected a plain Python function; received {function!r}")
+    if function.__closure__:
+        raise TypeError(f"kernel {function.__qualname__}: expected a function of a module; received one with a closure")
     known: Mapping[str, Any] = dict(constants)
     names = {name: value for name, value in function.__globals__.items() if name in _names_of(function.__code__)}
     for name, value in names.items():
@@ -141,7 +162,7 @@ def _copy(function: Callable[..., Any], target: Target, constants: Constants) ->
     }
     copy = types.FunctionType(function.__code__, own, function.__name__, function.__defaults__)
     variant = "_".join(f"{name}{value}" for name, value in constants)
-    copy.__qualname__ = f"{function.__qualname__}_{variant}_{source_digest()}"
+    copy.__qualname__ = f"{function.__qualname__}_{variant}_{fingerprint(function)}"
     copy.__module__ = function.__module__
     copy.__doc__ = function.__doc__
     return copy

@@ -53,6 +53,12 @@ NEAR_ROWS = 1024
 
 
 @device
+def any_thread(is_true):
+    """Whether it is true for any thread of the block. All wait for each other."""
+    return cuda.syncthreads_or(np.int32(1 if is_true else 0)) != 0
+
+
+@device
 def check_rows_together(book, words, head, report):
     """Checks each row by itself."""
     shares = cuda.shared.array((GROUP_THREADS, REPORT_WORDS), uint64)
@@ -66,7 +72,7 @@ def check_rows_together(book, words, head, report):
     if not is_bad:
         scan_rows(book, words, head, share, thread, GROUP)
         is_bad = share[REPORT_CODE] != VALID
-    is_bad = cuda.syncthreads_or(is_bad)
+    is_bad = any_thread(is_bad)
     if thread == ZERO and report[REPORT_CODE] == VALID and (is_bad or not merge_shares(report, shares)):
         scan_rows(book, words, head, report, ZERO, ONE)
     cuda.syncthreads()
@@ -120,17 +126,19 @@ def sort_together(words, report, scratch):
 @device
 def place_together(words, report, scratch, shift, places):
     """Finds the places of sorted rows: each thread those of a run of ranks, once it knows the levels before it."""
-    starts = cuda.shared.array(GROUP_THREADS + 1, uint64)
+    starts = cuda.shared.array(GROUP_THREADS, uint64)
     thread = np.uint64(cuda.threadIdx.x)
     rows = report[REPORT_ROWS]
     begin = rows * thread // GROUP
     end = rows * (thread + ONE) // GROUP
-    starts[cuda.threadIdx.x + 1] = count_starts(words, report, scratch.keys, scratch.order, shift, begin, end)
+    starts[cuda.threadIdx.x] = count_starts(words, report, scratch.keys, scratch.order, shift, begin, end)
     cuda.syncthreads()
     if thread == ZERO:
-        starts[0] = ZERO
+        before = ZERO
         for at in range(GROUP_THREADS):
-            starts[at + 1] += starts[at]
+            count = starts[at]
+            starts[at] = before
+            before += count
     cuda.syncthreads()
     started = starts[cuda.threadIdx.x]
     place_rows(words, report, scratch.keys, scratch.order, shift, begin, end, started, places)
@@ -174,7 +182,7 @@ def check_book_together(book, words, head, report, scratch, places, table):
         index_shift = book.terms[TERM_INDEX_SHIFT]
         is_bad = enter_together(words, report, scratch.order, places, table, index_shift, ROW_PRIORITY)
         is_bad = enter_together(words, report, scratch.order, places, table, index_shift, ROW_ID) or is_bad
-        is_bad = cuda.syncthreads_or(is_bad)
+        is_bad = any_thread(is_bad)
         if thread == ZERO:
             if is_bad:
                 check_together(book, words, report, scratch, shift, places, table)

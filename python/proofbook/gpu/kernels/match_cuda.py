@@ -28,8 +28,9 @@ from proofbook.gpu.kernels.book import Book, book_of, clear_book
 from proofbook.gpu.kernels.layout import COMMAND_WORDS
 from proofbook.gpu.kernels.words import ZERO
 
-BATCH_ROWS = 64
-"""Commands that a group fetches at a time; two batches lie in shared memory."""
+BATCH_ROWS = 16
+"""Commands that a group fetches at a time; two batches lie in shared memory. With so few, a book of 256 orders and as
+many levels fits beside them into the 48 KiB that every GPU gives without being asked."""
 
 GROUP_THREADS = 64
 """Threads of a group: a warp whose first thread matches, and one that fetches."""

@@ -1,7 +1,7 @@
 """What agents traded and which of their quotes still stand, from the events of a step.
 
-An agent's order id has the highest bit but one, then the agent's number, then a counter whose lowest bit is the side. So an event says
-whose order it is about.
+An agent's order id has the highest bit but one, then the agent's number, then a counter whose lowest bit is the side.
+So an event says whose order it is about.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ CANCELLED = 7
 
 
 @device
-def agent_of(order_id):  # type: ignore[no-untyped-def]
+def agent_of(order_id):
     """The number of the agent whose order it is."""
     return np.int64((order_id >> SHIFT) & AGENT_LOW)
 
 
 @device
-def take_fill(order_id, buys, price, quantity, market, position, cash, volume):  # type: ignore[no-untyped-def]
+def take_fill(order_id, buys, price, quantity, market, position, cash, volume):
     """Books a trade of an agent's order."""
     agent = agent_of(order_id)
     signed = quantity if buys else -quantity
@@ -43,13 +43,11 @@ def take_fill(order_id, buys, price, quantity, market, position, cash, volume): 
     volume[market, agent] += quantity
 
 
-def settle(  # type: ignore[no-untyped-def]
-    events, counts, position, cash, volume, quote_ids, quote_open, last_trade, first, last
-):
+def settle(events, counts, position, cash, volume, quote_ids, quote_open, last_trade, first, last):
     """Goes through the events of the markets ``first`` to before ``last``.
 
-    ``position``, ``cash`` and ``volume`` are ``int64[markets, agents]``, ``quote_ids`` and ``quote_open`` ``[markets, agents, 2]``, bids
-    first; ``last_trade`` is ``int64[markets]``.
+    ``position``, ``cash`` and ``volume`` are ``int64[markets, agents]``, ``quote_ids`` and ``quote_open`` ``[markets,
+    agents, 2]``, bids first; ``last_trade`` is ``int64[markets]``.
     """
     for market in range(first, last):
         for place in range(counts[market]):
@@ -69,7 +67,7 @@ def settle(  # type: ignore[no-untyped-def]
                 taker_id = event[2]
                 if (taker_id >> OWNER) & ONE != np.uint64(0):
                     take_fill(taker_id, taker_buys, price, quantity, market, position, cash, volume)
-            elif is_own and (kind == REJECTED or kind == CANCELLED):
+            elif is_own and kind in (REJECTED, CANCELLED):
                 agent, side = agent_of(order_id), np.int64(order_id & ONE)
                 if quote_ids[market, agent, side] == order_id:
                     quote_open[market, agent, side] = 0
