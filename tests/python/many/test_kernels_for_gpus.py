@@ -48,6 +48,7 @@ ENTRIES: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (bulk_cuda.check_books_group, CHECK),
     (bulk_cuda.build_books_group, CHECK[:-1]),
     (match_cuda.match_books, MATCH),
+    (match_cuda.match_books, (types.Array(types.uint64, 2, "F"), *MATCH[1:])),
     (match_cuda.match_books_together, (*MATCH, WHOLE)),
     (match_cuda.clear_books, (TWO, ONE, THREE, FLAGS)),
 ]
