@@ -15,8 +15,8 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -219,13 +219,17 @@ def memory_limit_bytes() -> int:
     return MEMORY_BYTES_MAX
 
 
-def prefer() -> int:
-    """Asks for more than the usual share of the processors, for what it starts too; the niceness then."""
+@contextmanager
+def preferred() -> Iterator[int]:
+    """More than the usual share of the processors, for what it starts too, where that may be had; the niceness then."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
     try:
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     except PermissionError:
-        return os.getpriority(os.PRIO_PROCESS, 0)
-    return NICENESS
+        yield before
+    else:
+        yield NICENESS
+        os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 def measure(plan: Plan, jax_folder: Path | None = None, progress: Progress = lambda _line: None) -> Result:
@@ -243,13 +247,14 @@ def measure(plan: Plan, jax_folder: Path | None = None, progress: Progress = lam
         BrokenInvariantError: Somebody came to something else than the engine.
         InputError: The books in JAX do not start.
     """
-    niceness, started = prefer(), time.time()
+    started = time.time()
     cores = len(os.sched_getaffinity(0))
     threads = sorted({1, cores})
     no_gpu = missing("gpu")
     copies: dict[str, list[float]] = {str(count): [] for count in threads}
     loads = [os.getloadavg()[0]]
     with ExitStack() as stack:
+        niceness = stack.enter_context(preferred())
         jax = [Jax(jax_folder, count) for count in threads] if jax_folder else []
         for one in jax:
             stack.callback(one.close)

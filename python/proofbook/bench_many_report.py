@@ -93,32 +93,42 @@ def _axis(result: Result, axis: str) -> str:
     rows, reasons = [], []
     for point in points_on(result, axis):
         if "does_not_fit" in point:
-            rows.append([escape(point["label"]), *["-"] * (len(everyone) + 4)])
+            rows.append([escape(point["label"]), *["-"] * (len(everyone) + 3)])
             reasons.append(f"{point['label']}: does not fit, {point['does_not_fit']}")
             continue
         facts = point["facts"]
         rows.append(
             [
                 escape(point["label"]),
-                f"{point['books']:,} × {point['commands']:,}",
-                f"{facts['live_orders_mean']:,.0f}",
-                f"{facts['trades_per_command']:.2f}",
-                *(_cell(point, name) for name in everyone),
+                f"{point['books']:,} &times; {point['commands']:,}",
+                f"{facts['live_orders_mean']:,.0f} / {facts['trades_per_command']:.2f}",
                 _times(times_as_fast(point, engine, pool)),
+                *(_cell(point, name) for name in everyone),
             ]
         )
         for name in everyone:
             why = point["contenders"].get(name, {}).get("cannot")
             if why and f"{name}: {why}" not in reasons:
                 reasons.append(f"{name}: {why}")
-    header = ["", "books × commands", "orders at the end", "trades a command", *map(escape, everyone)]
+    header = [
+        "",
+        "books &times; commands",
+        "orders at the end / trades a command",
+        "engine to ours, one core",
+        *_heads(everyone),
+    ]
     said = "".join(f"<li>{escape(reason)}</li>" for reason in reasons)
     return (
-        "<p>Million commands a second: median (lowest-highest) of the rounds. The last column: how many times as fast "
-        "the engine was on one core.</p>"
-        + table([*header, "engine to ours, one core"], rows)
+        "<p>Million commands a second: median (lowest-highest) of the rounds. Engine to ours: how many times as fast "
+        "the engine was on one core, median of the rounds.</p>"
+        + table(header, rows)
         + (f"<p>Why figures are missing:</p><ul>{said}</ul>" if said else "")
     )
+
+
+def _heads(everyone: Sequence[str]) -> list[str]:
+    """Names as heads of narrow columns."""
+    return [escape(name).replace(", ", ",<br>") for name in everyone]
 
 
 def _cell(point: Result, name: str) -> str:

@@ -43,7 +43,7 @@ EVENT_CAPACITY_MAX = 1 << 20
 
 
 class Books(Queries):
-    """Independent books on one device.
+    """Independent books on one device, or divided among several.
 
     A pool may be used from several threads: each call has it for itself.
 
@@ -327,13 +327,18 @@ class Books(Queries):
     def apply_to_one(self, number: int, rows: Words) -> None:
         """Runs commands that were checked for one of the books alone, and keeps none of their events."""
         with self._lock:
-            bounds = np.zeros(self.books + 1, dtype=np.int64)
-            bounds[number + 1 :] = len(rows)
-            timing = Timing()
             begin = time.perf_counter_ns()
-            step = self._step(rows, bounds, timing, "digest" if self.keep == "all" else self.keep)
+            timing = Timing()
+            # Steps look at the counters as they were, so they are changed in a copy.
+            before, after = self._counters, self._new_counters()
+            np.copyto(after, before)
+            keep = KEEPS.index("digest" if self.keep == "all" else self.keep)
+            own = slice(number, number + 1)
+            plan = StepPlan(rows, np.array([0, len(rows)]), number, after[own], None, keep)
+            self._sites.step_one(number, plan, timing)
+            self._counters = after
             timing.wall_ns = time.perf_counter_ns() - begin
-            self._record(step)
+            self._record(Step(len(rows), before[own], after[own], None, timing))
 
     def close(self) -> None:
         """Gives the books' memory back; they cannot be used any more."""

@@ -372,9 +372,12 @@ class _PooledRunner(CudaRunner):
 
     def _array(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Any:
         """An array whose block goes back when the array is gone. Whoever keeps a slice of it keeps it too."""
-        held = DeviceArray(self._pool, shape, dtype)
-        weakref.finalize(held.array, held.free)
-        return held.array
+        kind = np.dtype(dtype)
+        size_bytes = math.prod(shape) * kind.itemsize
+        block = self._pool.take(size_bytes)
+        array = block.memory[:size_bytes].view(kind).reshape(*shape)
+        weakref.finalize(array, self._pool.give_back, block)
+        return array
 
     def empty(self, shape: int | tuple[int, ...]) -> Any:
         """Memory for words, on the device."""

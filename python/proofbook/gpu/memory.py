@@ -13,6 +13,7 @@ Invariants:
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -222,26 +223,34 @@ class _Loan:
 class DeviceArray:
     """An array in a device's memory, over a block that goes back to its pool with this object or by ``free``.
 
-    Attributes:
-        array: what kernels of the device take.
+    Whoever gives it back uses it no more: that would be another's memory by then.
     """
 
     def __init__(self, pool: Pool, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
         self._pool = pool
         self._block: Block | None = None
-        count = 1
-        for size in shape:
-            count *= size
+        count = math.prod(shape)
         kind = np.dtype(dtype)
         block = pool.take(count * kind.itemsize)
         self._block = block
-        self.array: Any = block.memory[: count * kind.itemsize].view(kind).reshape(*shape)
+        self._array: Any = block.memory[: count * kind.itemsize].view(kind).reshape(*shape)
+
+    @property
+    def array(self) -> Any:
+        """What kernels of the device take.
+
+        Raises:
+            DeviceError: the memory was given back.
+        """
+        if self._block is None:
+            raise DeviceError(f"{self._pool.name}: this array was given back, as books are that were closed")
+        return self._array
 
     def free(self) -> None:
-        """Gives the block back; the array must not be used any more."""
+        """Gives the block back."""
         block, self._block = self._block, None
         if block is not None:
-            self.array = None
+            self._array = None
             self._pool.give_back(block)
 
     def __del__(self) -> None:
@@ -269,11 +278,8 @@ class MemoryManager:
 
         The block goes back to the pool once the array and every view of it are gone: whoever keeps one keeps the block.
         """
-        count = 1
-        for size in shape:
-            count *= size
         kind = np.dtype(dtype)
-        loan = _Loan(self.host, count * kind.itemsize)
+        loan = _Loan(self.host, math.prod(shape) * kind.itemsize)
         return np.asarray(loan).view(kind).reshape(shape)
 
     def statistics(self) -> dict[str, PoolStatistics]:

@@ -126,6 +126,11 @@ class Sites:
         self.distributor.expect(np.diff(plan.offsets))
         self._move(timing)
 
+    def step_one(self, number: int, plan: StepPlan, timing: Timing) -> None:
+        """Runs a batch for one book alone, where it is."""
+        for piece in self.overlapping(number, number + 1):
+            piece.site.backend.step(piece.site.placed, plan, timing)
+
     def _move(self, timing: Timing) -> None:
         """Lets books change hands, as the distributor says."""
         begin = time.perf_counter_ns()

@@ -73,6 +73,13 @@ def device(form: str, streams: int) -> None:
             gc.collect()
             allocations.append(backend.memory.allocations)
         assert allocations[1:] == [allocations[1]] * 3, allocations
+        in_use = []
+        for _ in range(3):
+            books.depth(2)
+            books.totals()
+            gc.collect()
+            in_use.append(backend.memory.device.statistics().in_use_bytes)
+        assert in_use == [in_use[0]] * 3, in_use
 
 
 def commands_on_the_device() -> None:

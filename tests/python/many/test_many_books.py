@@ -301,6 +301,14 @@ def test_books_without_room_are_refused() -> None:
         made(1000, memory_limit_bytes=1_000_000)
 
 
+def test_closed_books_say_so() -> None:
+    books = made(2)
+    books.close()
+    for ask in (books.digests, books.reset, lambda: books.depth(1)):
+        with pytest.raises(DeviceError, match="this array was given back, as books are that were closed"):
+            ask()
+
+
 def test_some_books_start_anew() -> None:
     rows, offsets = many_flow("normal", seed=SEED, books=4, commands=COMMANDS)
     with made(4) as books:
