@@ -340,6 +340,15 @@ def test_a_row_without_a_time_comes_at_its_books_clock() -> None:
     assert batch.commands[:, 1].tolist() == [5, 5, 3, 5, 7, 9, 9]
 
 
+def test_quantities_of_all_books_add_up_beyond_a_word() -> None:
+    large = (1 << 63) - 1
+    rows = np.concatenate([commands.limit(1, "sell", 5, large), commands.limit(2, "buy", 5, large)])
+    with gpu.Books(5, device="cpu") as books:
+        step = books.apply([rows] * 5)
+        assert step.total("traded_quantity") == 5 * large
+        assert step.total("trades") == 5
+
+
 def lively_rows(seed: int, count: int) -> list[Row]:
     """Rows of every kind that many books take."""
     chance = random.Random(seed)
