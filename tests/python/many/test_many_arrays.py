@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import random
 from typing import Any
 
@@ -49,6 +51,13 @@ def test_each_builder_makes_what_the_engine_takes() -> None:
             assert decoded(row[0])["reason"] == codes[reason]
     assert RawMarket(CONFIG).apply(commands.sweep(77)[0].tobytes()) == b""
     assert RawMarket(CONFIG).apply(commands.mass_cancel(7)[0].tobytes()) == b""
+
+
+@pytest.mark.parametrize("module", ["commands", "environment"])
+def test_examples_in_docstrings(module: str) -> None:
+    pytest.importorskip("gymnasium", reason="the packages of the extra `many` are not installed")
+    failures, examples = doctest.testmod(importlib.import_module(f"proofbook.gpu.{module}"))
+    assert (failures, examples > 3) == (0, True)
 
 
 def test_columns_are_broadcast_and_words_may_be_arrays() -> None:
