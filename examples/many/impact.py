@@ -1,10 +1,11 @@
 """How far a large order moves the price, measured in many markets at once.
 
 All markets have the same kind of background flow. Once they have warmed up, each gets one market order, of a size that
-rises from group to group; the picture shows how far it traded from the middle before it, on average over a group, and
-what is left of the middle's move some time later. Where as many orders stand at each distance, the depth that an order
-meets grows with the distance that it goes, and its impact grows with about the square root of its size (Toth and
-others, Physical Review X 1, 021006, 2011). The exponent is fitted, not assumed.
+rises from group to group. The picture shows how far from the middle before it its last lot traded, on average over a
+group, and what is left of the middle's move some time later. The flow enters orders at all distances alike, and a
+wandering price clears those that it passes: so the depth that an order meets grows with the distance that it goes, and
+the distance with about the square root of its size (Toth and others, Physical Review X 1, 021006, 2011). The exponent
+is fitted, not assumed.
 
     python examples/many/impact.py --out out/impact
     python examples/many/impact.py --quick
@@ -26,13 +27,15 @@ from proofbook.gpu import Books, commands
 from proofbook.gpu.background import Background, BackgroundFlow
 
 BACKGROUND = Background(
-    price=100_000, traders=512, market_share=0.05, move_share=0.3, distance=60.0, profile="even", quantity=5.0
+    price=100_000, traders=1024, market_share=0.02, move_share=1.0, distance=80.0, profile="even", quantity=5.0
 )
 FLOW = 64
 """Commands of the background flow in a step."""
 LATER = (1, 2, 4, 8, 16, 32)
 """Steps after the order at which the middle is looked at."""
 ORDER_ID = 1 << 62
+SIZE_MIN, SIZE_MAX = 10, 400
+"""Sizes of the large order: from two orders of the background flow on."""
 
 
 class Markets:
@@ -60,8 +63,8 @@ class Markets:
         has_both = (depth.bid_quantity[:, 0] > 0) & (depth.ask_quantity[:, 0] > 0)
         return np.where(has_both, middle, np.nan)
 
-    def buy(self, quantity: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """A market order in each market; gives the average price and how much traded."""
+    def buy(self, quantity: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
+        """A market order in each market: how much of it traded, the price of its last lot, and the average price."""
         before = self.books.depth(self.books.capacity.levels)
         self.time += 1
         rows = commands.market(ORDER_ID + self.time, np.zeros(self.count, np.int64), quantity, time=self.time)
@@ -72,12 +75,13 @@ class Markets:
         reached = np.cumsum(standing, 1)
         taken = np.clip(filled[:, None] - (reached - standing), 0, standing)
         paid = (taken * before.ask_price).sum(1)
-        return np.divide(paid, filled, out=np.full(self.count, np.nan), where=filled > 0), filled
+        average = np.divide(paid, filled, out=np.zeros(self.count), where=filled > 0)
+        return {"filled": filled, "last": np.where(taken > 0, before.ask_price, 0).max(1), "average": average}
 
 
 def measure(books: int, groups: int, seed: int, device: str) -> list[dict[str, float]]:
     """The impact for each size of order."""
-    sizes = np.unique(np.rint(np.geomspace(2, 800, groups)).astype(np.int64))
+    sizes = np.unique(np.rint(np.geomspace(SIZE_MIN, SIZE_MAX, groups)).astype(np.int64))
     group = np.arange(books) % len(sizes)
     markets = Markets(books, seed, device)
     warm_up = 4 * BACKGROUND.traders // FLOW
@@ -86,7 +90,7 @@ def measure(books: int, groups: int, seed: int, device: str) -> list[dict[str, f
             markets.go_on()
             bar.update(step + 1, warm_up)
     before = markets.middle()
-    price, filled = markets.buy(sizes[group])
+    bought = markets.buy(sizes[group])
     moved = {0: markets.middle() - before}
     for step in range(1, LATER[-1] + 1):
         markets.go_on()
@@ -95,12 +99,13 @@ def measure(books: int, groups: int, seed: int, device: str) -> list[dict[str, f
     markets.books.close()
     rows = []
     for place, size in enumerate(sizes):
-        mine = (group == place) & (filled == size) & np.isfinite(before)
+        mine = (group == place) & (bought["filled"] == size) & np.isfinite(before)
         if mine.sum() < 2:
             continue
-        paid = (price - before)[mine]
-        row = {"size": int(size), "markets": int(mine.sum()), "impact": float(paid.mean())}
-        row["standard_error"] = float(paid.std() / np.sqrt(mine.sum()))
+        reached = (bought["last"] - before)[mine]
+        row = {"size": int(size), "markets": int(mine.sum()), "impact": float(reached.mean())}
+        row["standard_error"] = float(reached.std() / np.sqrt(mine.sum()))
+        row["average"] = float((bought["average"] - before)[mine].mean())
         row |= {f"moved_{step}": float(np.nanmean(moved[step][mine])) for step in moved}
         rows.append(row)
     return rows
@@ -119,7 +124,8 @@ def draw(path: Path, rows: list[dict[str, float]], slope: float) -> None:
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     size, impact, error = (np.array([row[name] for row in rows]) for name in ("size", "impact", "standard_error"))
-    left.errorbar(size, impact, error, fmt="o", color="#1b7f5c", label="measured")
+    left.errorbar(size, impact, error, fmt="o", color="#1b7f5c", label="last lot")
+    left.plot(size, [row["average"] for row in rows], "s", color="#b8433a", markersize=4, label="average lot")
     middle = len(size) // 2
     for power, style in ((slope, "-"), (0.5, "--")):
         curve = impact[middle] * (size / size[middle]) ** power
@@ -127,7 +133,7 @@ def draw(path: Path, rows: list[dict[str, float]], slope: float) -> None:
     left.set_xscale("log")
     left.set_yscale("log")
     left.set_xlabel("size of the order, lots")
-    left.set_ylabel("paid beyond the middle, ticks")
+    left.set_ylabel("beyond the middle before, ticks")
     left.legend()
     steps = [0, *LATER]
     for row in rows[:: max(1, len(rows) // 5)]:

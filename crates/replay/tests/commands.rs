@@ -5,7 +5,9 @@ mod common;
 use common::{assert_accounted, checked, failing, scratch};
 use proofbook_books::Ladder;
 use proofbook_matching::MatchingEngine;
-use proofbook_replay::{convert, open_commands, replay, ErrorKind, Mode, Options, Report};
+use proofbook_replay::{
+    convert, open_commands, read_instruments, replay, ErrorKind, Mode, Options, Report,
+};
 use proofbook_testkit::files::data;
 use proofbook_types::{Command, Event};
 
@@ -85,6 +87,43 @@ fn the_busiest_instrument_is_played_and_named() {
         .expect("there is no such stock");
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains(&symbol), "{error}");
+}
+
+#[test]
+fn all_instruments_at_once_give_what_each_gives_alone() {
+    let day = generated("instruments.itch");
+    let paths = std::slice::from_ref(&day);
+    let all = read_instruments(paths, &Options::default(), &[], &mut |_| true)
+        .expect("the day can be read");
+    assert!(all.len() > 1);
+    for found in &all {
+        let options = Options {
+            instrument: Some(found.symbol.clone()),
+            ..Options::default()
+        };
+        let mut alone = open_commands(paths, &options).expect("the stock has commands");
+        let mut commands = Vec::new();
+        while alone.next_batch(&mut commands).expect("the file is whole") > 0 {}
+        assert_eq!(found.commands, commands, "{}", found.symbol);
+        assert_eq!(
+            (found.tick, found.lot),
+            (alone.info().tick, alone.info().lot)
+        );
+    }
+    let last = all[all.len() - 1].symbol.clone();
+    let some = read_instruments(paths, &Options::default(), &[last.clone()], &mut |_| true)
+        .expect("the day can be read");
+    assert_eq!(some.len(), 1);
+    assert_eq!(
+        (&some[0].symbol, some[0].commands.len()),
+        (&last, all[all.len() - 1].commands.len())
+    );
+    let none = ["NONE".to_string()];
+    let error = read_instruments(paths, &Options::default(), &none, &mut |_| true)
+        .expect_err("there is no such stock");
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    let stopped = read_instruments(paths, &Options::default(), &[], &mut |_| false);
+    assert!(stopped.is_err(), "progress can stop it");
 }
 
 #[test]

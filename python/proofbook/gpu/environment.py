@@ -1,8 +1,9 @@
 """Markets for agents in Gymnasium's style: thousands of them are stepped at once.
 
 >>> import gymnasium, proofbook.gpu.environment
->>> markets = gymnasium.make_vec("proofbook/Market-v0", num_envs=3, vectorization_mode="vector_entry_point",
-device="cpu")
+>>> markets = gymnasium.make_vec(
+...     "proofbook/Market-v0", num_envs=3, vectorization_mode="vector_entry_point", device="cpu"
+... )
 >>> observations, infos = markets.reset(seed=7)
 >>> observations.shape, infos["position"].tolist()
 ((3, 25), [0, 0, 0])
@@ -75,7 +76,7 @@ class Terms:
         offset_max: the farthest that a quote may be from the middle, in ticks.
         size_max: the most that a quote may ask for, in lots.
         market_max: the most that a market order may ask for, in lots.
-        position_max: no order is sent that could lead beyond this position, in lots.
+        position_max: no order is sent that could lead beyond this position from where the agent is, in lots.
         depth: levels of each side that are observed.
         steps: the length of an episode.
         flow: commands of the background flow in a step.

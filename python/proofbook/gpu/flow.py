@@ -147,6 +147,9 @@ def replayed(
         found, rows, offsets = _core.many_replay(
             [Path(file)], symbols=list(symbols), book_file=book_file, progress=tell
         )
+        if len(found) == 1 and found[0][0].isdigit():
+            # A format of one instrument without a name, such as LOBSTER: it is called as its file.
+            found = [(Path(file).stem, *found[0][1:])]
         for book, (symbol, price_unit, quantity_unit) in enumerate(found):
             of_symbol = rows[offsets[book] : offsets[book + 1]]
             for stretch, part in enumerate(stretched(of_symbol, stretches)):

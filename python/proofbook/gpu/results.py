@@ -43,7 +43,10 @@ class Step:
 
     def total(self, name: str) -> int:
         """A count over all books: its name is that of a property here, such as ``"trades"``."""
-        return int(self._difference(name).sum(dtype=np.uint64))
+        words = self._difference(name)
+        # In halves: quantities of many books need not fit a word.
+        high, low = words >> np.uint64(32), words & np.uint64(0xFFFF_FFFF)
+        return (int(high.sum(dtype=np.uint64)) << 32) + int(low.sum(dtype=np.uint64))
 
     @property
     def commands(self) -> Words:

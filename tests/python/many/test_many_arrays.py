@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import random
 from typing import Any
 
@@ -49,6 +51,13 @@ def test_each_builder_makes_what_the_engine_takes() -> None:
             assert decoded(row[0])["reason"] == codes[reason]
     assert RawMarket(CONFIG).apply(commands.sweep(77)[0].tobytes()) == b""
     assert RawMarket(CONFIG).apply(commands.mass_cancel(7)[0].tobytes()) == b""
+
+
+@pytest.mark.parametrize("module", ["commands", "environment"])
+def test_examples_in_docstrings(module: str) -> None:
+    pytest.importorskip("gymnasium", reason="the packages of the extra `many` are not installed")
+    failures, examples = doctest.testmod(importlib.import_module(f"proofbook.gpu.{module}"))
+    assert (failures, examples > 3) == (0, True)
 
 
 def test_columns_are_broadcast_and_words_may_be_arrays() -> None:
@@ -338,6 +347,15 @@ def test_a_row_without_a_time_comes_at_its_books_clock() -> None:
     table = pa.table({"action": ["sweep"] * 7, "time": pa.array(times, pa.uint64()), "book": books})
     batch = arrays.batch(table, books=2, clocks=np.array([4, 7], np.uint64))
     assert batch.commands[:, 1].tolist() == [5, 5, 3, 5, 7, 9, 9]
+
+
+def test_quantities_of_all_books_add_up_beyond_a_word() -> None:
+    large = (1 << 63) - 1
+    rows = np.concatenate([commands.limit(1, "sell", 5, large), commands.limit(2, "buy", 5, large)])
+    with gpu.Books(5, device="cpu") as books:
+        step = books.apply([rows] * 5)
+        assert step.total("traded_quantity") == 5 * large
+        assert step.total("trades") == 5
 
 
 def lively_rows(seed: int, count: int) -> list[Row]:
