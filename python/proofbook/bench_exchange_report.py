@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from proofbook import bench_fanout_report
-from proofbook.bench_fanout_report import spread
-from proofbook.bench_report import nanoseconds, table
+from proofbook.bench_report import nanoseconds, spread, table
 
 Result = dict[str, Any]
 

@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import resource
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -121,7 +123,7 @@ class Plan:
     rates_per_s: tuple[int, ...] = (2_000, 10_000)
     web_readers: tuple[int, ...] = (1, 10, 100, 500)
     fix_readers: tuple[int, ...] = (1, 10)
-    seconds: float = 3
+    seconds: float = 2.5
     warm_up_seconds: float = 1
     resting: int = 500
 
@@ -202,7 +204,10 @@ class Bench:
         ):
             try:
                 assert process.stdout is not None
+                patience = threading.Timer(START_S_MAX, process.kill)
+                patience.start()
                 line = process.stdout.readline()
+                patience.cancel()
                 if not line:
                     raise InputError(f"the exchange did not start: {errors.read_text()[-2000:]}")
                 said = json.loads(line)
@@ -397,6 +402,7 @@ def measure(plan: Plan, programs: Programs, folder: Path, progress: Progress = l
     with runner.serve(plan) as exchange:
         runner.send(exchange, "fill", str(plan.resting))
         runner.send(exchange, "paced", str(max(plan.rates_per_s)), str(plan.warm_up_seconds), str(folder / "orders"))
+        loads = [os.getloadavg()[0]]
         for turn in range(plan.rounds):
             for case in cases if turn % 2 == 0 else cases[::-1]:
                 figures = runner.run(exchange, case, plan.seconds)
@@ -404,11 +410,13 @@ def measure(plan: Plan, programs: Programs, folder: Path, progress: Progress = l
                 reached = f", readers p50 {figures['reach']['p50_ns']:,} ns" if case.readers else ""
                 acknowledged = f"acknowledged p50 {figures['acknowledgement']['p50_ns']:,} ns"
                 progress(f"  {case.rate_per_s:,}/s, {case.kind} {case.readers}: {acknowledged}{reached}")
+                loads.append(os.getloadavg()[0])
     return {
         "publish_interval_ms": PUBLISH_INTERVAL_MS,
         "rounds": plan.rounds,
         "seconds": plan.seconds,
         "resting": plan.resting,
+        "load_averages": loads,
         "cases": [
             {"kind": case.kind, "readers": case.readers, "rate_per_s": case.rate_per_s, "rounds": some}
             for case, some in rounds.items()

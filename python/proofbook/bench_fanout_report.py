@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from proofbook.bench_report import PERCENTILES, nanoseconds, table
+from proofbook.bench_report import PERCENTILES, nanoseconds, spread, table
 
 Result = dict[str, Any]
-
-
-def spread(values: Sequence[float], text: Callable[[float], str]) -> str:
-    """Median, and the range where there is one."""
-    median = text(statistics.median(values))
-    return median if len(values) == 1 else f"{median} ({text(min(values))}-{text(max(values))})"
 
 
 def _values(case: Result, *path: str) -> list[float]:
@@ -79,7 +72,7 @@ def section(result: Result) -> list[str]:
     title = ["## Market data", ""]
     if "left_out" in told:
         return [*title, f"Left out: {told['left_out']}."]
-    cores = result["machine_name"]["cores"]
+    cores, loads = result["machine_name"]["cores"], told["load_averages"]
     lines = [
         *title,
         f"What `proofbook serve` tells the readers of a book. Exchange, readers and orders share the {cores} cores of "
@@ -113,7 +106,7 @@ def section(result: Result) -> list[str]:
         f"how many of the {cores} processors each took; readers only note when a message came and up to which entry it "
         "holds. Each had every step of the book in order, and a book kept from the messages of one was compared by "
         f"checksum at each. {told['rounds']} round(s) of {told['seconds']} s, nothing synced, {told['resting']:,} "
-        "resting orders.",
+        f"resting orders. The load average was {min(loads):.1f} to {max(loads):.1f}, our own programs included.",
     ]
 
 

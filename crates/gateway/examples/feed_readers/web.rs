@@ -224,7 +224,7 @@ pub fn run(address: SocketAddr, count: usize, mut end: End) -> (Rows, Vec<u8>) {
             is_ready = true;
         }
         let has = |entry| readers.iter().all(|reader| reader.entry >= entry);
-        if is_ready && end.entry().is_some_and(has) {
+        if end.entry().is_some_and(has) && is_ready {
             return (rows, texts);
         }
     }

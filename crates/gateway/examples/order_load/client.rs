@@ -180,7 +180,8 @@ impl Incoming {
         let kind = message.message_type();
         assert!(
             kinds.contains(&kind),
-            "expected a message of kind {kinds:?}, received {}",
+            "expected a message of kind {}, received {}",
+            kinds.join(&b'/').escape_ascii(),
             text()
         );
         let number = message.get(34).expect("a number").unsigned();
