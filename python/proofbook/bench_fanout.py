@@ -392,6 +392,8 @@ def measure(plan: Plan, programs: Programs, folder: Path, progress: Progress = l
     """
     from proofbook.exchange.serve_command import check_packages
 
+    if programs.readers is None:
+        return {"left_out": "there is no program that reads"}
     try:
         check_packages()
     except InputError as error:

@@ -114,6 +114,8 @@ def test_what_was_left_out_is_said() -> None:
     result = {"fanout": {"left_out": "there are no packages here"}, "machine_name": bench.machine_name()}
     assert bench_fanout_report.section(result)[-1] == "Left out: there are no packages here."
     assert bench_fanout_report.plots(result, Path()) == []
+    told = bench_fanout.measure(PLAN, Programs(Path("serve"), Path("load")), Path("files"))
+    assert told == {"left_out": "there is no program that reads"}
 
 
 ORDERS = columns(ORDER_COLUMNS, [(1000, 1100, 11, 0), (2000, 2100, 12, 1), (3000, 3100, 13, 0)])
