@@ -46,17 +46,19 @@ class Server:
     Attributes:
         name: As reports name it.
         is_durable: Whether it syncs files before it answers.
+        is_awake: Whether it looks for the next request without sleeping, for 200 µs (`busy_poll`).
         peer_options: Acceptor and store, where it is the peer.
     """
 
     name: str
     is_durable: bool
+    is_awake: bool = False
     peer_options: tuple[str, str] | None = None
 
     def command(self, programs: Programs, folder: Path, port: int) -> list[str]:
         """The program with its arguments."""
         if self.peer_options is None:
-            options = ["uncopied", *([] if self.is_durable else ["none"])]
+            options = ["uncopied", *([] if self.is_durable else ["none"]), *(["awake"] if self.is_awake else [])]
             return [str(programs.serve), str(folder), str(port), *options]
         assert programs.peer is not None
         return [str(programs.peer / "run"), str(programs.library), str(port), str(folder), *self.peer_options]
@@ -64,6 +66,7 @@ class Server:
 
 SERVERS = (
     Server("proofbook", is_durable=False),
+    Server("proofbook, awake", is_durable=False, is_awake=True),
     Server("QuickFIX/J, one thread", is_durable=False, peer_options=("one", "memory")),
     Server("QuickFIX/J, thread per session", is_durable=False, peer_options=("each", "memory")),
     Server("proofbook, group commit", is_durable=True),
