@@ -61,7 +61,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "server": MARKET | {"journal", "engine", "exchange", "feed", "gateway", "fix", "session"},
     "replay": MARKET | {"engine", "workload"},
     "testkit": frozenset({"types", "book", "matching", "workload"}),
-    "run": frozenset({"types", "book", "matching", "fixed", "replay", "workload"}),
+    "run": frozenset({"types", "book", "matching", "engine", "fixed", "replay", "workload"}),
     "bench": RING | {"books", "engine", "fixed", "ledger", "light", "merkle", "poseidon2-simd", "workload"},
     "analysis": MARKET | {"bench", "fixed", "memory", "replay", "workload"},
     "capi": MARKET | {"engine", "journal"},
@@ -80,6 +80,7 @@ DEVELOPMENT_ONLY = frozenset({"testkit"})
 OWNERS: Mapping[str, frozenset[str]] = {
     "pyo3": frozenset({"python"}),
     "pyo3-arrow": frozenset({"python"}),
+    "numpy": frozenset({"python"}),
     "ed25519-dalek": frozenset({"receipts", "session"}),
     "mio": frozenset({"gateway"}),
     "rustls": frozenset({"gateway"}),

@@ -5,8 +5,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar, Literal, SupportsIndex, final, overload
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-from typing_extensions import disjoint_base
+from typing_extensions import Buffer, disjoint_base
 
 from proofbook.types import (
     ArrowArray,
@@ -44,6 +46,7 @@ __all__ = [
     "HistoryReader",
     "Inclusion",
     "Level",
+    "ManyRun",
     "Message",
     "MessageParser",
     "Order",
@@ -82,6 +85,8 @@ __all__ = [
     "generate",
     "journal",
     "keygen",
+    "many_flow",
+    "many_run",
     "market_config",
     "order_flow",
     "program_key",
@@ -89,6 +94,7 @@ __all__ = [
     "replay",
     "serve_inclusion",
     "sign_journal",
+    "state_digests",
     "time_loops",
     "verify_joined",
     "verify_proof",
@@ -1760,6 +1766,101 @@ def time_loops(
     """Time the table's commands in a plain Rust loop and as `Book.apply` takes them, in turns: `(loop_ns, batch_ns)`.
 
     The loop's commands lie in memory already; the batch finds, converts and checks columns, and writes the events.
+    """
+
+def many_flow(
+    scenario: str, *, seed: int, books: int, commands: int, threads: int | None = None
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Generated flow for many books: the words of their commands, and where each book's begin.
+
+    A book's flow depends on the seed and the book's number alone, and of a scenario a longer flow is another one.
+
+    Args:
+        scenario: "static", "normal", "swing-25", "swing-40" or "flash-crash": limit orders, one in seven of them
+            immediate or cancel, cancels and replaces. The mid price makes the whole swing within each book's flow, and
+            about thirty orders stand at a time. "mixed": every kind of command that `proofbook.gpu` takes, with bad
+            ones among them.
+        seed: Which realisation.
+        books: How many books.
+        commands: Commands of each book.
+        threads: How many threads to use; all that the machine has by default.
+
+    Returns:
+        `uint64[books * commands, 9]`, a row for each command, and `int64[books + 1]`: book b has the rows
+        `offsets[b]:offsets[b + 1]`.
+    """
+
+@final
+class ManyRun:
+    """How many books ended that took their commands through the engine, and how long that took."""
+
+    @property
+    def digests(self) -> npt.NDArray[np.uint8]:
+        """Digests of the books' states: `uint8[books, 32]`."""
+    @property
+    def event_digests(self) -> npt.NDArray[np.uint64] | None:
+        """Digests of the books' events: `uint64[books]`; None if events were only counted."""
+    @property
+    def events(self) -> npt.NDArray[np.uint64]:
+        """Events of each book."""
+    @property
+    def trades(self) -> npt.NDArray[np.uint64]:
+        """Trades of each book."""
+    @property
+    def live_orders(self) -> npt.NDArray[np.uint64]:
+        """Live orders of each book at the end."""
+    @property
+    def apply_ns(self) -> int:
+        """Time of the loops that apply commands, in all threads together: the engine's own time."""
+    @property
+    def thread_apply_ns(self) -> list[int]:
+        """The same for each thread."""
+    @property
+    def create_ns(self) -> int:
+        """Time to make and drop markets, in all threads together."""
+    @property
+    def decode_ns(self) -> int:
+        """Time to decode words into commands, in all threads together."""
+    @property
+    def digest_ns(self) -> int:
+        """Time to compute digests of states, in all threads together."""
+    @property
+    def wall_ns(self) -> int:
+        """Time from the start of the threads to their end."""
+
+def many_run(
+    config: bytes,
+    commands: npt.NDArray[np.uint64],
+    offsets: npt.NDArray[np.int64],
+    *,
+    threads: int | None = None,
+    engine: Engine = "ladder",
+    events: Literal["none", "digest"] = "none",
+) -> ManyRun:
+    """Run each book's commands through the engine. The arrays are read where they lie: they must not change meanwhile.
+
+    Args:
+        config: The encoded terms of every book.
+        commands: `uint64[N, 9]`, the words of a command in each row.
+        offsets: `int64[books + 1]`: book b has rows `offsets[b]:offsets[b + 1]`.
+        threads: How many threads to use; all that the machine has by default.
+        engine: What holds the orders.
+        events: Whether events are digested or only counted.
+
+    Raises:
+        InputError: An array of another type or shape, offsets that do not go up, or a row that is no command; then it
+            names the first such row and its book.
+    """
+
+def state_digests(
+    states: Buffer | npt.NDArray[np.generic], offsets: npt.NDArray[np.int64], *, threads: int | None = None
+) -> npt.NDArray[np.uint8]:
+    """The digests that the engine gives for states with these canonical bytes: `uint8[books, 32]`.
+
+    Args:
+        states: The canonical bytes of all states, one after another.
+        offsets: `int64[books + 1]`: state b is `states[offsets[b]:offsets[b + 1]]`.
+        threads: How many threads to use; all that the machine has by default.
     """
 
 def audit_exchange(folder: Path) -> str:

@@ -27,6 +27,7 @@ mod history_tables;
 mod history_words;
 mod inclusion;
 mod light;
+mod many;
 mod market;
 mod merkle;
 mod order_flow;
@@ -38,6 +39,7 @@ mod sealing;
 mod serving;
 mod sessions;
 mod terms;
+mod threads;
 mod timing;
 mod tools;
 mod units;
@@ -73,6 +75,8 @@ mod _core {
         CircuitOptimizedStateView, CompressedOrderBookView, FillView, ProvenLevelView,
         ViewHeaderView, ViewLevelView,
     };
+    #[pymodule_export]
+    use crate::many::{many_flow, many_run, state_digests, ManyRun};
     #[pymodule_export]
     use crate::merkle::{check_all, file_digest, AggregatedProofView, MerkleTreeView};
     #[pymodule_export]

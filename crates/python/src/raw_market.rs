@@ -17,7 +17,11 @@ pub struct RawMarket {
     events: Vec<Event>,
 }
 
-fn exactly<'a, const N: usize>(what: &str, bytes: &'a [u8]) -> PyResult<&'a [u8; N]> {
+/// A config or a command as an array of its length.
+///
+/// # Errors
+/// Another length.
+pub fn exactly<'a, const N: usize>(what: &str, bytes: &'a [u8]) -> PyResult<&'a [u8; N]> {
     bytes.try_into().map_err(|_| {
         InputError::new_err(format!("{what} takes {N} bytes; received {}", bytes.len()))
     })

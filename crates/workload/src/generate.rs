@@ -24,6 +24,8 @@ const MEDIAN_LIFETIME_NS: f64 = 431_000.0;
 const LIFETIME_DEPTH_TICKS: f64 = 50.0;
 /// New orders arrive evenly over a trading day of six and a half hours, whatever their number.
 const SESSION_NS: u64 = 23_400_000_000_000;
+/// Between two new orders where some thirty are to stand at a time.
+const COMPRESSED_INTERVAL_NS: u64 = 20_000;
 
 /// How the mid price moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,10 +129,42 @@ struct Placement {
 
 /// The workload's messages in the order of their times.
 pub fn generate(parameters: &Parameters) -> Vec<Message> {
+    let course = Course {
+        path_steps: PATH_STEPS,
+        interval_ns: SESSION_NS / u64::from(parameters.new_orders.max(1)),
+    };
+    messages(parameters, &course, &DepthProfile::new())
+}
+
+/// How a workload's path and arrivals are spread.
+pub(crate) struct Course {
+    /// Steps of the mid price's path from its beginning to its end.
+    path_steps: u32,
+    /// Time between two new orders.
+    interval_ns: u64,
+}
+
+impl Course {
+    /// A whole swing within a workload of any size, whose new orders come so close to each other that some thirty stand at a time. The
+    /// path has one step for each of them: the mid where they are priced has the distribution that a million steps give.
+    pub(crate) fn compressed(parameters: &Parameters) -> Self {
+        Course {
+            path_steps: parameters.new_orders,
+            interval_ns: COMPRESSED_INTERVAL_NS,
+        }
+    }
+}
+
+/// A workload's messages on a course.
+pub(crate) fn messages(
+    parameters: &Parameters,
+    course: &Course,
+    depths: &DepthProfile,
+) -> Vec<Message> {
     let mut random = Random::new(parameters.seed);
-    let mut placements = place(parameters, &mut random);
+    let mut placements = place(parameters, course, depths, &mut random);
     random.shuffle(&mut placements);
-    let interval_ns = SESSION_NS / u64::from(parameters.new_orders.max(1));
+    let interval_ns = course.interval_ns;
     let mut messages = Vec::with_capacity(placements.len() * 2 + placements.len() / 16);
     for (arrival, placement) in placements.iter().enumerate() {
         let time_ns = (arrival as u64 + 1) * interval_ns;
@@ -141,10 +175,14 @@ pub fn generate(parameters: &Parameters) -> Vec<Message> {
     messages
 }
 
-fn place(parameters: &Parameters, random: &mut Random) -> Vec<Placement> {
+fn place(
+    parameters: &Parameters,
+    course: &Course,
+    depths: &DepthProfile,
+    random: &mut Random,
+) -> Vec<Placement> {
     let count = parameters.new_orders;
-    let depths = DepthProfile::new();
-    let mut path = MidPath::new(parameters);
+    let mut path = MidPath::new(parameters, course.path_steps);
     let mut placements = Vec::with_capacity(count as usize);
     for index in 0..count {
         let side = if index < count / 2 {
@@ -152,7 +190,7 @@ fn place(parameters: &Parameters, random: &mut Random) -> Vec<Placement> {
         } else {
             Side::Sell
         };
-        let step = u64::from(index) * u64::from(PATH_STEPS) / u64::from(count);
+        let step = u64::from(index) * u64::from(course.path_steps) / u64::from(count);
         let mid_ticks = path.at(step).round() as i64;
         let depth_ticks = depths.draw(random);
         placements.push(Placement {
@@ -169,6 +207,9 @@ fn place(parameters: &Parameters, random: &mut Random) -> Vec<Placement> {
     placements
 }
 
+/// Steps of a path that are drawn together.
+const BLOCK_STEPS: usize = 32;
+
 /// The path of the mid price, walked forwards.
 struct MidPath {
     random: Random,
@@ -176,14 +217,17 @@ struct MidPath {
     spread: f64,
     step: u64,
     mid_ticks: f64,
+    /// By what the next steps multiply the mid; those before `used` were taken.
+    factors: [f64; BLOCK_STEPS],
+    used: usize,
 }
 
 impl MidPath {
-    fn new(parameters: &Parameters) -> Self {
+    fn new(parameters: &Parameters, steps: u32) -> Self {
         let volatility = parameters.scenario.volatility();
         let step_years = if volatility > 0.0 {
             let years = parameters.scenario.swing() / volatility;
-            years * years / f64::from(PATH_STEPS)
+            years * years / f64::from(steps.max(1))
         } else {
             0.0
         };
@@ -194,16 +238,33 @@ impl MidPath {
             spread: volatility * step_years.sqrt(),
             step: 0,
             mid_ticks: START_MID_TICKS,
+            factors: [1.0; BLOCK_STEPS],
+            used: BLOCK_STEPS,
         }
     }
 
     /// The mid at a step, not one that was passed.
     fn at(&mut self, step: u64) -> f64 {
         while self.step < step {
-            self.mid_ticks *= exp(self.drift + self.spread * self.random.normal());
+            if self.used == BLOCK_STEPS {
+                self.draw();
+            }
+            self.mid_ticks *= self.factors[self.used];
+            self.used += 1;
             self.step += 1;
         }
         self.mid_ticks
+    }
+
+    /// Draws a block of steps: powers of numbers that are all there do not wait for each other.
+    fn draw(&mut self) {
+        for factor in &mut self.factors {
+            *factor = self.drift + self.spread * self.random.normal();
+        }
+        for factor in &mut self.factors {
+            *factor = exp(*factor);
+        }
+        self.used = 0;
     }
 }
 
@@ -265,12 +326,12 @@ fn live(placement: &Placement, time_ns: u64, random: &mut Random, messages: &mut
 }
 
 /// The distribution of an order's distance from the mid.
-struct DepthProfile {
+pub(crate) struct DepthProfile {
     cumulative: Vec<f64>,
 }
 
 impl DepthProfile {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut total = 0.0;
         let weights = (0..DEEPEST_TICKS).map(|behind| {
             let offset = (behind as f64 - HUMP_CENTRE_TICKS) / HUMP_WIDTH_TICKS;

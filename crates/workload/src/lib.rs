@@ -15,13 +15,18 @@
 //! - Ids are dense, from 1, and arrive in random order. New orders arrive evenly over six and a half hours, so that most
 //!   are cancelled before the next one comes.
 //!
+//! [`ManyFlows`] gives each of many books a small flow of its own: of a scenario, or of every kind of command that such books take.
+//!
 //! Invariants: equal parameters give equal commands on every machine; times never run backwards.
 #![forbid(unsafe_code)]
 
 mod generate;
+mod many;
 mod message;
+mod mixed;
 mod random;
 
 pub use generate::{generate, Parameters, Scenario};
+pub use many::{FlowKind, ManyFlows};
 pub use message::{read_messages, write_messages, FileError, Message, MessageKind, MESSAGE_BYTES};
 pub use random::{exp, ln, Random};
