@@ -199,4 +199,5 @@ def test_the_cuda_form_compiles_for_a_gpu() -> None:
         [sys.executable, program], capture_output=True, text=True, env=environment, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("\n") == 3, done.stdout
+    assert done.stdout.count("match_books") == 3, done.stdout
+    assert done.stdout.count("\n") == 23, done.stdout
