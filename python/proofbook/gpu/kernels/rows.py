@@ -365,7 +365,7 @@ def check_distinct(book, words, report, order, places, table, word, code):
 
 @device_call
 def are_dense_and_distinct(report, keys, bits, room):
-    """Whether priority numbers are all distinct, and so near each other that the words of ``room`` have a bit for each."""
+    """Whether priority numbers are all distinct, and so near each other that ``room`` has a bit for each."""
     span = report[REPORT_EXTREMES + FIVE] - report[REPORT_EXTREMES + FOUR]
     if bits == KEY_BITS or span >> SIX >= report[REPORT_ROWS]:
         return False
