@@ -35,6 +35,9 @@ ANSWER_SECONDS_MAX = 300
 JAX_COMMANDS_MIN = 20
 """Of each book: more than shallow books are filled with."""
 
+JAX_COMMANDS_TOTAL_MAX = 8_000_000
+"""But no more than these for that reason: a million books would take minutes."""
+
 TRADE_TAG = 4
 DIGEST_START = 0xCBF29CE484222325
 DIGEST_FACTOR = 0x9E3779B97F4A7C15
@@ -196,7 +199,8 @@ class Jax:
     def steps_in(workload: Workload, seconds: float) -> int:
         """How many commands of each book take one thread about so long, as one machine did; some at least."""
         step_ns = max(10_000, workload.books * (300 + 12 * workload.orders))
-        return min(workload.steps, max(JAX_COMMANDS_MIN, int(seconds * 1e9 / step_ns)))
+        least = min(JAX_COMMANDS_MIN, JAX_COMMANDS_TOTAL_MAX // workload.books)
+        return max(1, min(workload.steps, max(least, int(seconds * 1e9 / step_ns))))
 
     def close(self) -> None:
         """Ends its process."""

@@ -203,10 +203,9 @@ def _memory(result: Result) -> str:
     ]
     return (
         "<p>Counted by running the kernels' own source on words that remember each access, for commands after the "
-        "book was filled. Bytes a command, two "
-        "bounds: if no cache held anything, the command's 72, each line of 64 bytes once, and once more if it is "
-        "written; and if a book's memory came once "
-        "and went back once for all of its commands. With all events kept there are 56 more for each. Then the share "
+        "book was filled. Bytes a command in two cases: if no cache held anything, the command's 72, each line of 64 "
+        "bytes once, and once more if it is written; and if a book's memory came once, whole, and went back once for "
+        "all of its commands. With all events kept there are 56 more for each. Then the share "
         "of memory's speed that the rate of the "
         f"kernels would take under each. That speed, of plain copies in the same run, read and written: {copied}. A "
         "share above 100% shows that caches "
@@ -239,7 +238,7 @@ def _method(result: Result) -> str:
         "several threads the slowest of "
         "them. JAX: the compiled program over arrays of terms, its compilation left out; it keeps a digest of its "
         "trades, and takes but the first commands of each book, as many as one thread is thought to do in "
-        f"{plan['jax_seconds']:g} s, 20 at least; of deep books that is their filling.</p>"
+        f"{plan['jax_seconds']:g} s, and some at least: of deep books, and of a million, that is their filling.</p>"
         f"<p>{escape(SOURCE_OF_JAX)}, describes array books of this kind; the code is our own: unsorted arrays of "
         "fixed length with 64-bit integers, "
         "vmap over books, one compiled scan. It does not take fill-or-kill, post-only, reductions, mass cancels and "
