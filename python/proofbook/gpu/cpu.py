@@ -85,7 +85,7 @@ class CpuBackend(Backend):
     ) -> None:
         self.threads = usable_cpus() if threads is None else require_whole("threads", threads, 1, THREADS_MAX)
         self.streams = None if streams is None else require_whole("streams", streams, 1, STREAMS_MAX)
-        limit = memory_limit_bytes or physical_memory_bytes()
+        limit = physical_memory_bytes() if memory_limit_bytes is None else memory_limit_bytes
         self.memory = MemoryManager(
             Pool("memory of the device 'cpu'", aligned_host_bytes, limit),
             Pool("host memory", aligned_host_bytes, limit),
@@ -129,8 +129,10 @@ class CpuBackend(Backend):
             take()
         else:
             futures = [self._workers.submit(take) for _ in range(min(self.threads, len(ranges)))]
-            for future in futures:
-                future.result()
+            # All have ended before an error is passed on: they work on the caller's arrays.
+            for error in [future.exception() for future in futures]:
+                if error is not None:
+                    raise error
         return watch.ns
 
     def even_ranges(self, count: int, least: int = 64) -> list[tuple[int, int]]:
