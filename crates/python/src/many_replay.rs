@@ -13,6 +13,13 @@ use crate::tools::{options, Reporter};
 /// Of each instrument its name, and what one tick and one lot are worth.
 type Instruments = Vec<(String, String, String)>;
 
+/// The instruments, their commands as words, and where each one's rows begin.
+type Flow<'py> = (
+    Instruments,
+    Bound<'py, PyArray2<u64>>,
+    Bound<'py, PyArray1<i64>>,
+);
+
 /// The commands of each instrument of a file: names with units, words, a row for each command, and offsets.
 #[pyfunction]
 #[pyo3(signature = (paths, *, symbols = Vec::new(), book_file = None, progress = None))]

@@ -18,8 +18,27 @@ from proofbook.gpu.backends import NUMBA_MISSING, Backend, choose, missing
 if importlib.util.find_spec("numba") is None:
     raise ImportError(NUMBA_MISSING)
 
+from proofbook.gpu.balance import Distributor
 from proofbook.gpu.books import Books
+from proofbook.gpu.hot import HotBook
 from proofbook.gpu.market import Market
+from proofbook.gpu.metrics import Metrics, Timing
+from proofbook.gpu.overlap import Overlap, measure_overlap
+from proofbook.gpu.queries import Depth
 from proofbook.gpu.results import Step
 
-__all__ = ["Backend", "Books", "Market", "Step", "choose", "missing"]
+__all__ = [
+    "Backend",
+    "Books",
+    "Depth",
+    "Distributor",
+    "HotBook",
+    "Market",
+    "Metrics",
+    "Overlap",
+    "Step",
+    "Timing",
+    "choose",
+    "measure_overlap",
+    "missing",
+]

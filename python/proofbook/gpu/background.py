@@ -2,9 +2,9 @@
 
 Each market has a *fair price*, which moves by a tick now and then, and a fixed number of traders. A command is one of
 these: a market order from nobody; or a trader, drawn at random, who enters a limit order at some distance from the fair
-price, or cancels the one that he has. So about half of the traders have an order, a quote that the fair price has passed
-is traded against, and the book is replenished from outside: the zero-intelligence market of Daniels, Farmer, Gillemot,
-Iori and Smith (Physical Review Letters 90, 108102, 2003) with a price of its own.
+price, or cancels the one that he has. So about half of the traders have an order, a quote that the fair price has
+passed is traded against, and the book is replenished from outside: the zero-intelligence market of Daniels, Farmer,
+Gillemot, Iori and Smith (Physical Review Letters 90, 108102, 2003) with a price of its own.
 
 Invariant: what a market does depends on the seed, its number, its episode, and how many commands it was asked for: not
 on other markets, and not on what an agent does. Draws are counted, not carried on: the random word of command ``n`` is
@@ -46,7 +46,8 @@ class Background:
         market_share: how many of the commands are market orders.
         move_share: how many of the commands the fair price moves with, by one tick.
         distance: how far behind the fair price limit orders stand, on average, in ticks.
-        profile: of the distances. ``"geometric"``: most orders stand near; ``"even"``: as many at each distance up to twice the average.
+        profile: of the distances. ``"geometric"``: most orders stand near; ``"even"``: as many at each distance, up to
+            twice the average.
         quantity: of orders on average, in lots; geometric.
     """
 

@@ -192,7 +192,7 @@ def test_the_time_that_streams_save_is_that_against_the_same_work_in_sequence() 
     overlap = measure_overlap(rows, offsets, streams=2, repeats=2, orders=ORDERS, threads=1)
     assert overlap.saved_ns == overlap.sequence_ns - overlap.overlapped_ns
     assert overlap.saved_share < 1
-    assert overlap.sequence_ns > overlap.kernel_ns / 10 > 0
+    assert min(overlap.sequence_ns, overlap.overlapped_ns, overlap.kernel_ns, overlap.copy_in_ns) > 0
     with pytest.raises(InputError, match="streams: expected a whole number from 2 to 16; received 1"):
         measure_overlap(rows, offsets, streams=1)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import os
 import subprocess
 import sys
@@ -138,6 +140,18 @@ def test_names_of_devices_and_their_numbers_are_checked() -> None:
         gpu.missing("cuda")
     with pytest.raises(InputError, match="device: expected one of auto, cpu, gpu, sim; received 'cuda'"):
         gpu.choose("cuda")
+
+
+def test_examples_in_docstrings() -> None:
+    examples = 0
+    for path in sorted(Path(gpu.__file__).parent.glob("*.py")):
+        if path.name.endswith("cuda.py"):
+            continue  # it has none, and cannot be imported where there is no CUDA
+        module = importlib.import_module(f"proofbook.gpu.{path.stem}" if path.stem != "__init__" else "proofbook.gpu")
+        outcome = doctest.testmod(module)
+        assert outcome.failed == 0, path.name
+        examples += outcome.attempted
+    assert examples >= 20
 
 
 @pytest.mark.parametrize("case", ["thread", "group", "near", "beside", "refusals"])
