@@ -25,7 +25,7 @@ from proofbook.gpu.kernels.compile import Target, compiled
 from proofbook.gpu.kernels.layout import COMMAND_WORDS, EVENT_WORDS, Words
 from proofbook.gpu.kernels.runners import Runner
 from proofbook.gpu.market import require_whole
-from proofbook.gpu.memory import DeviceArray, MemoryManager, Pool, aligned_host_bytes
+from proofbook.gpu.memory import DeviceArray, MemoryManager, Pool, aligned_host_bytes, physical_memory_bytes
 from proofbook.gpu.metrics import Timing
 from proofbook.gpu.streams import Part, Stopwatch, ThreadedPipeline, cut
 
@@ -40,11 +40,6 @@ ROWS_INLINE_MAX = 512
 
 PARTS_OF_A_STREAM = 4
 """Into how many parts a batch is cut for each stream."""
-
-
-def physical_memory_bytes() -> int:
-    """The memory of this machine."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def usable_cpus() -> int:
@@ -85,7 +80,7 @@ class CpuBackend(Backend):
     ) -> None:
         self.threads = usable_cpus() if threads is None else require_whole("threads", threads, 1, THREADS_MAX)
         self.streams = None if streams is None else require_whole("streams", streams, 1, STREAMS_MAX)
-        limit = memory_limit_bytes or physical_memory_bytes()
+        limit = physical_memory_bytes() if memory_limit_bytes is None else memory_limit_bytes
         self.memory = MemoryManager(
             Pool("memory of the device 'cpu'", aligned_host_bytes, limit),
             Pool("host memory", aligned_host_bytes, limit),
@@ -129,8 +124,10 @@ class CpuBackend(Backend):
             take()
         else:
             futures = [self._workers.submit(take) for _ in range(min(self.threads, len(ranges)))]
-            for future in futures:
-                future.result()
+            # All have ended before an error is passed on: they work on the caller's arrays.
+            for error in [future.exception() for future in futures]:
+                if error is not None:
+                    raise error
         return watch.ns
 
     def even_ranges(self, count: int, least: int = 64) -> list[tuple[int, int]]:
