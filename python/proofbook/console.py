@@ -36,8 +36,8 @@ EXIT_INTERRUPTED = 130
 WIDTH_IN_FILES = 120
 """Columns of a report that does not go to a terminal."""
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_IN_FILES)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDTH_IN_FILES)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 
 def print_json(value: Any) -> None:

@@ -15,7 +15,7 @@ import typer
 
 from proofbook import console
 from proofbook.console import EXIT_CHECK_FAILED
-from proofbook.errors import DeviceError
+from proofbook.errors import DeviceError, InputError
 
 if TYPE_CHECKING:
     from proofbook.gpu import Books
@@ -127,6 +127,8 @@ def _flow(
     from proofbook.gpu import flow
 
     if not files:
+        if symbols or stretches > 1:
+            raise InputError("--symbol and --stretches: expected with files; received none")
         batch = flow.generated(scenario, books=books, commands=commands, seed=seed, threads=threads)
         return batch, {"source": "generated", "scenario": scenario, "seed": seed, "books": batch.books}
     with console.progress_bar("reading") as bar:

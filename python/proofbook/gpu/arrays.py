@@ -3,7 +3,8 @@
 ``batch`` takes commands from whatever holds them: arrays of NumPy, tables of Arrow, arrays of a GPU (CuPy, PyTorch,
 numba) through ``__cuda_array_interface__``, anything with ``__array_interface__`` or DLPack, and plain bytes. Words
 that lie row by row are taken as they are: a change of them by their owner is seen here. Others are refused rather than
-copied behind the caller's back.
+copied behind the caller's back. Offsets are copied: kernels trust them, so nobody may change them once they were
+checked.
 
 ``events`` shows encoded events by field; ``event_tables`` makes tables of Arrow of them.
 """
@@ -67,7 +68,11 @@ def batch(
             divide it.
     """
     if isinstance(source, Batch):
-        found = source
+        # Its arrays may have changed since it was made.
+        rows = source.commands
+        if isinstance(rows, np.ndarray) or hasattr(rows, "__cuda_array_interface__"):
+            rows = words(rows)
+        found = Batch(rows, _offsets(source.offsets))
     elif _is_arrow(source):
         from proofbook.gpu.tables import commands_of
 
@@ -93,7 +98,7 @@ def _offsets(values: npt.ArrayLike) -> Offsets:
     offsets = np.asarray(values)
     if offsets.dtype.kind not in "iu":
         raise InputError(f"offsets: expected integers; received {offsets.dtype}")
-    return offsets.astype(np.int64, copy=False)
+    return np.array(offsets, dtype=np.int64)
 
 
 def _is_arrow(source: object) -> TypeGuard[ArrowStream | ArrowArray]:
@@ -115,9 +120,11 @@ def _host_array(source: Any) -> npt.NDArray[Any]:
     if isinstance(source, np.ndarray):
         return source
     if isinstance(source, bytes | bytearray | memoryview):
-        if len(source) % COMMAND.itemsize:
-            raise InputError(f"commands: expected {COMMAND.itemsize} bytes for each; received {len(source)}")
-        return np.frombuffer(source, COMMAND)
+        whole = memoryview(source)
+        if whole.nbytes % COMMAND.itemsize or not whole.c_contiguous:
+            received = f"{whole.nbytes}{'' if whole.c_contiguous else ' with gaps'}"
+            raise InputError(f"commands: expected {COMMAND.itemsize} bytes for each; received {received}")
+        return np.frombuffer(whole, COMMAND)
     if hasattr(source, "__dlpack__"):
         device = source.__dlpack_device__()[0]
         if device not in (_DLPACK_CPU, _DLPACK_CUDA_HOST):
@@ -125,7 +132,10 @@ def _host_array(source: Any) -> npt.NDArray[Any]:
             raise InputError(f"commands: expected {expected}; received device {int(device)}")
         return np.from_dlpack(source)
     if hasattr(source, "__array_interface__") or hasattr(source, "__array__"):
-        return np.asarray(source)
+        try:
+            return np.asarray(source)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"commands: expected {_SHAPE}; received what is no array: {error}") from None
     raise InputError(f"commands: expected {_SHAPE}, a table, or bytes; received {type(source).__name__}")
 
 
@@ -161,7 +171,13 @@ def _on_device(source: Any) -> Any:
         return array
     from numba import cuda
 
-    held: Any = cuda.as_cuda_array(source)
+    try:
+        held: Any = cuda.as_cuda_array(source)
+    except Exception as error:  # the driver's own errors are of many classes
+        received = f"one that cannot be read: {' '.join(str(error).split())}"
+        raise InputError(
+            f"commands: expected an array in the memory of this machine's GPU; received {received}"
+        ) from error
     return held if interface["typestr"] == "<u8" else held.view(np.uint64)
 
 

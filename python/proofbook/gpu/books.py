@@ -91,6 +91,8 @@ class Books(Queries):
     ) -> None:
         self.books = require_whole("books", books, 1, BOOKS_MAX)
         self.market = Market() if market is None else market
+        if not isinstance(self.market, Market):
+            raise InputError(f"market: expected proofbook.gpu.Market; received {market!r}")
         try:
             self.capacity = Capacity.of(orders, levels)
         except ValueError as error:
@@ -104,7 +106,8 @@ class Books(Queries):
         self.event_capacity = require_whole(f"event_capacity with events={events!r}", event_capacity, low, high)
         self.keep: Keep = events
         self._lost = lost
-        given = [device] if isinstance(device, str | Backend) else list(device)
+        several = isinstance(device, Sequence) and not isinstance(device, str)
+        given: list[Any] = list(device) if several else [device]  # type: ignore[arg-type]  # `several` says it
         self._own_backends: list[Backend] = []
         self.backends = [self._backend(each, threads, streams, memory_limit_bytes) for each in given]
         division = self._division(distributor)
@@ -135,6 +138,8 @@ class Books(Queries):
             )
         if distributor is None:
             return Distributor(self.books, count)
+        if not isinstance(distributor, Distributor):
+            raise InputError(f"distributor: expected a Distributor; received {distributor!r}")
         if distributor.books != self.books or len(distributor.rates) != count:
             raise InputError(
                 f"distributor: expected one for {self.books} books and {count} devices; "
@@ -241,7 +246,8 @@ class Books(Queries):
             )
             bounds = given.offsets
             timing = Timing()
-            if check:
+            # A hot book's Book knows commands that pools do not: it must not get what the pool passes over.
+            if check or self._hot:
                 began = time.perf_counter_ns()
                 checks.raise_for_flaw(words, self.backend.check(words, int(bounds[0]), int(bounds[-1])))
                 timing.check_ns = time.perf_counter_ns() - began
@@ -268,7 +274,12 @@ class Books(Queries):
             events = memory.host_array((self.books, self.event_capacity, EVENT_WORDS), np.uint64)
         after = self._new_counters()
         plan = StepPlan(words, bounds, 0, after, events, KEEPS.index(keep))
-        self._sites.step(plan, timing)
+        try:
+            self._sites.step(plan, timing)
+        except BaseException:
+            # Some books have taken commands: the counters must say so, whoever interrupted the rest.
+            self._recount()
+            raise
         before, self._counters = self._counters, after
         return Step(int(bounds[-1] - bounds[0]), before, after, events, timing)
 

@@ -308,7 +308,12 @@ class Batch:
     offsets: Offsets
 
     def __post_init__(self) -> None:
-        """Refuse offsets that do not divide the rows among books."""
+        """Refuse what is no array of commands, and offsets that do not divide its rows among books."""
+        shape: tuple[int, ...] = getattr(self.commands, "shape", ())
+        dtype = getattr(self.commands, "dtype", None)
+        if len(shape) != 2 or shape[1] != COMMAND_WORDS or dtype not in (np.uint64, np.int64):
+            received = type(self.commands).__name__ if dtype is None else f"{dtype}{list(shape)}"
+            raise InputError(f"commands: expected uint64[rows, {COMMAND_WORDS}]; received {received}")
         if self.offsets.dtype != np.int64 or self.offsets.ndim != 1 or len(self.offsets) == 0:
             received = f"{self.offsets.dtype}{list(self.offsets.shape)}"
             raise InputError(f"offsets: expected int64[books + 1]; received {received}")
@@ -318,7 +323,8 @@ class Batch:
             raise InputError(
                 f"offsets: expected 0 as the first and {rows}, the number of rows, as the last; received {received}"
             )
-        falls = np.diff(self.offsets) < 0
+        # Compared, not subtracted: a difference of 64 bits may wrap around.
+        falls = self.offsets[1:] < self.offsets[:-1]
         if falls.any():
             book = _first(falls)
             received = f"{self.offsets[book]} and then {self.offsets[book + 1]}"

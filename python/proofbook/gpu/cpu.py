@@ -8,6 +8,7 @@ streams, parts are copied to buffers and back by two more threads while the work
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from proofbook.errors import DeviceError
 from proofbook.gpu import checks
 from proofbook.gpu.backends import Backend, Placed, StepPlan
 from proofbook.gpu.counting import COUNTER_WORDS, count_books
@@ -25,9 +27,16 @@ from proofbook.gpu.kernels.compile import Target, compiled
 from proofbook.gpu.kernels.layout import COMMAND_WORDS, EVENT_WORDS, Words
 from proofbook.gpu.kernels.runners import Runner
 from proofbook.gpu.market import require_whole
-from proofbook.gpu.memory import DeviceArray, MemoryManager, Pool, aligned_host_bytes, physical_memory_bytes
+from proofbook.gpu.memory import (
+    BLOCK_BYTES_MIN,
+    DeviceArray,
+    MemoryManager,
+    Pool,
+    aligned_host_bytes,
+    physical_memory_bytes,
+)
 from proofbook.gpu.metrics import Timing
-from proofbook.gpu.streams import Part, Stopwatch, ThreadedPipeline, cut
+from proofbook.gpu.streams import Part, Stopwatch, ThreadedPipeline, cut, wait_for_all
 
 THREADS_MAX = 1024
 STREAMS_MAX = 16
@@ -80,7 +89,9 @@ class CpuBackend(Backend):
     ) -> None:
         self.threads = usable_cpus() if threads is None else require_whole("threads", threads, 1, THREADS_MAX)
         self.streams = None if streams is None else require_whole("streams", streams, 1, STREAMS_MAX)
-        limit = physical_memory_bytes() if memory_limit_bytes is None else memory_limit_bytes
+        limit = physical_memory_bytes()
+        if memory_limit_bytes is not None:
+            limit = require_whole("memory_limit_bytes", memory_limit_bytes, BLOCK_BYTES_MIN, 1 << 62)
         self.memory = MemoryManager(
             Pool("memory of the device 'cpu'", aligned_host_bytes, limit),
             Pool("host memory", aligned_host_bytes, limit),
@@ -112,22 +123,25 @@ class CpuBackend(Backend):
         """
         watch = Stopwatch()
         waiting = iter(ranges)
+        is_stopping = threading.Event()
 
         def take() -> None:
             begin = time.perf_counter_ns()
             # Iterators of lists give each item to one thread.
             for low, high in waiting:
+                if is_stopping.is_set():
+                    break
                 work(low, high)
             watch.add(begin)
 
         if self._workers is None or len(ranges) < 2:
             take()
         else:
-            futures = [self._workers.submit(take) for _ in range(min(self.threads, len(ranges)))]
-            # All have ended before an error is passed on: they work on the caller's arrays.
-            for error in [future.exception() for future in futures]:
-                if error is not None:
-                    raise error
+            try:
+                futures = [self._workers.submit(take) for _ in range(min(self.threads, len(ranges)))]
+            except RuntimeError:
+                raise DeviceError("the device 'cpu' was closed: expected one that is open") from None
+            wait_for_all(futures, is_stopping.set)
         return watch.ns
 
     def even_ranges(self, count: int, least: int = 64) -> list[tuple[int, int]]:

@@ -49,10 +49,11 @@ from proofbook.errors import InputError
 from proofbook.gpu import commands
 from proofbook.gpu.backends import Backend, DeviceName
 from proofbook.gpu.background import Background, BackgroundFlow, in_ranges
-from proofbook.gpu.books import Books
+from proofbook.gpu.books import BOOKS_MAX, Books
 from proofbook.gpu.kernels.compile import compiled
 from proofbook.gpu.kernels.layout import COMMAND_WORDS, Words
 from proofbook.gpu.kernels.settlement import AGENT_BIT, AGENT_SHIFT, AGENTS_MAX, settle
+from proofbook.gpu.market import require_whole
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -100,9 +101,12 @@ class Terms:
         """Refuse what is out of range."""
         least = {"offset_max": 0, "size_max": 0, "market_max": 0, "warm_up": 0}
         for name in ("offset_max", "size_max", "market_max", "position_max", "depth", "steps", "flow", "warm_up"):
-            value, low = getattr(self, name), least.get(name, 1)
-            if not low <= value < 1 << 20:
-                raise InputError(f"{name}: expected {low} to {(1 << 20) - 1}; received {value}")
+            value = require_whole(name, getattr(self, name), least.get(name, 1), (1 << 20) - 1)
+            object.__setattr__(self, name, value)
+        for name, number in (("position_penalty", self.position_penalty), ("loss_max", self.loss_max)):
+            is_number = isinstance(number, int | float | np.integer | np.floating)
+            if number is not None and not (is_number and 0 <= number < np.inf):
+                raise InputError(f"{name}: expected a number of 0 or more; received {number!r}")
 
 
 @dataclass(slots=True)
@@ -162,12 +166,21 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         **named: Any,
     ) -> None:
-        if not 1 <= agents <= AGENTS_MAX or num_envs < 1 or num_envs % agents:
+        agents = require_whole("agents", agents, 1, AGENTS_MAX)
+        num_envs = require_whole("num_envs", num_envs, 1, BOOKS_MAX * AGENTS_MAX)
+        if num_envs % agents:
             raise InputError(f"num_envs: expected a multiple of {agents} agents; received {num_envs}")
+        if terms is not None and named:
+            raise InputError(
+                f"terms: expected all of them there, or single ones by name; received {', '.join(named)} too"
+            )
         self.terms = Terms(**named) if terms is None else terms
         if isinstance(background, Mapping):
             background = Background(**background)
         self.background = Background() if background is None else background
+        for name, given, kind in (("terms", self.terms, Terms), ("background", self.background, Background)):
+            if not isinstance(given, kind):
+                raise InputError(f"{name}: expected {kind.__name__}; received {given!r}")
         self.num_envs, self.agents, self.markets = num_envs, agents, num_envs // agents
         self._mode = AutoresetMode(autoreset_mode)
         self.metadata = {"autoreset_mode": self._mode, "render_modes": []}

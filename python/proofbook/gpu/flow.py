@@ -21,7 +21,7 @@ from proofbook.errors import InputError
 from proofbook.gpu import commands as words
 from proofbook.gpu.commands import COMMAND, Batch
 from proofbook.gpu.kernels.layout import Words
-from proofbook.gpu.market import Market
+from proofbook.gpu.market import Market, require_whole
 from proofbook.gpu.memory import physical_memory_bytes
 from proofbook.testing import RawMarket
 
@@ -103,9 +103,8 @@ def generated(
     Raises:
         InputError: an unknown scenario, or numbers outside of their range.
     """
-    for name, value in (("books", books), ("commands", commands)):
-        if value < 1:
-            raise InputError(f"{name}: expected 1 or more; received {value}")
+    for name, value, least in (("books", books, 1), ("commands", commands, 1), ("seed", seed, 0)):
+        require_whole(name, value, least, (1 << 64) - 1)
     rows_max = physical_memory_bytes() // COMMAND.itemsize
     if books * commands > rows_max:
         expected = f"at most {rows_max:,}, which this machine's memory holds"

@@ -108,7 +108,7 @@ class Queries:
         parts = self._each(lambda bulk, pool: bulk.totals(pool))
         return {name: _merged(part[name] for part in parts) for name in parts[0]}
 
-    def histogram(self, statistic: str, edges: Sequence[int]) -> npt.NDArray[np.uint64]:
+    def histogram(self, statistic: str, edges: Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
         """How many books have a statistic below the first edge, from each edge to the next, and from the last on."""
         parts = self._each(lambda bulk, pool: bulk.histogram(pool, statistic, edges))
         counts: npt.NDArray[np.uint64] = np.sum(parts, axis=0, dtype=np.uint64)
@@ -291,14 +291,26 @@ def states_of(given: States | Sequence[Any] | tuple[Any, Any]) -> States:
         InputError: something else.
     """
     if isinstance(given, States):
-        return given
+        return States.from_buffer(given.buffer, given.offsets)
     if isinstance(given, tuple) and len(given) == 2 and not hasattr(given[1], "snapshot"):
         return States.from_buffer(*given)
     if isinstance(given, bytes | str) or not isinstance(given, Sequence):
         raise InputError(
             f"states: expected a sequence of bytes or books, or a buffer with offsets; received {type(given).__name__}"
         )
-    return States.of([state.snapshot() if hasattr(state, "snapshot") else bytes(state) for state in given])
+    return States.of([_state_of(number, state) for number, state in enumerate(given)])
+
+
+def _state_of(number: int, state: Any) -> bytes:
+    if hasattr(state, "snapshot"):
+        snapshot: bytes = state.snapshot()
+        return snapshot
+    try:
+        return bytes(memoryview(state))
+    except (TypeError, BufferError):
+        raise InputError(
+            f"states: expected bytes or a book as number {number}; received {type(state).__name__}"
+        ) from None
 
 
 def _some(states: States, chosen: npt.NDArray[np.int64]) -> States:

@@ -21,7 +21,8 @@ _COLUMN = {name: column for column, name in enumerate(COUNTERS)}
 class Step:
     """What one batch did in each book. Arrays have one row for each book, in the order of the books.
 
-    Its arrays are made when they are asked for; their memory goes back to the device's pools with the last of them.
+    Its arrays are made when they are asked for, so a change of them changes no book's counters; their memory goes back
+    to the device's pools with the last of them.
 
     Attributes:
         rows: number of commands in the batch.
@@ -63,7 +64,7 @@ class Step:
         """Events of each book that stand in ``events``: ``int64[books]``."""
         if self.events is None:
             return np.zeros(len(self._after), np.int64)
-        return self._after[:, _COLUMN["kept"]].view(np.int64)
+        return self._after[:, _COLUMN["kept"]].astype(np.int64)
 
     @property
     def trades(self) -> Words:
@@ -98,12 +99,12 @@ class Step:
     @property
     def sequences(self) -> Words:
         """The sequence of each book after the step: the version of its state."""
-        return self._after[:, _COLUMN["sequence"]]
+        return self._after[:, _COLUMN["sequence"]].copy()
 
     @property
     def event_digests(self) -> Words:
         """The digest of all events of each book so far, in the modes that keep digests or all."""
-        return self._after[:, _COLUMN["event_digest"]]
+        return self._after[:, _COLUMN["event_digest"]].copy()
 
     def table(self) -> pa.Table:
         """The events that were kept as an Arrow table: ``book``, and the columns of ``Book.apply`` but ``sequence``.

@@ -16,10 +16,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -82,6 +82,36 @@ def _first_reaching(offsets: Offsets, target: float) -> int:
         else:
             high = middle
     return low
+
+
+def wait_until_ended(futures: Sequence[Future[Any]], stop: Callable[[], object] | None = None) -> None:
+    """Waits until all have ended, well or not. An interrupt, Ctrl-C, is passed on after that and not before.
+
+    Kernels that still ran would share their books with those of the caller's next step, and no kernel looks whether
+    another has changed a link below it.
+
+    Args:
+        futures: what is to end.
+        stop: is called once there was an interrupt, so that what has not begun need not.
+    """
+    interrupt: BaseException | None = None
+    while True:
+        try:
+            wait(futures)
+            break
+        except BaseException as error:  # KeyboardInterrupt is no Exception
+            interrupt = error
+            if stop is not None:
+                stop()
+    if interrupt is not None:
+        raise interrupt
+
+
+def wait_for_all(futures: Sequence[Future[Any]], stop: Callable[[], object] | None = None) -> None:
+    """Waits until all have ended, then raises what the first of them raised."""
+    wait_until_ended(futures, stop)
+    for future in futures:
+        future.result()
 
 
 class Stopwatch:
@@ -150,10 +180,9 @@ class ThreadedPipeline(Generic[LaneType]):
                     loads[following] = threads.submit(self._load, following, parts[following], taken)
         finally:
             # Whatever has begun ends before the caller's arrays may go.
-            outcomes = [future.exception() for future in [*loads.values(), *unloads.values()]]
-        for outcome in outcomes:
-            if outcome is not None:
-                raise outcome
+            begun = [*loads.values(), *unloads.values()]
+            wait_until_ended(begun)
+        wait_for_all(begun)
 
     def _lane(self, number: int) -> LaneType:
         return self._lanes[number % len(self._lanes)]

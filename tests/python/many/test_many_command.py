@@ -138,6 +138,8 @@ def test_the_table_says_what_was_run() -> None:
         (("missing.csv",), "missing.csv"),
         (("--orders", str(1 << 30)), "orders"),
         (("--device", "gpu"), "the device 'gpu'"),
+        (("--seed", str(1 << 64)), "seed: expected a whole number"),
+        (("--symbol", "ABC"), "--symbol and --stretches: expected with files"),
     ],
 )
 def test_what_cannot_be_run_is_one_sentence(arguments: tuple[str, ...], message: str) -> None:

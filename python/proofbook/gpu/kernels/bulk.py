@@ -134,13 +134,13 @@ class States:
     def from_buffer(cls, buffer: Any, offsets: Any) -> States:
         """States that stand in one buffer of bytes, the n-th from ``offsets[n]`` to ``offsets[n + 1]``."""
         data = np.frombuffer(buffer, dtype=np.uint8)
-        bounds = np.asarray(offsets, dtype=np.int64)
+        bounds = np.array(offsets, dtype=np.int64)
         if (
             bounds.ndim != 1
             or not len(bounds)
             or bounds[0] < 0
             or bounds[-1] > len(data)
-            or np.any(np.diff(bounds) < 0)
+            or np.any(bounds[1:] < bounds[:-1])
         ):
             raise InputError(f"offsets of states: expected ascending ones from 0 to {len(data)}; received {bounds!r}")
         uneven = np.flatnonzero(bounds % 8)
@@ -150,7 +150,8 @@ class States:
                 f"state {max(0, at - 1)}: expected whole words of 8 bytes; received a bound at byte {bounds[at]}"
             )
         whole = data[: len(data) // 8 * 8]
-        return cls(whole.view("<u8").astype(np.uint64, copy=False), (bounds // 8).astype(np.uint64))
+        # A copy: what was checked must be what is built, whatever the buffer's owner does meanwhile.
+        return cls(whole.view("<u8").astype(np.uint64), (bounds // 8).astype(np.uint64))
 
 
 def order_rows(
@@ -213,7 +214,7 @@ class Bulk:
         words = self.runner.take(partials[0])
         return {name: _total(name, words[column]) for column, name in enumerate(STATISTICS)}
 
-    def histogram(self, pool: Any, statistic: str, edges: Sequence[int]) -> npt.NDArray[np.uint64]:
+    def histogram(self, pool: Any, statistic: str, edges: Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
         """How many books have a statistic below the first edge, from each edge to the next, and from the last on.
 
         Books that lack it (the spread of a book with an empty side) count nowhere.
@@ -221,8 +222,11 @@ class Bulk:
         if statistic not in STATISTICS:
             raise InputError(f"statistic: expected one of {', '.join(STATISTICS)}; received {statistic!r}")
         bias = 1 << 63 if statistic in SIGNED else 0
-        if list(edges) != sorted(set(edges)) or not edges or not 0 <= edges[0] + bias <= edges[-1] + bias < 1 << 64:
-            raise InputError(f"edges: expected ascending values of {statistic}, at least one; received {list(edges)!r}")
+        edges = np.asarray(edges).tolist() if len(edges) else []
+        if not all(isinstance(edge, int) for edge in edges):
+            raise InputError(f"edges: expected whole numbers; received {edges!r}")
+        if edges != sorted(set(edges)) or not edges or not 0 <= edges[0] + bias <= edges[-1] + bias < 1 << 64:
+            raise InputError(f"edges: expected ascending values of {statistic}, at least one; received {edges!r}")
         blocks = max(1, -(-len(pool) // SHARE_BOOKS))
         partials = self.runner.give(np.zeros((blocks, len(edges) + 1), dtype=np.uint64))
         ranks = self.runner.give(np.array([edge + bias for edge in edges], dtype=np.uint64))
@@ -344,7 +348,9 @@ def _ragged(rows: npt.NDArray[Any], starts: npt.NDArray[Any] | None) -> tuple[np
         return np.ascontiguousarray(rows).reshape(-1), bounds
     signed_bounds = np.asarray(starts, dtype=np.int64)
     flat = np.ascontiguousarray(rows).reshape(-1)
-    is_ascending = signed_bounds.ndim == 1 and len(signed_bounds) > 0 and not np.any(np.diff(signed_bounds) < 0)
+    is_ascending = (
+        signed_bounds.ndim == 1 and len(signed_bounds) > 0 and bool(np.all(signed_bounds[1:] >= signed_bounds[:-1]))
+    )
     if not is_ascending or signed_bounds[0] != 0 or signed_bounds[-1] != len(flat):
         raise InputError(f"starts: expected ascending ones from 0 to {len(flat)}; received {starts!r}")
     return flat, signed_bounds.astype(np.uint64)

@@ -162,6 +162,11 @@ def _require_between(what: str, value: int, low: int, high: int) -> None:
         raise ValueError(f"{what}: expected a whole number from {low} to {high}; received {value!r}")
 
 
+def _plain(number: int) -> int:
+    """A whole number of NumPy as one of Python; all else as it is."""
+    return int(number) if isinstance(number, np.integer) else number
+
+
 def _whole_lines(words: int) -> int:
     """The words of whole lines of 64 bytes that hold ``words``."""
     return -(-words // 8) * 8
@@ -186,8 +191,9 @@ class Capacity:
     @classmethod
     def of(cls, orders: int, levels: int | None = None) -> Capacity:
         """The capacity with so many orders, and with so many levels or the usual number."""
+        orders = _plain(orders)
         _require_between("orders", orders, 1, ORDERS_MAX)
-        return cls(orders, min(orders, LEVELS_DEFAULT_MAX) if levels is None else levels)
+        return cls(orders, min(orders, LEVELS_DEFAULT_MAX) if levels is None else _plain(levels))
 
     @property
     def index_bits(self) -> int:

@@ -1,0 +1,224 @@
+"""What hostile or clumsy callers give to many books: arrays that changed after they were checked, bounds that wrap
+around, values of a wrong kind. No kernel looks at bounds, so what gets through here would read or write anywhere.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba", reason="the packages of the extra `many` are not installed")
+
+from proofbook import DeviceError, InputError, gpu
+from proofbook.gpu import commands
+from proofbook.gpu.arrays import batch
+from proofbook.gpu.commands import Batch
+from proofbook.gpu.streams import wait_for_all
+
+FAR = (1 << 63) - 8
+NOTHING = np.zeros((0, 9), np.uint64)
+
+
+def made(books: Any = 2, **named: Any) -> gpu.Books:
+    return gpu.Books(books, **{"orders": 8, "device": "cpu", "threads": 1, **named})
+
+
+def quotes(count: int = 4) -> Any:
+    side = np.arange(count) % 2
+    return commands.limit(np.arange(count) + 1, side, price=99 + 2 * side, quantity=10)
+
+
+@pytest.mark.parametrize(("place", "value"), [(1, 10**9), (0, -(10**9)), (2, 10**9)])
+def test_offsets_of_a_batch_are_checked_when_it_is_applied(place: int, value: int) -> None:
+    given = Batch(quotes(), np.array([0, 2, 4]))
+    given.offsets[place] = value
+    with made() as books:
+        with pytest.raises(InputError, match="offsets: expected"):
+            books.apply(given)
+        assert books.sequences().tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "rows", [np.zeros((4, 3), np.uint64), np.zeros(4, np.uint64), np.zeros((4, 9)), [[1] * 9] * 4, None]
+)
+def test_a_batch_holds_commands(rows: Any) -> None:
+    with pytest.raises(InputError, match=r"commands: expected uint64\[rows, 9\]; received"):
+        Batch(rows, np.array([0, 2, 4]))
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_offsets_whose_differences_wrap_around_are_refused(check: bool) -> None:
+    with made(3) as books, pytest.raises(InputError, match="expected none below the one before"):
+        books.apply(NOTHING, np.array([0, FAR, -FAR, 0]), check=check)
+
+
+def test_states_whose_offsets_wrap_around_are_refused() -> None:
+    with made(3) as books, pytest.raises(InputError, match="offsets of states: expected ascending"):
+        books.load((b"", np.array([0, FAR, -FAR, 0])))
+
+
+def test_offsets_are_copied_before_they_are_used() -> None:
+    bounds = np.array([0, 2, 4])
+    taken = batch(quotes(), bounds)
+    bounds[1] = 10**9
+    assert taken.offsets.tolist() == [0, 2, 4]
+
+
+@pytest.mark.parametrize("state", ["text", 10**12, None])
+def test_a_state_is_bytes_or_a_book(state: Any) -> None:
+    with made() as books, pytest.raises(InputError, match="states: expected bytes or a book as number 1; received"):
+        books.load([books.export(0), state])
+
+
+def test_what_a_step_gives_is_the_callers_own() -> None:
+    with made(events="all", event_capacity=8) as books:
+        step = books.apply(quotes(), [0, 2, 4])
+        for words in (step.sequences, step.event_counts, step.event_digests):
+            words[:] = 77
+        assert books.sequences().tolist() == [2, 2]
+        assert step.event_counts.tolist() == [4, 4]
+        assert books.apply(NOTHING, [0, 0, 0]).commands.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ({"device": 5}, "device: expected one of auto, cpu, gpu, sim; received 5"),
+        ({"device": None}, "device: expected one of auto, cpu, gpu, sim; received None"),
+        ({"market": {"tick_size": 5}}, "market: expected proofbook.gpu.Market; received"),
+        ({"distributor": 5}, "distributor: expected a Distributor; received 5"),
+        ({"memory_limit_bytes": "1G"}, "memory_limit_bytes: expected a whole number"),
+        ({"memory_limit_bytes": 0}, "memory_limit_bytes: expected a whole number"),
+    ],
+)
+def test_arguments_of_a_wrong_kind_are_named(named: dict[str, Any], expected: str) -> None:
+    with pytest.raises(InputError) as caught:
+        made(**named)
+    assert expected in str(caught.value)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    with made(np.int64(3), orders=np.int32(64), levels=np.uint8(3)) as books:
+        assert (len(books), books.capacity.orders, books.capacity.levels) == (3, 64, 3)
+        assert books.histogram("trades", np.arange(3)).tolist() == [0, 3, 0, 0]
+        with pytest.raises(InputError, match="edges: expected whole numbers"):
+            books.histogram("trades", np.array([0.5]))
+
+
+def test_memory_that_cannot_be_read_as_commands_is_named() -> None:
+    class Broken:
+        __array_interface__ = {"shape": (4, 9), "typestr": "<u8", "version": 3}  # noqa: RUF012 - the protocol's form
+
+    with made() as books:
+        with pytest.raises(InputError, match="received what is no array"):
+            books.apply(Broken(), [0, 2, 4])
+        with pytest.raises(InputError, match="received 288 with gaps"):
+            books.apply(memoryview(quotes().tobytes() * 2)[::2], [0, 2, 4])
+        assert books.apply(memoryview(quotes()), [0, 2, 4]).total("emitted") == 8
+
+
+def test_a_hot_book_gets_nothing_that_the_pool_passes_over() -> None:
+    rows = quotes()
+    rows[0, 0] = 1 | 2 << 16  # a stop, which a `Book` knows and a pool does not
+    with made() as books:
+        hot = books.place_hot(0)
+        with pytest.raises(InputError, match="books of a pool take no stops"):
+            books.apply(rows, [0, 2, 4], check=False)
+        assert books.sequences().tolist() == [0, 0]
+        hot.require_same_state()
+
+
+def test_a_closed_device_says_so() -> None:
+    device = gpu.choose("cpu", threads=2)
+    books = gpu.Books(1000, device=device)
+    device.close()
+    with pytest.raises(DeviceError, match="was closed"):
+        books.apply(quotes(2000), np.arange(1001) * 2)
+
+
+def test_an_error_waits_for_all_that_had_begun() -> None:
+    ended = []
+
+    def slow() -> None:
+        time.sleep(0.2)
+        ended.append(True)
+
+    def bad() -> None:
+        raise ValueError("bad")
+
+    with ThreadPoolExecutor(2) as threads:
+        with pytest.raises(ValueError, match="bad"):
+            wait_for_all([threads.submit(bad), threads.submit(slow)])
+        assert ended == [True]
+
+
+INTERRUPTED = """
+import signal, threading
+import numpy as np
+from concurrent.futures import ThreadPoolExecutor
+from proofbook import gpu
+books = gpu.Books(1000, orders=8, device=gpu.choose("cpu", threads=2))
+rows = np.zeros((1000, 9), np.uint64)
+rows[:, 0] = 6
+begun, go_on = threading.Event(), threading.Event()
+inner, count = books.backend._match_kernel, [0]
+def slow(*arguments):
+    begun.set()
+    go_on.wait(5)
+    inner(0)(*arguments)
+    count[0] += 1
+books.backend._match_kernel = lambda keep: slow
+def interrupt():
+    begun.wait()
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    threading.Timer(0.3, go_on.set).start()
+threading.Thread(target=interrupt).start()
+try:
+    books.apply(rows, np.arange(1001))
+    print("no interrupt")
+except KeyboardInterrupt:
+    done = count[0]
+    print("ended", done, books.sequences().sum() == np.frombuffer(books.statistics()["sequence"].tobytes(), "u8").sum())
+"""
+
+
+def test_an_interrupt_leaves_no_kernel_running() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    words = done.stdout.split()
+    # Both workers had begun a range; after the interrupt they ended those, and began no more.
+    assert words[0] == "ended", done.stdout
+    assert words[2] == "True", done.stdout
+    assert 1 <= int(words[1]) <= 2, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ({"num_envs": 2.0}, "num_envs: expected a whole number"),
+        ({"agents": 0}, "agents: expected a whole number"),
+        ({"offset_max": 1.5}, "offset_max: expected a whole number"),
+        ({"depth": True}, "depth: expected a whole number"),
+        ({"position_penalty": float("nan")}, "position_penalty: expected a number of 0 or more"),
+        ({"loss_max": -1}, "loss_max: expected a number of 0 or more"),
+        ({"background": 5}, "background: expected Background; received 5"),
+        ({"terms": 5}, "terms: expected Terms; received 5"),
+    ],
+)
+def test_terms_of_an_environment_are_numbers_that_mean_something(named: dict[str, Any], expected: str) -> None:
+    environment = pytest.importorskip("proofbook.gpu.environment", reason="gymnasium is not installed")
+    with pytest.raises(InputError) as caught:
+        environment.MarketVectorEnv(device="cpu", **named)
+    assert expected in str(caught.value)
+
+
+def test_terms_of_an_environment_are_given_once() -> None:
+    environment = pytest.importorskip("proofbook.gpu.environment", reason="gymnasium is not installed")
+    with pytest.raises(InputError, match="terms: expected all of them there"):
+        environment.MarketVectorEnv(device="cpu", terms=environment.Terms(), depth=3)
