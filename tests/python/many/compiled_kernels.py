@@ -14,6 +14,7 @@ from typing import Any
 from numba import cuda, types
 from numba.cuda import compiler, dispatcher
 
+from proofbook.gpu import counting_cuda
 from proofbook.gpu.kernels import bulk_cuda, match_cuda
 from proofbook.gpu.kernels.compile import compiled
 from proofbook.gpu.kernels.events import KEEP_ALL
@@ -53,6 +54,8 @@ OTHERS: tuple[tuple[Any, tuple[Any, ...]], ...] = (
     (bulk_cuda.place_states, (LINE, LINE)),
     (bulk_cuda.read_states, (LINE, LINE, LINE, TABLE, TABLE)),
     (bulk_cuda.find_rows, (LINE, TABLE)),
+    (counting_cuda.count_books, (TABLE, TABLE)),
+    (counting_cuda.find_flaw, (TABLE, WHOLE, WHOLE, NUMBERS)),
 )
 
 
