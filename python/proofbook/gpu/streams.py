@@ -84,15 +84,11 @@ def _first_reaching(offsets: Offsets, target: float) -> int:
     return low
 
 
-def wait_until_ended(futures: Sequence[Future[Any]], stop: Callable[[], object] | None = None) -> None:
+def wait_until_ended(futures: Sequence[Future[Any]]) -> None:
     """Waits until all have ended, well or not. An interrupt, Ctrl-C, is passed on after that and not before.
 
     Kernels that still ran would share their books with those of the caller's next step, and no kernel looks whether
     another has changed a link below it.
-
-    Args:
-        futures: what is to end.
-        stop: is called once there was an interrupt, so that what has not begun need not.
     """
     interrupt: BaseException | None = None
     while True:
@@ -101,17 +97,64 @@ def wait_until_ended(futures: Sequence[Future[Any]], stop: Callable[[], object] 
             break
         except BaseException as error:  # KeyboardInterrupt is no Exception
             interrupt = error
-            if stop is not None:
-                stop()
     if interrupt is not None:
         raise interrupt
 
 
-def wait_for_all(futures: Sequence[Future[Any]], stop: Callable[[], object] | None = None) -> None:
+def wait_for_all(futures: Sequence[Future[Any]]) -> None:
     """Waits until all have ended, then raises what the first of them raised."""
-    wait_until_ended(futures, stop)
+    wait_until_ended(futures)
     for future in futures:
         future.result()
+
+
+class Crew:
+    """Those who work on one thing.
+
+    They count themselves, so that none is forgotten whose future was lost as an interrupt came while it was handed in.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._active = 0
+        self.is_dismissed = False
+
+    def work(self, task: Callable[..., object], *arguments: Any) -> None:
+        """Does a task, unless the crew was dismissed."""
+        with self._changed:
+            if self.is_dismissed:
+                return
+            self._active += 1
+        try:
+            task(*arguments)
+        finally:
+            with self._changed:
+                self._active -= 1
+                self._changed.notify_all()
+
+    def run(self, threads: ThreadPoolExecutor, tasks: Sequence[tuple[Any, ...]]) -> None:
+        """Does all tasks, each a function and its arguments, in threads. Whatever happens, none is at work afterwards.
+
+        Raises:
+            RuntimeError: the threads were shut down.
+        """
+        try:
+            for future in [threads.submit(self.work, *task) for task in tasks]:
+                future.result()
+        except BaseException:
+            self.dismiss()
+            raise
+
+    def dismiss(self) -> None:
+        """Lets nobody begin any more, and waits for those who have."""
+        while True:
+            try:
+                with self._changed:
+                    self.is_dismissed = True
+                    self._changed.wait_for(lambda: self._active == 0)
+                return
+            except KeyboardInterrupt:
+                continue
 
 
 class Stopwatch:
