@@ -86,6 +86,7 @@ __all__ = [
     "journal",
     "keygen",
     "many_flow",
+    "many_replay",
     "many_run",
     "market_config",
     "order_flow",

@@ -85,7 +85,7 @@ class Bench:
         facts = self.check(point, workload)
         figures: dict[str, Result] = {name: {"runs": []} for name in self.names()}
         part = self.load_jax(point, workload, figures)
-        self.time(point, workload, part, figures)
+        self.time(point, workload, part, figures, facts["events_of_a_book_max"])
         return asdict(point) | {"facts": facts, "contenders": figures}
 
     def check(self, point: Point, workload: Workload) -> Result:
@@ -150,12 +150,12 @@ class Bench:
             require_equal(f"{pool.name}: digest of the events", run.event_digests, step.event_digests)
             return trade_digests(step.events, step.event_counts)
 
-    def time(self, point: Point, workload: Workload, part: Workload | None, figures: dict[str, Result]) -> None:
-        """Times all in turns, each from empty books every time."""
+    def time(
+        self, point: Point, workload: Workload, part: Workload | None, figures: dict[str, Result], events_max: int
+    ) -> None:
+        """Times all in turns, each from empty books every time; no book has more events than ``events_max``."""
         turns: list[tuple[str, Workload, Callable[[], Result]]] = []
-        capacity = 0
-        if point.events == "all":
-            capacity = int(self.engines[-1].run(workload, "none")["run"].events.max())
+        capacity = events_max if point.events == "all" else 0
         for engine in self.engines:
             if point.events == "all":
                 figures[engine.name]["cannot"] = "it hands events on one by one and keeps none"

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from proofbook import _core
+from proofbook.analyze_figures import counted
 from proofbook.bench_many_flow import COMMAND_WORDS, Offsets, Words
 from proofbook.errors import BrokenInvariantError, InputError
 from proofbook.gpu import Books, Market
@@ -86,7 +87,7 @@ class Engine:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self.name = f"engine, {counted(threads)}"
+        self.name = f"engine, {counted(threads, 'thread')}"
 
     def run(self, workload: Workload, events: Literal["none", "digest"]) -> Result:
         """One run from empty books; ``matching_ns`` and ``call_ns``, and what it came to."""
@@ -101,7 +102,7 @@ class Pool:
 
     def __init__(self, device: DeviceName, threads: int | None) -> None:
         self.device, self.threads = device, threads
-        self.name = f"proofbook.gpu, {counted(threads)}" if threads else f"proofbook.gpu, {device}"
+        self.name = f"proofbook.gpu, {counted(threads, 'thread')}" if threads else f"proofbook.gpu, {device}"
 
     def open(self, workload: Workload, events: Keep, event_capacity: int = 0) -> Books:
         """Empty books for a workload."""
@@ -149,7 +150,7 @@ class Jax:
 
     def __init__(self, folder: Path, threads: int) -> None:
         self.threads = threads
-        self.name = f"JAX, {counted(threads)}"
+        self.name = f"JAX, {counted(threads, 'thread')}"
         processors = sorted(os.sched_getaffinity(0))[:threads]
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - it lives as long as the process
         self.process = subprocess.Popen(
@@ -208,11 +209,6 @@ class Jax:
             self.process.stdin.close()
         self.process.wait(ANSWER_SECONDS_MAX)
         self.errors.close()
-
-
-def counted(threads: int | None) -> str:
-    """A number of threads in words."""
-    return "1 thread" if threads == 1 else f"{threads} threads"
 
 
 def require_equal(what: str, expected: npt.NDArray[Any], received: npt.NDArray[Any]) -> None:

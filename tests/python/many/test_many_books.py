@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -94,18 +95,22 @@ def test_events_without_room_are_an_error_that_has_the_step() -> None:
         check_against_engine(books, rows, offsets)
 
 
-class Slow(CpuBackend):
-    """A device that is slow, so that books move away from it."""
+class Paced(CpuBackend):
+    """A device that says it took so long for each command: how fast this machine is at the moment must not count."""
+
+    def __init__(self, ns: int, **named: Any) -> None:
+        super().__init__(**named)
+        self.ns = ns
 
     def step(self, books: Any, plan: Any, timing: Any) -> None:
         super().step(books, plan, timing)
-        timing.pipeline_ns *= 20
+        timing.pipeline_ns = self.ns * int(plan.offsets[-1] - plan.offsets[0])
 
 
 @pytest.mark.parametrize("streams", [None, 2])
 def test_books_on_two_devices_end_as_on_one_and_move_to_the_faster(streams: int | None) -> None:
     rows, offsets = many_flow("mixed", seed=SEED, books=BOOKS, commands=COMMANDS)
-    backends: list[Backend] = [CpuBackend(threads=2, streams=streams), Slow(threads=1)]
+    backends: list[Backend] = [Paced(100, threads=2, streams=streams), Paced(300, threads=1)]
     distributor = Distributor(BOOKS, 2, moves_max=9, weight=0.5)
     with made(device=backends, distributor=distributor, events="all", event_capacity=80) as books:
         assert books.device == "cpu+cpu"
@@ -153,6 +158,7 @@ def test_a_warm_step_allocates_nothing() -> None:
                 step = books.apply(rows, offsets)
                 assert step.total("emitted") > 0
                 del step
+                time.sleep(0.02)  # a worker lets go of its arrays a moment after it has said that it is done
                 gc.collect()
                 allocations.append(books.backend.memory.allocations)
             assert allocations[2:] == [allocations[2]] * 4, named
@@ -299,6 +305,22 @@ def test_what_makes_no_books_is_refused(named: dict[str, Any], message: str) -> 
 def test_books_without_room_are_refused() -> None:
     with pytest.raises(DeviceError, match=r"memory of the device 'cpu': expected at most 1,000,000 bytes in use"):
         made(1000, memory_limit_bytes=1_000_000)
+
+
+def test_an_error_of_a_worker_is_told_after_all_have_ended() -> None:
+    backend = CpuBackend(threads=2)
+    ended: list[int] = []
+
+    def work(low: int, _: int) -> None:
+        if low == 0:
+            raise RuntimeError("worker failed")
+        time.sleep(0.05)
+        ended.append(low)
+
+    with pytest.raises(RuntimeError, match="worker failed"):
+        backend.run_ranges([(number, number + 1) for number in range(4)], work)
+    assert ended == [1, 2, 3]
+    backend.close()
 
 
 def test_closed_books_say_so() -> None:

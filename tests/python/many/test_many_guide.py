@@ -56,7 +56,7 @@ def test_every_command_of_the_guide_runs(folder: Path) -> None:
     printed = [run(text, kind, folder) for kind, text in BLOCKS if kind != "text"]
     whole = "\n".join(printed)
     assert re.search(r"the engine +EQUAL", whole), whole
-    (report,) = [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
+    (report,) = [json.loads(line) for line in whole.splitlines() if line.startswith('{"source"')]
     assert report["digests_equal"] is True
     assert report["commands"] == 200 * 500
     assert re.search(r"ticks x lots on average, positions -?\d+ to \d+", whole), whole
