@@ -1,5 +1,5 @@
 # The comparison of all books, and benchmarks: books and the peers of bench/peers on the five scenarios; the ladder's design beside its alternatives; the
-# committed state; the exchange over FIX, the proof structures, the FIX codec and many books at once beside their peers.
+# committed state; the exchange over FIX and its market data, the proof structures, the FIX codec and many books at once beside their peers.
 
 .PHONY: analyze bench bench-alternatives bench-commitment bench-exchange bench-fix bench-many bench-structures
 
@@ -18,8 +18,8 @@ bench-commitment: $(VENV)/.stamp-tools ## Check and time the committed state by 
 		cargo run --quiet --release -p proofbook-bench -- commitment 2 $$orders $$batch $(RUNS) || exit 1; \
 	done; done > "$(OUT)/bench/commitment.jsonl" && cat "$(OUT)/bench/commitment.jsonl"
 
-bench-exchange: $(VENV)/.stamp-native ## Check and time the exchange over FIX beside QuickFIX/J with the same book: out/bench-exchange [QUICK=1, RUNS=5]
-	@cargo build --quiet --release --locked -p proofbook-gateway --bin serve --example order_load
+bench-exchange: $(VENV)/.stamp-native ## Check and time the exchange: orders over FIX beside QuickFIX/J with the same book, readers of its market data: out/bench-exchange [QUICK=1, RUNS=5]
+	@cargo build --quiet --release --locked -p proofbook-gateway --bin serve --example order_load --example feed_readers
 	@cargo build --quiet --release --locked -p proofbook-capi
 	@$(BIN)/python -m proofbook.bench_exchange --programs "$(CARGO_TARGET_DIR)/release" --peer bench/quickfixj \
 		$(if $(QUICK),--quick) --rounds $(RUNS) --out "$(OUT)/bench-exchange"

@@ -1842,7 +1842,7 @@ def many_replay(
         paths: one file of market data or of commands, for LOBSTER with its order book file.
         symbols: which instruments; of none given, all that have order events.
         book_file: LOBSTER's order book file.
-        progress: is told `(bytes_done, bytes_total, records)` about ten times a second; what it raises ends the reading.
+        progress: is told `(bytes_done, bytes_total, records)` ten times a second; what it raises ends the reading.
 
     Returns:
         Of each instrument its name and what one tick and one lot are worth; `uint64[rows, 9]`, the commands; and

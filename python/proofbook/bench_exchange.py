@@ -6,54 +6,37 @@ Servers take turns, round by round, each time as new processes with a book that 
 timed, all of them must have told the same: ClOrdID, ExecType, OrdStatus and quantities of all reports, as one hash;
 open loops, which have as many requests for each server, are compared as well.
 
-Run as ``python -m proofbook.bench_exchange``; ``make bench-exchange`` builds what it needs. What else is measured of
-the exchange, as market data that is told to many, gets a key of its own in the result and a section in the report.
+Run as ``python -m proofbook.bench_exchange``; ``make bench-exchange`` builds what it needs. Market data that is told to
+many (``bench_fanout``) has a key of its own in the result and a section in the report.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from proofbook import bench, bench_exchange_report
+from proofbook import bench, bench_exchange_report, bench_fanout
 from proofbook.bench import Result
+from proofbook.bench_load import (
+    NICENESS,
+    Programs,
+    Progress,
+    Step,
+    first_request,
+    preference,
+    processor_seconds,
+    run_load,
+)
 from proofbook.errors import BrokenInvariantError, InputError
-
-Progress = Callable[[str], None]
-
-RUN_SECONDS_MAX = 300
-REQUESTS_MAX = 100_000_000
-"""The numbers of a run's requests begin so far behind those of the run before."""
-
-NICENESS = -6
-"""Servers and load alike, where this may be asked for: other programs of the machine disturb them less then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Programs:
-    """What is run.
-
-    Attributes:
-        serve: The gateway, as a program.
-        load: The load generator.
-        peer: The folder of the peer, built; none leaves it out.
-        library: The book for the peer, ``libproofbook.so``.
-    """
-
-    serve: Path
-    load: Path
-    peer: Path | None = None
-    library: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +46,19 @@ class Server:
     Attributes:
         name: As reports name it.
         is_durable: Whether it syncs files before it answers.
+        is_awake: Whether it looks for the next request without sleeping, for 200 µs (`busy_poll`).
         peer_options: Acceptor and store, where it is the peer.
     """
 
     name: str
     is_durable: bool
+    is_awake: bool = False
     peer_options: tuple[str, str] | None = None
 
     def command(self, programs: Programs, folder: Path, port: int) -> list[str]:
         """The program with its arguments."""
         if self.peer_options is None:
-            options = ["uncopied", *([] if self.is_durable else ["none"])]
+            options = ["uncopied", *([] if self.is_durable else ["none"]), *(["awake"] if self.is_awake else [])]
             return [str(programs.serve), str(folder), str(port), *options]
         assert programs.peer is not None
         return [str(programs.peer / "run"), str(programs.library), str(port), str(folder), *self.peer_options]
@@ -81,28 +66,12 @@ class Server:
 
 SERVERS = (
     Server("proofbook", is_durable=False),
+    Server("proofbook, awake", is_durable=False, is_awake=True),
     Server("QuickFIX/J, one thread", is_durable=False, peer_options=("one", "memory")),
     Server("QuickFIX/J, thread per session", is_durable=False, peer_options=("each", "memory")),
     Server("proofbook, group commit", is_durable=True),
     Server("QuickFIX/J, one thread, synced", is_durable=True, peer_options=("one", "synced")),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One run of the load generator.
-
-    Attributes:
-        name: As results name it.
-        words: What the generator is told.
-        is_timed: Whether its figures are kept.
-        rate_per_s: At which rate it asks, where it does.
-    """
-
-    name: str
-    words: tuple[str, ...]
-    is_timed: bool = False
-    rate_per_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +125,6 @@ QUICK = Plan(
 )
 
 
-def can_be_preferred() -> bool:
-    """Whether this user may ask for more than the usual share of the processors."""
-    probe = subprocess.run(["nice", "-n", str(NICENESS), "true"], check=False, capture_output=True)
-    return probe.returncode == 0 and not probe.stderr
-
-
 @dataclass(slots=True)
 class Bench:
     """Runs servers and load, and holds what they told against each other."""
@@ -197,20 +160,10 @@ class Bench:
 
     def run(self, server: Server, address: str, number: int, step: Step) -> Result:
         """One run of the load generator."""
-        first = 1 + number * REQUESTS_MAX
-        command = [*self.prefix, str(self.programs.load), address, str(first), *step.words]
-        finished = subprocess.run(
-            command,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=RUN_SECONDS_MAX,
-            env=os.environ | {"RUST_BACKTRACE": "0"},
-        )
-        if finished.returncode != 0:
-            raise BrokenInvariantError(f"{server.name}, {step.name}: {finished.stderr.strip()[-2000:]}")
-        result: Result = json.loads(finished.stdout)
-        self.compare(server, (str(first), *step.words, str(result["requests"])), result["hashes"])
+        command = [*self.prefix, str(self.programs.load)]
+        result = run_load(command, address, number, step, server.name)
+        asked = (str(first_request(number)), *step.words, str(result["requests"]))
+        self.compare(server, asked, result["hashes"])
         return result
 
     def compare(self, server: Server, asked: tuple[str, ...], hashes: list[str]) -> None:
@@ -243,16 +196,6 @@ class Bench:
         return figures
 
 
-def processor_seconds(process: int) -> float:
-    """The time that all threads of a process had a processor; 0 where the system does not say."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    # Fields 14 and 15 of proc(5), of which the first two are cut off: user and system.
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def measure(plan: Plan, programs: Programs, folder: Path, progress: Progress = lambda _line: None) -> Result:
     """Compares what the servers tell, then measures them in turns.
 
@@ -270,8 +213,7 @@ def measure(plan: Plan, programs: Programs, folder: Path, progress: Progress = l
         InputError: A server does not start.
     """
     servers = [server for server in plan.servers if server.peer_options is None or programs.peer is not None]
-    is_preferred = can_be_preferred()
-    runner = Bench(programs, folder, ["nice", "-n", str(NICENESS)] if is_preferred else [])
+    runner = Bench(programs, folder, preference())
     started = time.time()
     for server in servers:
         progress(f"{server.name}: comparing what it tells")
@@ -286,7 +228,7 @@ def measure(plan: Plan, programs: Programs, folder: Path, progress: Progress = l
             loads.append(os.getloadavg()[0])
     return {
         "machine_name": bench.machine_name(),
-        "niceness": NICENESS if is_preferred else 0,
+        "niceness": NICENESS if runner.prefix else 0,
         "load_averages": loads,
         "plan": {
             name: getattr(plan, name)
@@ -321,18 +263,26 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--peer", type=Path, help="the folder of the peer's sources; without it there is none")
     parser.add_argument("--out", type=Path, default=Path("out/bench-exchange"), help="where the report goes")
     parser.add_argument("--rounds", type=int, default=Plan().rounds, help="how often each server is measured")
-    parser.add_argument("--quick", action="store_true", help="one short round, in under a minute")
+    parser.add_argument("--quick", action="store_true", help="one short round, in under two minutes")
     options = parser.parse_args(words)
     peer, left_out = build_peer(options.peer) if options.peer else (None, "it was not asked for")
     programs = Programs(
         serve=options.programs / "serve",
         load=options.programs / "examples" / "order_load",
+        readers=options.programs / "examples" / "feed_readers",
         peer=peer,
         library=(options.programs / "libproofbook.so").resolve(),
     )
     plan = QUICK if options.quick else Plan(rounds=options.rounds)
-    result = measure(plan, programs, options.out / "files", lambda line: print(line, file=sys.stderr))
-    paths = bench_exchange_report.write(result | {"peer_left_out": left_out}, options.out)
+    fanout_plan = bench_fanout.QUICK if options.quick else bench_fanout.Plan()
+    files = options.out / "files"
+
+    def progress(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    result = measure(plan, programs, files, progress)
+    told = bench_fanout.measure(fanout_plan, programs, files, progress)
+    paths = bench_exchange_report.write(result | {"peer_left_out": left_out, "fanout": told}, options.out)
     print(paths[0].read_text())
     for path in paths:
         print(f"wrote {path}")

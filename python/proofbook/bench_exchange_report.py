@@ -1,14 +1,14 @@
-"""The report of the exchange's figures: tables in Markdown, and two plots."""
+"""The report of the exchange's figures: tables in Markdown, and plots. Market data is in ``bench_fanout_report``."""
 
 from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from proofbook.bench_report import nanoseconds, table
+from proofbook import bench_fanout_report
+from proofbook.bench_report import nanoseconds, spread, table
 
 Result = dict[str, Any]
 
@@ -42,14 +42,8 @@ def _values(result: Result, server: str, step: str, *path: str) -> list[float]:
     return values
 
 
-def _spread(values: Sequence[float], text: Callable[[float], str]) -> str:
-    """Median, and the range where there is one."""
-    median = text(statistics.median(values))
-    return median if len(values) == 1 else f"{median} ({text(min(values))}-{text(max(values))})"
-
-
 def _latency_row(result: Result, server: str, step: str, name: str) -> list[str]:
-    cells = [_spread(_values(result, server, step, "latency", key), nanoseconds) for key, _ in PERCENTILES]
+    cells = [spread(_values(result, server, step, "latency", key), nanoseconds) for key, _ in PERCENTILES]
     return [name, *cells]
 
 
@@ -80,7 +74,7 @@ def _open_section(result: Result) -> list[str]:
                 rows.append([name, *["-"] * (len(header) - 1)])
                 continue
             behind = "" if keeps_up(result, name, step, rate) else " (fell behind)"
-            delay = _spread(_values(result, name, step, "generator_delay", "p99_ns"), nanoseconds)
+            delay = spread(_values(result, name, step, "generator_delay", "p99_ns"), nanoseconds)
             rows.append([*_latency_row(result, name, step, name + behind), delay])
         lines += ["", f"**{rate:,} requests a second**", "", table(header, rows)]
     return [*lines, "", "![latency at fixed rates](open_loop.png)"]
@@ -91,7 +85,7 @@ def _closed_section(result: Result) -> list[str]:
     rows = [
         [
             *_latency_row(result, name, "closed", name),
-            _spread(_values(result, name, "closed", "requests_per_s"), "{:,.0f}".format),
+            spread(_values(result, name, "closed", "requests_per_s"), "{:,.0f}".format),
         ]
         for name in _names(result)
     ]
@@ -111,9 +105,9 @@ def _sustained_section(result: Result) -> list[str]:
     header = ["server", *titles, "p50, p99 of the last", "processor time for each request"]
     rows = []
     for name in _names(result):
-        rates = [_spread(_values(result, name, step, "requests_per_s"), "{:,.0f}".format) for step in steps]
+        rates = [spread(_values(result, name, step, "requests_per_s"), "{:,.0f}".format) for step in steps]
         waits = [statistics.median(_values(result, name, steps[-1], "latency", key)) for key in ("p50_ns", "p99_ns")]
-        used = _spread(_values(result, name, steps[0], "processor_us_per_request"), "{:.1f} µs".format)
+        used = spread(_values(result, name, steps[0], "processor_us_per_request"), "{:.1f} µs".format)
         rows.append([name, *rates, ", ".join(map(nanoseconds, waits)), used])
     return [
         "## Sustained",
@@ -196,15 +190,17 @@ def markdown(result: Result) -> str:
     """The report.
 
     Args:
-        result: What :func:`proofbook.bench_exchange.measure` gave.
+        result: What :func:`proofbook.bench_exchange.measure` gave, with ``fanout``, what
+            :func:`proofbook.bench_fanout.measure` gave.
     """
-    # A section for each kind of figure; what is measured beside orders gets its own here.
+    # A section for each kind of figure.
     sections = [
-        ["# The exchange over FIX", "", "From order to acknowledgement, over loopback."],
+        ["# The exchange", "", "From order to acknowledgement and to the readers of the book, over loopback."],
         _aim_section(result),
         _open_section(result),
         _closed_section(result),
         _sustained_section(result),
+        bench_fanout_report.section(result),
         _terms_section(result),
     ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
@@ -214,7 +210,7 @@ def write(result: Result, folder: Path) -> list[Path]:
     """Writes report, JSON and plots.
 
     Args:
-        result: What :func:`proofbook.bench_exchange.measure` gave.
+        result: As for `markdown`.
         folder: Where to; made if it is not there.
 
     Returns:
@@ -224,7 +220,8 @@ def write(result: Result, folder: Path) -> list[Path]:
     report, data = folder / "report.md", folder / "exchange.json"
     report.write_text(markdown(result))
     data.write_text(json.dumps(result, indent=1) + "\n")
-    return [report, data, _plot_open(result, folder), _plot_sustained(result, folder)]
+    drawn = [_plot_open(result, folder), _plot_sustained(result, folder)]
+    return [report, data, *drawn, *bench_fanout_report.plots(result, folder)]
 
 
 def _colours(result: Result) -> dict[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import statistics
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,12 @@ def nanoseconds(value: float) -> str:
         if value >= size:
             return f"{value / size:.3g} {unit}"
     return f"{value:.0f} ns"
+
+
+def spread(values: Sequence[float], text: Callable[[float], str]) -> str:
+    """Median, and the range where there is one."""
+    median = text(statistics.median(values))
+    return median if len(values) == 1 else f"{median} ({text(min(values))}-{text(max(values))})"
 
 
 def _contenders(result: Result) -> dict[str, Result]:

@@ -81,7 +81,7 @@ def many(
     start = time.perf_counter_ns()
     batch, source = _flow(files or [], books, commands, scenario, seed, symbol or [], stretches, threads)
     flow_s = (time.perf_counter_ns() - start) / 1e9
-    capacity = _event_capacity(batch) if events is Events.ALL else 0
+    capacity = max(EVENTS_OF_A_COMMAND_MAX * batch.longest, 1) if events is Events.ALL else 0
     with gpu.Books(
         batch.books,
         orders=orders,
@@ -140,13 +140,6 @@ def _flow(
         "symbols": names,
         "books": found.batch.books,
     }
-
-
-def _event_capacity(batch: Batch) -> int:
-    longest = max(
-        (int(end - start) for start, end in zip(batch.offsets[:-1], batch.offsets[1:], strict=True)), default=0
-    )
-    return max(EVENTS_OF_A_COMMAND_MAX * longest, 1)
 
 
 def _run(pool: Books, batch: Batch, is_checked: bool, threads: int | None) -> dict[str, Any]:

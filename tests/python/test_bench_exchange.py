@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from proofbook import bench_exchange, bench_exchange_report
-from proofbook.bench_exchange import Bench, Plan, Programs, Server
+from proofbook.bench_exchange import Bench, Plan, Server
+from proofbook.bench_load import Programs, Step
 from proofbook.errors import BrokenInvariantError
 
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", Path(__file__).parents[2] / "target")) / "debug"
@@ -39,7 +40,7 @@ def programs() -> Programs:
 @pytest.fixture
 def measured(programs: Programs, tmp_path: Path) -> dict[str, Any]:
     """A short run."""
-    return bench_exchange.measure(PLAN, programs, tmp_path / "files")
+    return bench_exchange.measure(PLAN, programs, tmp_path / "files") | {"fanout": {"left_out": "it was not asked for"}}
 
 
 def test_a_short_run_becomes_a_report(measured: dict[str, Any], tmp_path: Path) -> None:
@@ -57,6 +58,7 @@ def test_a_short_run_becomes_a_report(measured: dict[str, Any], tmp_path: Path) 
     report = paths[0].read_text()
     assert "**200 requests a second**" in report
     assert "QuickFIX/J is left out: there is no Java here." in report
+    assert "## Market data\n\nLeft out: it was not asked for." in report
 
 
 def test_a_server_that_falls_behind_is_named(measured: dict[str, Any]) -> None:
@@ -82,7 +84,7 @@ def test_servers_that_tell_otherwise_are_found(tmp_path: Path) -> None:
 def test_a_wrong_answer_ends_the_run(programs: Programs, tmp_path: Path) -> None:
     """There are no figures of a server that answers otherwise than it should."""
     runner = Bench(programs, tmp_path / "files")
-    step = bench_exchange.Step("fill", ("fill", "5"))
+    step = Step("fill", ("fill", "5"))
     with runner.serve(SYNCED_NOTHING) as (address, _):
         runner.run(SYNCED_NOTHING, address, 0, step)
         # The same ClOrdIDs once more are answered as orders that are there (150=I), not as new ones.

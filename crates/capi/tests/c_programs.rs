@@ -13,8 +13,9 @@ use proofbook_types::{
     SelfTradePrevention, Side, TimeInForce, Timestamp,
 };
 
+/// A file of this crate: cargo runs tests in the crate's folder.
 fn crate_file(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+    PathBuf::from(path)
 }
 
 fn read(path: &str) -> String {

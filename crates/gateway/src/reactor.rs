@@ -73,6 +73,8 @@ pub struct Reactor {
     may_accept: bool,
     ticked_ns: u64,
     first_read: usize,
+    /// Until then it looks for requests without sleeping.
+    awake_until: Instant,
 }
 
 impl Gateway {
@@ -113,6 +115,7 @@ impl Gateway {
             intake: None,
             ticked_ns: 0,
             first_read: 0,
+            awake_until: Instant::now(),
         })
     }
 }
@@ -166,12 +169,9 @@ impl Reactor {
         let has_work = self.intake.as_mut().is_some_and(Intake::has_work)
             || self.gateway.desk.unacknowledged() > 0
             || connections.into_iter().any(|one| one.is_readable);
-        let timeout = if has_work { Duration::ZERO } else { TICK };
-        match self.poll.poll(events, Some(timeout)) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                return Err(failed("wait for sockets")(error))
-            }
-            _ => {}
+        self.poll_sockets(events, if has_work { Duration::ZERO } else { TICK })?;
+        if !events.is_empty() {
+            self.awake_until = Instant::now() + self.gateway.config.busy_poll;
         }
         for event in events.iter() {
             match event.token() {
@@ -186,6 +186,25 @@ impl Reactor {
             }
         }
         Ok(())
+    }
+
+    /// Asks for ready sockets, again and again while requests came a moment ago and that is wanted; then it sleeps until some are ready.
+    fn poll_sockets(&mut self, events: &mut Events, timeout: Duration) -> Result<(), GatewayError> {
+        let give_up = Instant::now() + timeout;
+        loop {
+            let now = Instant::now();
+            let is_awake = now < self.awake_until;
+            let wait = if is_awake { Duration::ZERO } else { timeout };
+            match self.poll.poll(events, Some(wait)) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                    return Err(failed("wait for sockets")(error))
+                }
+                _ => {}
+            }
+            if !is_awake || !events.is_empty() || now >= give_up {
+                return Ok(());
+            }
+        }
     }
 
     fn turn(&mut self, now_ns: u64) -> Result<(), GatewayError> {

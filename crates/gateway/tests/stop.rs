@@ -5,6 +5,7 @@ mod common;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::{Client, Server, Temporary};
 use proofbook_exchange::{Action, Refusal};
@@ -106,6 +107,30 @@ fn what_makes_no_gateway_is_an_error() {
     std::fs::write(place, "7").expect("it is written");
     let damaged = Gateway::open(config(folder.path(), vec![session(1, b"ALICE")]), &FIRST);
     assert!(matches!(damaged, Err(GatewayError::Store(_))));
+}
+
+/// A gateway that sleeps only long after the last request answers, lets time pass (a heartbeat comes), and stops.
+#[test]
+fn a_gateway_that_stays_awake_does_all_else() {
+    let folder = Temporary::new();
+    let config = GatewayConfig {
+        busy_poll: Duration::from_secs(3_600),
+        ..config(folder.path(), vec![session(1, b"ALICE")])
+    };
+    let gateway = Gateway::open(config, &FIRST).expect("it opens");
+    let reactor = gateway.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let reactor = reactor.expect("it listens");
+    let (address, stop) = (reactor.address().expect("it is bound"), reactor.stop());
+    let thread = std::thread::spawn(move || reactor.run());
+    let mut alice = Client::new("ALICE", Version::Fix44);
+    alice.connect(address);
+    alice.send("A", "98=0 108=1");
+    alice.any().expect("a Logon").has("35=A 108=1");
+    alice.any().expect("a heartbeat").has("35=0");
+    alice.has_nothing();
+    stop.stop().expect("it is woken");
+    let ended = thread.join().expect("it does not panic");
+    ended.expect("everything was written");
 }
 
 /// More connections than may be are closed at once, and those that are there go on.

@@ -15,7 +15,7 @@ use support::case;
 const SYMBOLS: &str = "PROOFBOOK_SYMBOLS";
 
 fn committed() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest/program.elf")
+    PathBuf::from("../../guest/program.elf")
 }
 
 #[test]

@@ -29,11 +29,7 @@ pub fn many_replay<'py>(
     symbols: Vec<String>,
     book_file: Option<PathBuf>,
     progress: Option<Py<PyAny>>,
-) -> PyResult<(
-    Instruments,
-    Bound<'py, PyArray2<u64>>,
-    Bound<'py, PyArray1<i64>>,
-)> {
+) -> PyResult<Flow<'py>> {
     let options = options(None, book_file, "inferred", None, false, "ladder")?;
     let mut reporter = Reporter::new(progress);
     let (result, words, offsets) = py.detach(|| {

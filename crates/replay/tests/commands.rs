@@ -111,8 +111,13 @@ fn all_instruments_at_once_give_what_each_gives_alone() {
         );
     }
     let last = all[all.len() - 1].symbol.clone();
-    let some = read_instruments(paths, &Options::default(), &[last.clone()], &mut |_| true)
-        .expect("the day can be read");
+    let some = read_instruments(
+        paths,
+        &Options::default(),
+        std::slice::from_ref(&last),
+        &mut |_| true,
+    )
+    .expect("the day can be read");
     assert_eq!(some.len(), 1);
     assert_eq!(
         (&some[0].symbol, some[0].commands.len()),

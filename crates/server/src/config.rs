@@ -30,6 +30,9 @@ const SNAPSHOT_ENTRIES: u64 = 1 << 20;
 /// The longest interval.
 const PUBLISH_INTERVAL_MS_MAX: u64 = 10_000;
 
+/// The longest time without sleep.
+const BUSY_POLL_US_MAX: u64 = 1_000_000;
+
 /// A configuration that was read.
 pub(crate) struct Config {
     pub(crate) gateway: GatewayConfig,
@@ -52,6 +55,7 @@ impl Config {
             "tls",
             "sync",
             "publish_interval_ms",
+            "busy_poll_us",
             "snapshot_entries",
             "assets",
             "markets",
@@ -77,6 +81,8 @@ impl Config {
             gateway.tls = Some(files.map_err(|error| error.within("tls"))?);
         }
         let interval = fields.up_to("publish_interval_ms", PUBLISH_INTERVAL_MS_MAX)?;
+        let busy_poll = fields.up_to("busy_poll_us", BUSY_POLL_US_MAX)?;
+        gateway.busy_poll = Duration::from_micros(busy_poll.unwrap_or(0));
         Ok(Config {
             gateway,
             first: first_entries(fields)?,

@@ -132,6 +132,8 @@ class Configuration(Part):
     sync: Literal["group", "none"] = "group"
     """Whether entries are on the disk before they are acknowledged, or only with the kernel."""
     publish_interval_ms: Annotated[int, Meta(ge=1, le=1000)] = 20
+    busy_poll_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    """For so long after a request the exchange's thread looks for the next one without sleeping, which takes a core."""
     accounts: list[FirstAccount] = []
     sessions: list[Session] = []
     demo: bool = False
@@ -153,6 +155,7 @@ class Configuration(Part):
             "tls": tls,
             "sync": self.sync,
             "publish_interval_ms": self.publish_interval_ms,
+            "busy_poll_us": self.busy_poll_us,
             "assets": self.assets,
             "markets": [_filled(market) for market in self.markets],
             "accounts": self.accounts,

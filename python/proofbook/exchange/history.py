@@ -240,9 +240,13 @@ class HistoryWriter:
         """Write the rows in memory that the machine cannot lose any more."""
         if not self._waiting_rows:
             return
+        durable = self._reader.acknowledged()
+        if durable <= self.position:
+            # Nothing may be written yet. That is asked often where nothing is synced, so it must cost nothing.
+            self._waiting_since = time.monotonic()
+            return
         begun = time.perf_counter_ns()
         tables, later = self._tables(), {}
-        durable = self._reader.acknowledged()
         if durable < self._last:
             later = {kind: between(table, durable + 1, self._last) for kind, table in tables.items()}
             tables = {kind: between(table, 0, durable) for kind, table in tables.items()}

@@ -342,6 +342,11 @@ class Batch:
         """How many books they are for."""
         return len(self.offsets) - 1
 
+    @property
+    def longest(self) -> int:
+        """Commands of the book that gets most."""
+        return int(np.diff(self.offsets).max(initial=0))
+
     def rows(self, book: int) -> Any:
         """The commands of a book, without a copy."""
         return self.commands[int(self.offsets[book]) : int(self.offsets[book + 1])]

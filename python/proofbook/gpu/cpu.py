@@ -26,7 +26,14 @@ from proofbook.gpu.kernels.compile import Target, compiled
 from proofbook.gpu.kernels.layout import COMMAND_WORDS, EVENT_WORDS, Words
 from proofbook.gpu.kernels.runners import Runner
 from proofbook.gpu.market import require_whole
-from proofbook.gpu.memory import BLOCK_BYTES_MIN, DeviceArray, MemoryManager, Pool, aligned_host_bytes
+from proofbook.gpu.memory import (
+    BLOCK_BYTES_MIN,
+    DeviceArray,
+    MemoryManager,
+    Pool,
+    aligned_host_bytes,
+    physical_memory_bytes,
+)
 from proofbook.gpu.metrics import Timing
 from proofbook.gpu.streams import Crew, Part, Stopwatch, ThreadedPipeline, cut
 
@@ -41,11 +48,6 @@ ROWS_INLINE_MAX = 512
 
 PARTS_OF_A_STREAM = 4
 """Into how many parts a batch is cut for each stream."""
-
-
-def physical_memory_bytes() -> int:
-    """The memory of this machine."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def usable_cpus() -> int:

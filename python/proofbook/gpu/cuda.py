@@ -27,13 +27,13 @@ from proofbook.gpu import checks
 from proofbook.gpu.backends import Backend, Placed, StepPlan
 from proofbook.gpu.counting import COUNTER_WORDS
 from proofbook.gpu.counting_cuda import count_books, find_flaw
-from proofbook.gpu.cpu import PARTS_OF_A_STREAM, STREAMS_MAX, physical_memory_bytes
+from proofbook.gpu.cpu import PARTS_OF_A_STREAM, STREAMS_MAX
 from proofbook.gpu.kernels import match_cuda
 from proofbook.gpu.kernels.compile import compiled
 from proofbook.gpu.kernels.layout import COMMAND_WORDS, EVENT_WORDS, Capacity, Words, starts
 from proofbook.gpu.kernels.runners import CudaRunner, Runner
 from proofbook.gpu.market import require_whole
-from proofbook.gpu.memory import DeviceArray, MemoryManager, Pool, aligned_host_bytes
+from proofbook.gpu.memory import DeviceArray, MemoryManager, Pool, aligned_host_bytes, physical_memory_bytes
 from proofbook.gpu.metrics import Timing
 from proofbook.gpu.streams import Part, cut
 

@@ -20,9 +20,9 @@ from proofbook import _core
 from proofbook.errors import InputError
 from proofbook.gpu import commands as words
 from proofbook.gpu.commands import COMMAND, Batch
-from proofbook.gpu.cpu import physical_memory_bytes
 from proofbook.gpu.kernels.layout import Words
 from proofbook.gpu.market import Market, require_whole
+from proofbook.gpu.memory import physical_memory_bytes
 from proofbook.testing import RawMarket
 
 Progress: TypeAlias = Callable[[int, int], object]

@@ -14,6 +14,7 @@ Invariants:
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -30,6 +31,11 @@ ALIGNMENT_BYTES = 64
 
 BLOCK_BYTES_MIN = 4096
 """The smallest size class."""
+
+
+def physical_memory_bytes() -> int:
+    """The memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def class_bytes(size_bytes: int) -> int:

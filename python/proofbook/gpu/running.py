@@ -7,7 +7,7 @@ which book is the first that differs, in its state or in its events.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
@@ -43,7 +43,7 @@ class Totals:
     capacity_rejects: int = 0
     events_lost: int = 0
     elapsed_ns: int = 0
-    steps: int = field(default=0)
+    steps: int = 0
 
     @property
     def commands_per_s(self) -> float:

@@ -1,6 +1,7 @@
-"""Runs the CUDA forms of sorting, import, states and aggregation in numba-cuda's simulator, and holds them against the engine's states.
+"""Runs the CUDA forms of sorting, import, states and aggregation in numba-cuda's simulator, against the engine.
 
-A program: the simulator is a process's choice. It makes a thread of Python of each thread of a GPU, so groups are small here.
+A program: the simulator is a process's choice. It makes a thread of Python of each thread of a GPU, so groups are
+small here.
 """
 
 from __future__ import annotations

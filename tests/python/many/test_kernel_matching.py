@@ -188,3 +188,16 @@ def test_the_cuda_form_in_the_simulator() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "equal\n"
+
+
+def test_the_cuda_form_compiles_for_a_gpu() -> None:
+    """To PTX, where NVIDIA's compiler is installed (extra ``gpu``); it needs no GPU."""
+    pytest.importorskip("nvidia.cuda_nvcc", reason="NVIDIA's compiler is not installed: extra gpu")
+    program = Path(__file__).with_name("compiled_kernels.py")
+    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_ENABLE_CUDASIM"}
+    done = subprocess.run(
+        [sys.executable, program], capture_output=True, text=True, env=environment, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("match_books") == 3, done.stdout
+    assert done.stdout.count("\n") == 24, done.stdout

@@ -123,6 +123,7 @@ def test_a_batch_is_parted_by_books_without_a_copy() -> None:
     batch = commands.concatenated([some_rows(n) for n in (3, 0, 4, 9, 1)])
     parts = list(batch.parts(7))
     assert [len(part) for part in parts] == [7, 9, 1]
+    assert batch.longest == 9
     assert all(part.books == 5 and np.shares_memory(part.commands, batch.commands) for part in parts)
     for book in range(5):
         joined = np.concatenate([part.rows(book) for part in parts])

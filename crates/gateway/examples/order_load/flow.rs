@@ -1,7 +1,8 @@
 //! What is asked, and what must come back: a cycle of five requests, again and again, of which two rest and are cancelled and one trades. So the book stays as it is,
 //! and each report is known beforehand. The second client does the same on the other side, so that the two do not meet.
 
-use crate::client::{Client, Report};
+use crate::client::Outgoing;
+use crate::orders::Report;
 
 const QUANTITY_DECIMALS: u32 = 3;
 const PRICE_DECIMALS: i64 = 2;
@@ -115,6 +116,12 @@ pub fn is_whole(requests: usize) -> bool {
     requests.is_multiple_of(CYCLE.len())
 }
 
+/// Whether a request trades at once.
+pub fn is_trading(request: usize) -> bool {
+    let reports = CYCLE[request % CYCLE.len()].1;
+    reports.iter().any(|told| told.last.is_some())
+}
+
 /// Near and far side of a client; the price of its trades, and one where its far side rests.
 struct Terms {
     sides: [u8; 2],
@@ -178,7 +185,7 @@ impl Flow {
     }
 
     /// Orders that stay: bids below and offers above all that trades, in turn.
-    fn write_filling(&self, request: usize, client: &mut Client) {
+    fn write_filling(&self, request: usize, client: &mut Outgoing) -> usize {
         let id = (self.first + request).to_string();
         let distance = (request / 2) as i64 % FILLING_PRICES;
         let (side, cents) = if request.is_multiple_of(2) {
@@ -188,11 +195,11 @@ impl Flow {
         };
         let units = 10i64.pow(PRICE_DECIMALS as u32);
         let price = format!("{}.{:02}", cents / units, cents % units);
-        client.enter(id.as_bytes(), side, b"0.001", price.as_bytes(), b'1');
+        client.enter(id.as_bytes(), side, b"0.001", price.as_bytes(), b'1')
     }
 
-    /// Writes a request for a client to send.
-    pub fn write(&self, request: usize, client: &mut Client) {
+    /// Writes a request for a client to send; how many bytes wait for that.
+    pub fn write(&self, request: usize, client: &mut Outgoing) -> usize {
         if self.is_filling {
             return self.write_filling(request, client);
         }
@@ -210,12 +217,12 @@ impl Flow {
                 } else {
                     terms.away
                 };
-                client.enter(id.as_bytes(), terms.side(is_near), quantity, price, time);
+                client.enter(id.as_bytes(), terms.side(is_near), quantity, price, time)
             }
             Ask::Cancel { back, is_near } => {
                 let original = (self.first + request - back).to_string();
                 let side = self.terms.side(is_near);
-                client.cancel(id.as_bytes(), original.as_bytes(), side);
+                client.cancel(id.as_bytes(), original.as_bytes(), side)
             }
         }
     }

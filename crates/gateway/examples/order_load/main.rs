@@ -5,26 +5,27 @@
 //! - `check COUNT`: requests one at a time;
 //! - `pipelined CLIENTS OUT SECONDS`: each client has up to OUT requests out; one and 1 is a closed loop, one request at a time;
 //! - `open RATE SECONDS`: requests are due at fixed times, whatever the server does, and each is timed from when it was due (so a server that stalls is charged with
-//!   all that waits meanwhile: no coordinated omission).
+//!   all that waits meanwhile: no coordinated omission);
+//! - `paced RATE SECONDS FILE`: the same, by two threads that sleep whenever they can, so that the processors are left to others; FILE gets a row for each request.
 //!
-//! One thread asks and looks for answers without a pause, so it takes one processor; it sleeps only where nothing is out and the next request is due much later. It prints one object of JSON: what was measured, and for each client a hash over ClOrdID, ExecType,
+//! But for `paced`, one thread asks and looks for answers without a pause, so it takes one processor; it sleeps only where nothing is out and the next request is due much later. It prints one object of JSON: what was measured, and for each client a hash over ClOrdID, ExecType,
 //! OrdStatus and quantities of all reports in order, which two servers that do the same have in common.
 
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
-
 mod client;
+mod figures;
 mod flow;
+mod orders;
+mod paced;
 
 use client::Client;
+use figures::Figures;
 use flow::Flow;
 
 const NAMES: [&[u8]; 2] = [b"ALICE", b"BOB"];
-/// Latencies are told apart up to this one.
-const LATENCY_NS_MAX: u64 = 200_000_000_000;
 /// How long the last answers are waited for.
 const PATIENCE_NS: u64 = 120_000_000_000;
 /// Nobody sleeps nearer to the time at which a request is due: sleeping takes up to a tenth of a millisecond longer than it was asked for.
@@ -73,20 +74,6 @@ struct Run {
     is_over: bool,
 }
 
-/// What was measured.
-struct Figures {
-    /// From when a request was due to its first report.
-    latency: Histogram<u64>,
-    /// From when a request was due to when it was written: what this program itself was late.
-    delay: Histogram<u64>,
-    finished_ns: u64,
-    reports: u64,
-}
-
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3).expect("the bounds are valid")
-}
-
 fn elapsed_ns(start: Instant) -> u64 {
     start.elapsed().as_nanos() as u64
 }
@@ -123,24 +110,24 @@ impl Run {
     fn ask(&mut self, plan: &Plan, start: Instant, figures: &mut Figures) {
         let mut now_ns = elapsed_ns(start);
         while let Some(due_ns) = self.due_ns(plan, now_ns) {
-            self.flow.write(self.asked, &mut self.client);
+            let waiting_bytes = self.flow.write(self.asked, &mut self.client.outgoing);
             self.due_ns.push(due_ns);
             self.asked += 1;
             now_ns = elapsed_ns(start);
             figures.delay.saturating_record(now_ns - due_ns);
-            if self.client.outgoing_bytes() >= OUTGOING_BYTES_MAX {
+            if waiting_bytes >= OUTGOING_BYTES_MAX {
                 break;
             }
         }
-        self.client.flush();
+        self.client.outgoing.flush();
     }
 
     fn take_answers(&mut self, start: Instant, figures: &mut Figures) {
-        if !self.client.fill() {
+        if !self.client.incoming.fill() {
             return;
         }
         let now_ns = elapsed_ns(start);
-        while let Some(report) = self.client.next_report() {
+        while let Some(report) = self.client.incoming.next_report() {
             let answer = self.flow.check(&report);
             figures.reports += 1;
             if let Some(request) = answer.acknowledges {
@@ -154,12 +141,7 @@ impl Run {
 }
 
 fn drive(plan: &Plan, runs: &mut [Run]) -> Figures {
-    let mut figures = Figures {
-        latency: histogram(),
-        delay: histogram(),
-        finished_ns: 0,
-        reports: 0,
-    };
+    let mut figures = Figures::new();
     let start = Instant::now();
     let mut asked_ns = 0;
     while runs.iter().any(|run| !run.is_over || run.done < run.asked) {
@@ -183,44 +165,6 @@ fn drive(plan: &Plan, runs: &mut [Run]) -> Figures {
         );
     }
     figures
-}
-
-fn histogram_json(histogram: &Histogram<u64>) -> String {
-    let at = |quantile| histogram.value_at_quantile(quantile);
-    // Eight points for each nine of the quantile, down to one in a million.
-    let curve: Vec<String> = (0..=48)
-        .map(|step| 1.0 - 10f64.powf(-f64::from(step) / 8.0))
-        .map(|quantile| format!("[{quantile},{}]", at(quantile)))
-        .collect();
-    format!(
-        r#"{{"count":{},"mean_ns":{:.1},"min_ns":{},"p50_ns":{},"p90_ns":{},"p99_ns":{},"p999_ns":{},"p9999_ns":{},"max_ns":{},"curve":[{}]}}"#,
-        histogram.len(),
-        histogram.mean(),
-        histogram.min(),
-        at(0.5),
-        at(0.9),
-        at(0.99),
-        at(0.999),
-        at(0.9999),
-        histogram.max(),
-        curve.join(",")
-    )
-}
-
-fn print(runs: &[Run], figures: &Figures) {
-    let requests: usize = runs.iter().map(|run| run.done).sum();
-    let seconds = figures.finished_ns as f64 / 1e9;
-    let hashes = runs
-        .iter()
-        .map(|run| format!("\"{:016x}\"", run.flow.hash()));
-    println!(
-        r#"{{"requests":{requests},"reports":{},"seconds":{seconds},"requests_per_s":{:.1},"hashes":[{}],"latency":{},"generator_delay":{}}}"#,
-        figures.reports,
-        requests as f64 / seconds,
-        hashes.collect::<Vec<_>>().join(","),
-        histogram_json(&figures.latency),
-        histogram_json(&figures.delay),
-    );
 }
 
 fn read<T: FromStr>(text: &str, name: &str) -> T {
@@ -264,15 +208,28 @@ fn plan(words: &[&str]) -> Plan {
             plan.count = flow::whole((rate * seconds) as usize);
         }
         other => panic!(
-            "expected fill, check, pipelined or open, with their numbers, received {other:?}"
+            "expected fill, check, pipelined, open or paced, with their numbers, received {other:?}"
         ),
     }
     plan
 }
 
+fn end(mut client: Client) {
+    client.wait(true);
+    client.outgoing.log_out();
+    client.incoming.end();
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if let [address, first, "paced", rate, seconds, file] = words[..] {
+        let (rate, seconds) = (read(rate, "RATE"), read(seconds, "SECONDS"));
+        let flow = |_| Flow::new(0, read(first, "FIRST"), false);
+        let client = Client::on(read(address, "ADDRESS"), NAMES[0]);
+        let pace = paced::Pace::new(rate, seconds);
+        return end(paced::run(client, [(); 2].map(flow), &pace, file.as_ref()));
+    }
     let plan = plan(&words);
     let run_of = |(place, name)| Run {
         client: Client::on(plan.address, name),
@@ -288,8 +245,9 @@ fn main() {
     };
     let mut runs: Vec<Run> = (0..).zip(NAMES).take(plan.clients).map(run_of).collect();
     let figures = drive(&plan, &mut runs);
-    print(&runs, &figures);
+    let hashes: Vec<u64> = runs.iter().map(|run| run.flow.hash()).collect();
+    figures.print(runs.iter().map(|run| run.done).sum(), &hashes);
     for run in runs {
-        run.client.log_out();
+        end(run.client);
     }
 }

@@ -1,6 +1,7 @@
 //! A sample exchange on loopback: one market, `BTC-USD`, and two accounts with money, whose sessions (`ALICE` and `BOB` to `EXCHANGE`, FIX 4.4, and `CAROL`, FIX 4.2,
 //! of a third account, whose orders end with her connection) log on without a password; `CLERK` has copies of all their reports.
-//! `serve FOLDER PORT [none] [uncopied] [--tls CERTIFICATE KEY]`: `none` syncs nothing, `uncopied` leaves the clerk out; with the files in PEM it speaks TLS.
+//! `serve FOLDER PORT [none] [uncopied] [awake] [--tls CERTIFICATE KEY]`: `none` syncs nothing, `uncopied` leaves the clerk out, `awake` has it look for the next
+//! request for 200 µs before it sleeps; with the files in PEM it speaks TLS.
 //!
 //! It prints the address that it listens on, and serves until it is told to stop (SIGTERM or SIGINT), then in order, or is killed.
 
@@ -8,6 +9,7 @@ use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proofbook_exchange::{Action, AssetId, Fees, Listing, MarketId, Symbol, TextError, Transfer};
 use proofbook_fix::Version;
@@ -27,7 +29,9 @@ const CLIENTS: [(&str, Version, bool); 3] = [
     ("CAROL", Version::Fix42, true),
 ];
 
-const OPTIONS: [&str; 2] = ["none", "uncopied"];
+const OPTIONS: [&str; 3] = ["none", "uncopied", "awake"];
+
+const BUSY_POLL: Duration = Duration::from_micros(200);
 
 /// The number of the clerk's session.
 const CLERK: u64 = 100;
@@ -112,6 +116,9 @@ fn main() -> Result<(), Anything> {
     let mut config = GatewayConfig::new(PathBuf::from(folder), sessions);
     if is_set("none") {
         config.journal.policy = SyncPolicy::None;
+    }
+    if is_set("awake") {
+        config.busy_poll = BUSY_POLL;
     }
     config.tls = tls;
     let gateway = Gateway::open(config, &first_entries()?)?;

@@ -361,7 +361,7 @@ impl Client {
     }
 
     /// The next message in the order of its number, of any kind; gaps are filled first.
-    fn any(&mut self) -> Option<Message> {
+    pub fn any(&mut self) -> Option<Message> {
         loop {
             let message = self.read()?;
             let number = message.number(34);

@@ -55,7 +55,7 @@ struct Market {
 }
 
 static MARKET: LazyLock<Market> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tests/earlier");
+    let folder = Path::new("src/tests/earlier");
     let names = ["000001.proof", "000002.proof"];
     let files = names.map(|name| fs::read(folder.join(name)).expect("it is there"));
     let verified = files.each_ref().map(|file| verify_against(&PROGRAM, file));

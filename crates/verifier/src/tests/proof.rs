@@ -38,7 +38,7 @@ pub(super) fn changes() -> u64 {
 }
 
 fn examples_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/proof")
+    PathBuf::from("../../examples/proof")
 }
 
 /// Batches of one market from its beginning, and the program that they were proven with.
@@ -58,7 +58,7 @@ fn subject(folder: PathBuf, key: ProgramKey, names: &[&str]) -> Subject {
 }
 
 fn subjects() -> Vec<Subject> {
-    let earlier = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tests/earlier");
+    let earlier = PathBuf::from("src/tests/earlier");
     let mut subjects = vec![subject(earlier, EARLIER, EARLIER_PROOFS)];
     if !EXAMPLES.is_empty() {
         subjects.push(subject(examples_folder(), ProgramKey::PINNED, EXAMPLES));

@@ -2,7 +2,7 @@
 
 The rules are those by which ``MatchingEngine::restore`` takes a state (``crates/matching/src/state.rs``), and those
 of a bounded book: no stops, no icebergs, no expiries, no more orders or price levels than there is room for. The
-first rule that is broken is reported: of rows by themselves, in the order in which they were given, then of all together.
+first rule that is broken is reported: of rows by themselves, in the order in which they were given, then of all.
 
 Orders with one id, or with one priority number, are found with a table of as many places as a book's index has. For
 ids it is the index itself, as the book will have it, with an order's rank in price-time priority for its slot. Priority
@@ -365,7 +365,7 @@ def check_distinct(book, words, report, order, places, table, word, code):
 
 @device_call
 def are_dense_and_distinct(report, keys, bits, room):
-    """Whether priority numbers are near enough to each other for a bit each in the words of ``room``, and all distinct."""
+    """Whether priority numbers are all distinct, and so near each other that ``room`` has a bit for each."""
     span = report[REPORT_EXTREMES + FIVE] - report[REPORT_EXTREMES + FOUR]
     if bits == KEY_BITS or span >> SIX >= report[REPORT_ROWS]:
         return False
