@@ -22,9 +22,9 @@ from proofbook.gpu.arrays import batch
 from proofbook.gpu.backends import KEEPS, Backend, DeviceName, Keep, StepPlan, choose
 from proofbook.gpu.balance import Distributor
 from proofbook.gpu.checks import on_host
-from proofbook.gpu.commands import Offsets
+from proofbook.gpu.commands import BOOKS_MAX, Offsets
 from proofbook.gpu.counting import COUNTER_WORDS, COUNTERS
-from proofbook.gpu.hot import PENDING_MAX, HotBook, require_room
+from proofbook.gpu.hot import PENDING_END, PENDING_MAX, HotBook, require_room
 from proofbook.gpu.kernels.layout import CONFIG_WORDS, EVENT_WORDS, Capacity, Words
 from proofbook.gpu.market import Market, require_whole
 from proofbook.gpu.metrics import Metrics, Timing
@@ -34,9 +34,6 @@ from proofbook.gpu.sites import Sites
 
 if TYPE_CHECKING:
     from proofbook import Book
-
-BOOKS_MAX = 1 << 24
-"""The most books of a pool."""
 
 EVENT_CAPACITY_MAX = 1 << 20
 """The most events of a book that a step may keep."""
@@ -320,6 +317,8 @@ class Books(Queries):
             InputError: the book is hot already, is of other terms, or has orders that books of a pool do not take.
         """
         chosen = require_whole("number", number, 0, self.books - 1)
+        # All that can be refused is refused before the pool's book takes the state.
+        require_whole("pending_max", pending_max, 1, PENDING_END)
         require_room(self.capacity)
         with self._lock:
             if chosen in self._hot:

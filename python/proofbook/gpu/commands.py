@@ -88,6 +88,9 @@ SELF_TRADES: Codes = {
     "decrement_and_cancel": 4,
 }
 
+BOOKS_MAX = 1 << 24
+"""The most books of a pool."""
+
 _SIGNED_MAX = (1 << 63) - 1
 
 
@@ -377,6 +380,8 @@ def grouped(book: Column, commands: Words, *, books: int) -> Batch:
     Raises:
         InputError: a book that is not there, or not one for each row.
     """
+    if not 0 <= books <= BOOKS_MAX:
+        raise InputError(f"books: expected 0 to {BOOKS_MAX}; received {books}")
     numbers = signed("book", book)
     if numbers.ndim == 0:
         numbers = np.full(len(commands), numbers)
@@ -395,6 +400,10 @@ def grouped(book: Column, commands: Words, *, books: int) -> Batch:
 
 def concatenated(parts: Sequence[Words]) -> Batch:
     """One array of commands for each book, as a batch."""
+    for book, part in enumerate(parts):
+        if part.ndim != 2 or part.shape[1] != COMMAND_WORDS or part.dtype != np.uint64:
+            received = f"{part.dtype}{list(part.shape)}"
+            raise InputError(f"commands of book {book}: expected uint64[rows, {COMMAND_WORDS}]; received {received}")
     offsets = np.zeros(len(parts) + 1, np.int64)
     np.cumsum([len(part) for part in parts], out=offsets[1:])
     return Batch(np.concatenate([np.empty((0, COMMAND_WORDS), np.uint64), *parts]), offsets)

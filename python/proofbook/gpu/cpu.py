@@ -8,7 +8,6 @@ streams, parts are copied to buffers and back by two more threads while the work
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +35,7 @@ from proofbook.gpu.memory import (
     physical_memory_bytes,
 )
 from proofbook.gpu.metrics import Timing
-from proofbook.gpu.streams import Part, Stopwatch, ThreadedPipeline, cut, wait_for_all
+from proofbook.gpu.streams import Crew, Part, Stopwatch, ThreadedPipeline, cut
 
 THREADS_MAX = 1024
 STREAMS_MAX = 16
@@ -98,6 +97,7 @@ class CpuBackend(Backend):
         )
         self.description = f"{self.threads} threads of a CPU"
         self.occupancy: dict[str, float] = {"workers": self.threads}
+        self._is_closed = False
         self._workers = ThreadPoolExecutor(self.threads, "proofbook-worker") if self.threads > 1 else None
         self._copiers = ThreadPoolExecutor(2, "proofbook-copier") if self.streams and self.streams > 1 else None
         self._check = compiled(checks.first_flaw, "cpu")
@@ -123,13 +123,13 @@ class CpuBackend(Backend):
         """
         watch = Stopwatch()
         waiting = iter(ranges)
-        is_stopping = threading.Event()
+        crew = Crew()
 
         def take() -> None:
             begin = time.perf_counter_ns()
             # Iterators of lists give each item to one thread.
             for low, high in waiting:
-                if is_stopping.is_set():
+                if crew.is_dismissed:
                     break
                 work(low, high)
             watch.add(begin)
@@ -137,11 +137,9 @@ class CpuBackend(Backend):
         if self._workers is None or len(ranges) < 2:
             take()
         else:
-            try:
-                futures = [self._workers.submit(take) for _ in range(min(self.threads, len(ranges)))]
-            except RuntimeError:
-                raise DeviceError("the device 'cpu' was closed: expected one that is open") from None
-            wait_for_all(futures, is_stopping.set)
+            if self._is_closed:
+                raise DeviceError("the device 'cpu' was closed: expected one that is open")
+            crew.run(self._workers, [(take,)] * min(self.threads, len(ranges)))
         return watch.ns
 
     def even_ranges(self, count: int, least: int = 64) -> list[tuple[int, int]]:
@@ -273,6 +271,7 @@ class CpuBackend(Backend):
 
     def close(self) -> None:
         """Ends its threads, and gives free memory back."""
+        self._is_closed = True
         for threads in (self._workers, self._copiers):
             if threads is not None:
                 threads.shutdown()

@@ -49,7 +49,8 @@ from proofbook.errors import InputError
 from proofbook.gpu import commands
 from proofbook.gpu.backends import Backend, DeviceName
 from proofbook.gpu.background import Background, BackgroundFlow, in_ranges
-from proofbook.gpu.books import BOOKS_MAX, Books
+from proofbook.gpu.books import Books
+from proofbook.gpu.commands import BOOKS_MAX
 from proofbook.gpu.kernels.compile import compiled
 from proofbook.gpu.kernels.layout import COMMAND_WORDS, Words
 from proofbook.gpu.kernels.settlement import AGENT_BIT, AGENT_SHIFT, AGENTS_MAX, settle

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 PENDING_MAX = 4096
 """Commands that wait for the pool at most, where nobody says."""
 
+PENDING_END = 1 << 24
+"""The most that anybody may say."""
+
 NEW, MASS_CANCEL, REDUCE, REPLACE = 1, 3, 4, 5
 MARKET = 0
 POST_ONLY, PRICE, QUANTITY, STOP_PRICE = 1, 4, 8, 16
@@ -91,7 +94,7 @@ class HotBook:
         self.book = book
         self.number = number
         self._books = books
-        self._pending_max = require_whole("pending_max", pending_max, 1, 1 << 24)
+        self._pending_max = require_whole("pending_max", pending_max, 1, PENDING_END)
         self._pending: list[Words] = []
         self._waiting = 0
 

@@ -23,7 +23,7 @@ from proofbook.gpu.backends import Backend, Placed, StepPlan
 from proofbook.gpu.balance import Distributor
 from proofbook.gpu.kernels.layout import Capacity, Words, terms_of
 from proofbook.gpu.metrics import Timing
-from proofbook.gpu.streams import wait_for_all
+from proofbook.gpu.streams import Crew
 
 
 @dataclass
@@ -114,9 +114,9 @@ class Sites:
             return
         pieces = list(self.pieces())
         timings = [Timing(parts=0) for _ in pieces]
-        running = [self._threads.submit(_run, piece, plan, own) for piece, own in zip(pieces, timings, strict=True)]
         # All have ended before an error is passed on: they work on the caller's arrays.
-        wait_for_all(running)
+        tasks = [(_run, piece, plan, own) for piece, own in zip(pieces, timings, strict=True)]
+        Crew().run(self._threads, tasks)
         timing.parts = 0
         for piece, own in zip(pieces, timings, strict=True):
             rows = int(plan.offsets[piece.last] - plan.offsets[piece.first])

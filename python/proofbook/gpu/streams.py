@@ -16,7 +16,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Generic, TypeVar
@@ -84,34 +84,55 @@ def _first_reaching(offsets: Offsets, target: float) -> int:
     return low
 
 
-def wait_until_ended(futures: Sequence[Future[Any]], stop: Callable[[], object] | None = None) -> None:
-    """Waits until all have ended, well or not. An interrupt, Ctrl-C, is passed on after that and not before.
+class Crew:
+    """Those who work on one thing.
 
+    They count themselves, so that none is forgotten whose future was lost as an interrupt came while it was handed in.
     Kernels that still ran would share their books with those of the caller's next step, and no kernel looks whether
     another has changed a link below it.
-
-    Args:
-        futures: what is to end.
-        stop: is called once there was an interrupt, so that what has not begun need not.
     """
-    interrupt: BaseException | None = None
-    while True:
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._active = 0
+        self.is_dismissed = False
+
+    def work(self, task: Callable[..., object], *arguments: Any) -> None:
+        """Does a task, unless the crew was dismissed."""
+        with self._changed:
+            if self.is_dismissed:
+                return
+            self._active += 1
         try:
-            wait(futures)
-            break
-        except BaseException as error:  # KeyboardInterrupt is no Exception
-            interrupt = error
-            if stop is not None:
-                stop()
-    if interrupt is not None:
-        raise interrupt
+            task(*arguments)
+        finally:
+            with self._changed:
+                self._active -= 1
+                self._changed.notify_all()
 
+    def run(self, threads: ThreadPoolExecutor, tasks: Sequence[tuple[Any, ...]]) -> None:
+        """Does all tasks, each a function and its arguments, in threads. Whatever happens, none is at work afterwards.
 
-def wait_for_all(futures: Sequence[Future[Any]], stop: Callable[[], object] | None = None) -> None:
-    """Waits until all have ended, then raises what the first of them raised."""
-    wait_until_ended(futures, stop)
-    for future in futures:
-        future.result()
+        Raises:
+            RuntimeError: the threads were shut down.
+        """
+        try:
+            for future in [threads.submit(self.work, *task) for task in tasks]:
+                future.result()
+        except BaseException:
+            self.dismiss()
+            raise
+
+    def dismiss(self) -> None:
+        """Lets nobody begin any more, and waits for those who have."""
+        while True:
+            try:
+                with self._changed:
+                    self.is_dismissed = True
+                    self._changed.wait_for(lambda: self._active == 0)
+                return
+            except KeyboardInterrupt:
+                continue
 
 
 class Stopwatch:
@@ -167,22 +188,23 @@ class ThreadedPipeline(Generic[LaneType]):
     def _overlap(self, parts: Sequence[Part], threads: ThreadPoolExecutor) -> None:
         loads: dict[int, Future[None]] = {}
         unloads: dict[int, Future[None]] = {}
-        lanes = len(self._lanes)
+        lanes, crew = len(self._lanes), Crew()
         try:
             for number in range(min(lanes, len(parts))):
-                loads[number] = threads.submit(self._load, number, parts[number], None)
+                loads[number] = threads.submit(crew.work, self._load, number, parts[number], None)
             for number, part in enumerate(parts):
                 loads.pop(number).result()
                 self._work(number, part)
-                unloads[number] = taken = threads.submit(self._unload, number, part)
+                unloads[number] = taken = threads.submit(crew.work, self._unload, number, part)
                 if number + lanes < len(parts):
                     following = number + lanes
-                    loads[following] = threads.submit(self._load, following, parts[following], taken)
-        finally:
-            # Whatever has begun ends before the caller's arrays may go.
-            begun = [*loads.values(), *unloads.values()]
-            wait_until_ended(begun)
-        wait_for_all(begun)
+                    loads[following] = threads.submit(crew.work, self._load, following, parts[following], taken)
+            for taken in unloads.values():
+                taken.result()
+        except BaseException:
+            # Whatever has begun ends before the caller's arrays and the lanes may go.
+            crew.dismiss()
+            raise
 
     def _lane(self, number: int) -> LaneType:
         return self._lanes[number % len(self._lanes)]

@@ -251,7 +251,7 @@ def test_without_autoreset_the_markets_that_a_mask_names_begin_anew() -> None:
     ("call", "message"),
     [
         (lambda: MarketVectorEnv(5, agents=2), "num_envs: expected a multiple of 2 agents; received 5"),
-        (lambda: MarketVectorEnv(1, depth=0), "depth: expected 1 to 1048575; received 0"),
+        (lambda: MarketVectorEnv(1, depth=0), "depth: expected a whole number from 1 to 1048575; received 0"),
         (lambda: MarketVectorEnv(1, background={"traders": 1}), "traders: expected 2 to 16384; received 1"),
         (lambda: MarketVectorEnv(1, background={"profile": "flat"}), "profile: expected geometric or even"),
         (

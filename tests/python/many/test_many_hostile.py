@@ -19,7 +19,7 @@ from proofbook import DeviceError, InputError, gpu
 from proofbook.gpu import commands
 from proofbook.gpu.arrays import batch
 from proofbook.gpu.commands import Batch
-from proofbook.gpu.streams import wait_for_all
+from proofbook.gpu.streams import Crew
 
 FAR = (1 << 63) - 8
 NOTHING = np.zeros((0, 9), np.uint64)
@@ -154,14 +154,16 @@ def test_an_error_waits_for_all_that_had_begun() -> None:
 
     with ThreadPoolExecutor(2) as threads:
         with pytest.raises(ValueError, match="bad"):
-            wait_for_all([threads.submit(bad), threads.submit(slow)])
-        assert ended == [True]
+            Crew().run(threads, [(slow,), (bad,)])
+        # One that had begun has ended; one that had not never begins.
+        before = list(ended)
+        time.sleep(0.3)
+        assert ended == before
 
 
 INTERRUPTED = """
-import signal, threading
+import signal, threading, time
 import numpy as np
-from concurrent.futures import ThreadPoolExecutor
 from proofbook import gpu
 books = gpu.Books(1000, orders=8, device=gpu.choose("cpu", threads=2))
 rows = np.zeros((1000, 9), np.uint64)
@@ -176,6 +178,7 @@ def slow(*arguments):
 books.backend._match_kernel = lambda keep: slow
 def interrupt():
     begun.wait()
+    time.sleep(0.3)  # until the caller waits: a signal just before that would wake nobody
     signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
     threading.Timer(0.3, go_on.set).start()
 threading.Thread(target=interrupt).start()
@@ -222,3 +225,19 @@ def test_terms_of_an_environment_are_given_once() -> None:
     environment = pytest.importorskip("proofbook.gpu.environment", reason="gymnasium is not installed")
     with pytest.raises(InputError, match="terms: expected all of them there"):
         environment.MarketVectorEnv(device="cpu", terms=environment.Terms(), depth=3)
+
+
+def test_books_that_no_memory_holds_are_refused_before_they_are_counted() -> None:
+    with pytest.raises(InputError, match="books: expected 0 to 16777216; received 1099511627776"):
+        commands.grouped([0, 1, 0, 1], quotes(), books=1 << 40)
+    with pytest.raises(InputError, match=r"commands of book 1: expected uint64\[rows, 9\]; received uint64\[2, 3\]"):
+        commands.concatenated([quotes(), np.zeros((2, 3), np.uint64)])
+
+
+def test_a_hot_book_that_is_refused_changes_nothing() -> None:
+    with made() as books, made() as others:
+        others.apply(quotes(), [0, 2, 4])
+        with pytest.raises(InputError, match="pending_max"):
+            books.place_hot(0, others.export(0), pending_max=0)
+        assert books.sequences().tolist() == [0, 0]
+        assert books.place_hot(0, others.export(0)).sequence == 2
