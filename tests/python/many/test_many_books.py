@@ -319,7 +319,11 @@ def test_an_error_of_a_worker_is_told_after_all_have_ended() -> None:
 
     with pytest.raises(RuntimeError, match="worker failed"):
         backend.run_ranges([(number, number + 1) for number in range(4)], work)
-    assert ended == [1, 2, 3]
+    # The other worker's range has ended, if it had begun, and no other has begun since.
+    before = list(ended)
+    assert before in ([], [1])
+    time.sleep(0.2)
+    assert ended == before
     backend.close()
 
 
