@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from kernel_flow import World, flow
 
+from proofbook.gpu.cpu import CpuBackend
 from proofbook.gpu.kernels.bulk import Bulk
 from proofbook.gpu.kernels.layout import Capacity, Words, new_pool
-from proofbook.gpu.kernels.runners import CpuRunner, Runner
+from proofbook.gpu.kernels.runners import Runner
 from proofbook.testing import RawMarket
 
 WORD = 1 << 64
@@ -92,7 +93,7 @@ def fitting_states(world: World, books: int, count: int, seed: int = 0) -> list[
 
 def bulk_of(world: World, runner: Runner | None = None) -> Bulk:
     """The kernels for a world's books."""
-    return Bulk(Capacity(world.orders, world.levels), world.config(), runner or CpuRunner(2))
+    return Bulk(Capacity(world.orders, world.levels), world.config(), runner or CpuBackend(threads=2).runner())
 
 
 def pool_of(world: World, books: int) -> Words:

@@ -14,11 +14,11 @@ from bulk_world import ReadState, bulk_of, bytes_of, fitting_states, pool_of, wo
 from kernel_flow import WORLDS, World
 
 from proofbook.errors import InputError
+from proofbook.gpu.cpu import CpuBackend
 from proofbook.gpu.kernels import layout
 from proofbook.gpu.kernels.aggregation import STATISTICS
 from proofbook.gpu.kernels.bulk import SHARE_BOOKS, Bulk, States
 from proofbook.gpu.kernels.layout import Capacity, Words, views
-from proofbook.gpu.kernels.runners import CpuRunner
 
 COUNTERS = STATISTICS[STATISTICS.index("events") :]
 MILLION = 1_000_000
@@ -73,7 +73,7 @@ def has(statistic: str, row: dict[str, int]) -> bool:
 def loaded(world: World, books: int, threads: int = 2) -> tuple[Bulk, Words, list[bytes], list[dict[str, int]]]:
     """A pool with books of a world, whose counters say something too, with its states and the expected statistics."""
     states = fitting_states(world, books, 1_500)
-    bulk, pool = bulk_of(world, CpuRunner(threads)), pool_of(world, len(states))
+    bulk, pool = bulk_of(world, CpuBackend(threads=threads).runner()), pool_of(world, len(states))
     bulk.load_states(pool, States.of(states))
     choose = random.Random(books)
     rows = []
@@ -122,7 +122,7 @@ def test_totals_are_exact_for_every_number_of_threads(world: World) -> None:
     many, expected = pool[order], expected_totals([rows[number] for number in order])
     assert expected["traded_quantity"][1] >> 64, "the sum needs more than a word"
     for threads in (1, 2, 3, 5):
-        assert bulk_of(world, CpuRunner(threads)).totals(many) == expected
+        assert bulk_of(world, CpuBackend(threads=threads).runner()).totals(many) == expected
     single = bulk_of(world)
     assert single.totals(many[:1]) == expected_totals(rows[:1])
     assert single.totals(many[:0]) == expected_totals([])

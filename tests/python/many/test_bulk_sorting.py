@@ -18,9 +18,9 @@ from kernel_flow import WORLDS, World
 from kernel_state import MemoryBook
 
 from proofbook.errors import InputError
+from proofbook.gpu.cpu import CpuBackend
 from proofbook.gpu.kernels.bulk import HEAD_TYPE, ROW_TYPE, Bulk, States, order_rows
 from proofbook.gpu.kernels.layout import Capacity, Words, new_pool
-from proofbook.gpu.kernels.runners import CpuRunner
 from proofbook.testing import RawMarket
 
 INT_MAX = (1 << 63) - 1
@@ -89,7 +89,7 @@ def test_any_orders_are_sorted_as_numpy_sorts_them(
     seed: int, count: int, price_width: int, priority_width: int
 ) -> None:
     rows = free_orders(seed, count, price_width, priority_width)
-    bulk = Bulk(Capacity(FREE.orders, FREE.levels), FREE.config(), CpuRunner(1))
+    bulk = Bulk(Capacity(FREE.orders, FREE.levels), FREE.config(), CpuBackend(threads=1).runner())
     pool = new_pool(1, bulk.capacity)
     bulk.load_orders(pool, rows[None])
     states = bulk.states(pool)

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 from kernel_flow import WORLDS, flow
@@ -19,11 +18,10 @@ from kernel_state import MemoryBook
 
 from proofbook._core import many_flow, many_run, state_digests
 from proofbook.gpu.kernels import layout
-from proofbook.gpu.kernels.chunks import chunk_bounds
 from proofbook.gpu.kernels.compile import compiled
 from proofbook.gpu.kernels.events import KEEP_ALL, KEEP_DIGEST, KEEP_NONE
 from proofbook.gpu.kernels.layout import Capacity, Words
-from proofbook.gpu.kernels.match_cpu import clear_books, match_books, match_chunks
+from proofbook.gpu.kernels.match_cpu import clear_books, match_books
 from proofbook.testing import RawMarket
 
 ORDERS = 256
@@ -75,34 +73,17 @@ def test_a_million_commands_end_as_in_the_engine(scenario: str) -> None:
     assert run.trades.sum() > 0
 
 
-def test_books_on_several_threads_end_as_on_one_whatever_is_kept() -> None:
+def test_books_end_alike_whatever_is_kept() -> None:
     commands, offsets = many_flow("mixed", seed=5, books=64, commands=300)
-    one = Pool(64, CONFIG, Capacity(ORDERS, 64), KEEP_DIGEST)
-    one.apply(commands, offsets)
-    several = Pool(64, CONFIG, Capacity(ORDERS, 64), KEEP_NONE)
-    numba.set_num_threads(min(2, numba.config.NUMBA_NUM_THREADS))
-    match: Any = compiled(match_chunks, "cpu", parallel=True, KEEP=KEEP_NONE)
-    before = numba.set_parallel_chunksize(1)
-    try:
-        match(several.words, several.terms, commands, offsets, several.events, chunk_bounds(offsets, 2))
-    finally:
-        numba.set_parallel_chunksize(before)
-    assert (several.column(layout.EVENT_DIGEST) == layout.DIGEST_START).all()
-    assert (one.column(layout.EVENT_DIGEST) != layout.DIGEST_START).all()
-    one.column(layout.EVENT_DIGEST)[:] = layout.DIGEST_START
-    assert (one.words == several.words).all()
-    assert one.column(layout.TRADES).sum() > 0
-
-
-def test_chunks_hold_about_equal_work() -> None:
-    sizes = np.array([0, 100_000, 0, 0, 5, 5, 5, 50_000, 1, 0] * 20)
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    bounds = chunk_bounds(offsets, 2)
-    assert bounds[0] == 0 and bounds[-1] == len(sizes) and (np.diff(bounds) > 0).all()
-    work = offsets[bounds[1:]] - offsets[bounds[:-1]]
-    assert work.max() <= offsets[-1] / 16 + sizes.max()
-    assert chunk_bounds(np.array([0, 9], dtype=np.int64), 4).tolist() == [0, 1]
-    assert chunk_bounds(np.array([0], dtype=np.int64), 4).tolist() == [0]
+    digested = Pool(64, CONFIG, Capacity(ORDERS, 64), KEEP_DIGEST)
+    digested.apply(commands, offsets)
+    bare = Pool(64, CONFIG, Capacity(ORDERS, 64), KEEP_NONE)
+    bare.apply(commands, offsets)
+    assert (bare.column(layout.EVENT_DIGEST) == layout.DIGEST_START).all()
+    assert (digested.column(layout.EVENT_DIGEST) != layout.DIGEST_START).all()
+    digested.column(layout.EVENT_DIGEST)[:] = layout.DIGEST_START
+    assert (digested.words == bare.words).all()
+    assert digested.column(layout.TRADES).sum() > 0
 
 
 def _one(pool: Pool, *rows: list[int]) -> list[tuple[int, ...]]:

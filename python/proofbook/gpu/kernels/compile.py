@@ -81,27 +81,25 @@ def is_simulated() -> bool:
     return hasattr(cuda, "simulator") and os.environ.get("NUMBA_ENABLE_CUDASIM", "0") == "1"
 
 
-def compiled(entry: Callable[..., Any], target: Target, *, parallel: bool = False, **constants: Any) -> Any:
+def compiled(entry: Callable[..., Any], target: Target, **constants: Any) -> Any:
     """The compiled form of a kernel's entry, made once for each target and set of constants.
 
     Args:
         entry: a plain function; on the target ``"cuda"`` it is launched as ``kernel[blocks, threads, stream](...)``.
         target: what it is compiled for.
-        parallel: on the target ``"cpu"``, whether its ``prange`` loops run on several threads.
         constants: values for global names of the entry and of what it calls.
     """
-    return _compiled(entry, target, parallel, tuple(sorted(constants.items())))
+    return _compiled(entry, target, tuple(sorted(constants.items())))
 
 
 @functools.cache
-def _compiled(entry: Callable[..., Any], target: Target, parallel: bool, constants: Constants) -> Any:
+def _compiled(entry: Callable[..., Any], target: Target, constants: Constants) -> Any:
     if target == "cpu":
         prepare_cache()
         import numba
 
         function = _copy(entry, target, constants)
-        counts = {} if parallel else UNCOUNTED
-        return numba.njit(cache=True, nogil=True, parallel=parallel, error_model="numpy", **counts)(function)
+        return numba.njit(cache=True, nogil=True, error_model="numpy", **UNCOUNTED)(function)
     from numba import cuda
 
     if is_simulated():

@@ -8,7 +8,6 @@ share anything, so threads share nothing but what they read.
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from proofbook.gpu.kernels.apply import begin_step, run_book
 from proofbook.gpu.kernels.book import book_of, clear_book
@@ -27,18 +26,6 @@ def match_books(pool, terms, commands, offsets, events, first_book, last_book):
     """Applies the commands of the books from ``first_book`` to before ``last_book``, on the calling thread."""
     for b in range(first_book, last_book):
         match_book(pool, terms, commands, offsets, events, b)
-
-
-def match_chunks(pool, terms, commands, offsets, events, bounds):
-    """Applies the commands of all books, chunk by chunk of them, on numba's threads.
-
-    Chunk c has the books ``bounds[c]`` to ``bounds[c + 1]``. With ``numba.set_parallel_chunksize(1)`` a thread that
-    is done takes the next chunk, so chunks of about as many commands each, and several of them for each thread, keep
-    all threads busy however uneven the books are.
-    """
-    for chunk in prange(len(bounds) - 1):
-        for b in range(bounds[chunk], bounds[chunk + 1]):
-            match_book(pool, terms, commands, offsets, events, b)
 
 
 def clear_books(pool, terms, events, which):

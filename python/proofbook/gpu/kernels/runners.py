@@ -1,18 +1,13 @@
-"""Where kernels over whole pools run: threads of the CPU, or a GPU and its simulator."""
+"""Where kernels over whole pools run: a GPU or its simulator here, the CPU's workers with their backend."""
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from proofbook.gpu.kernels import bulk_cpu
 from proofbook.gpu.kernels.compile import Target, compiled
-from proofbook.gpu.kernels.layout import Words
 
 Form = Literal["book", "group"]
 """Whether a book has a thread of the GPU or a block of them."""
@@ -42,56 +37,6 @@ class Runner(Protocol):
 
     def run_with_scratch(self, name: str, count: int, words: int, *arguments: Any) -> None:
         """The same, with so many words of work space for each worker."""
-
-
-class CpuRunner:
-    """Threads of the CPU, each of which takes a share of the items.
-
-    Args:
-        threads: how many; as many as there are cores where nobody says.
-    """
-
-    target: Target = "cpu"
-
-    def __init__(self, threads: int | None = None) -> None:
-        self.threads = threads if threads is not None else os.cpu_count() or 1
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="proofbook-bulk")
-        self._scratch: list[Words] = [np.empty(0, dtype=np.uint64)] * self.threads
-
-    def empty(self, shape: int | tuple[int, ...]) -> Words:
-        """Memory of the host."""
-        return np.empty(shape, dtype=np.uint64)
-
-    def give(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The array itself."""
-        return array
-
-    def take(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The array itself."""
-        return array
-
-    def run(self, name: str, count: int, *arguments: Any) -> None:
-        """Gives every thread its share of the items."""
-        self._share(name, count, [arguments] * self.threads)
-
-    def run_with_scratch(self, name: str, count: int, words: int, *arguments: Any) -> None:
-        """The same; every thread has its own work space, which it keeps."""
-        for thread, scratch in enumerate(self._scratch):
-            if len(scratch) < words:
-                self._scratch[thread] = np.empty(words, dtype=np.uint64)
-        self._share(name, count, [(*arguments, scratch[:words]) for scratch in self._scratch])
-
-    def _share(self, name: str, count: int, arguments: list[tuple[Any, ...]]) -> None:
-        kernel = compiled(getattr(bulk_cpu, name), "cpu")
-        bounds = [count * thread // self.threads for thread in range(self.threads + 1)]
-        calls = [
-            (*given, *share) for given, share in zip(arguments, pairwise(bounds), strict=True) if share[0] < share[1]
-        ]
-        if len(calls) == 1:
-            kernel(*calls[0])
-            return
-        for _ in self._pool.map(lambda call: kernel(*call), calls):
-            pass
 
 
 class CudaRunner:
