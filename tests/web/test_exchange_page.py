@@ -213,8 +213,10 @@ def test_by_keyboard_alone(trader: OpenTrader) -> None:
     keys = reader.page.keyboard
     reader.page.locator("body").evaluate("() => document.activeElement.blur()")
     keys.press("?")
-    reader.page.get_by_role("dialog", name="Keys and help").wait_for()
+    help_dialog = reader.page.get_by_role("dialog", name="Keys and help")
+    help_dialog.wait_for()
     keys.press("Escape")
+    help_dialog.wait_for(state="hidden")
     keys.press("l")
     focused = reader.page.locator(":focus")
     assert "ask" in (focused.get_attribute("aria-label") or "").lower()
