@@ -1,7 +1,6 @@
 //! The pinned key, and how keys are written.
 
 use std::fs;
-use std::path::Path;
 
 use crate::ProgramKey;
 
