@@ -17,6 +17,12 @@ BIN := $(VENV)/bin
 OUT ?= out
 DATA ?=
 
+# Checkouts share the folder of native builds, and cargo tells sources from those of another by their times alone: where another checkout was the last
+# to build, all of ours are made newer than whatever it left.
+ifneq ($(CURDIR),$(shell cat "$(CARGO_TARGET_DIR)/last-checkout" 2>/dev/null))
+$(shell find crates guest -name '*.rs' -exec touch {} + && mkdir -p "$(CARGO_TARGET_DIR)" && echo "$(CURDIR)" > "$(CARGO_TARGET_DIR)/last-checkout")
+endif
+
 rust_sources := $(shell find crates -path '*/src/*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
 .PHONY: help setup run test test-rust test-python wheel clean
