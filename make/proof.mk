@@ -45,7 +45,7 @@ test-prover: $(VENV)/.stamp-tools ## Run the proven program in the zkVM's execut
 	symbols=$$(tools/guest_symbols.sh) || exit 1; \
 		PROOFBOOK_SYMBOLS="$$symbols" $(prover_cargo) test $(prover_cargo_options) --features profile
 
-test-proofs: $(VENV)/.stamp-native prover ## Make real proofs (core, compressed, of a chain), verify them, refuse altered ones (20 minutes, 16 GiB)
+test-proofs: $(VENV)/.stamp-native prover page ## Make real proofs (core, compressed, of a chain), verify them, refuse altered ones (20 minutes, 16 GiB)
 	$(prover_cargo) test $(prover_cargo_options) --features prove --test proofs -- --nocapture --test-threads 1
 	$(BIN)/python -m pytest -q -s tests/proofs
 	PROOFBOOK_SOAK=1 cargo test --quiet -p proofbook-verifier
