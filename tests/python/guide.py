@@ -52,7 +52,14 @@ def folder_of_the_guide(folder: Path) -> Iterator[dict[str, str]]:
     environment = {**os.environ, "XDG_CONFIG_HOME": str(folder / "config"), "PYTHONUNBUFFERED": "1"}
     (start,) = [block.text.strip() for block in blocks() if block.kind == ""]
     assert start == "make exchange"
-    asked = ["make", "--dry-run", "--assume-old=.venv/.stamp-native", "exchange", "PORT=0"]
+    asked = [
+        "make",
+        "--dry-run",
+        "--assume-old=.venv/.stamp-native",
+        "--assume-old=.venv/.stamp-page",
+        "exchange",
+        "PORT=0",
+    ]
     recipe = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     with subprocess.Popen(
         ["bash", "-c", f"exec {recipe} --fix-port 0 --json"],
