@@ -5,12 +5,15 @@ mod common;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use common::{Client, Server, Temporary};
 use proofbook_exchange::{Action, Refusal};
 use proofbook_fix::Version;
-use proofbook_gateway::{Gateway, GatewayConfig, GatewayError, SessionConfig, HANDLE_SESSION};
+use proofbook_gateway::{
+    Gateway, GatewayConfig, GatewayError, SessionConfig, Stop, HANDLE_SESSION,
+};
 use proofbook_journal::{snapshots, Directory};
 use proofbook_session::{Identity, Unauthenticated};
 use proofbook_types::AccountId;
@@ -28,6 +31,33 @@ const FIRST: [Action; 1] = [Action::OpenAccount {
     account: AccountId(1),
 }];
 
+/// A gateway that listens on loopback, in a thread of its own.
+struct Running {
+    address: SocketAddr,
+    stop: Stop,
+    thread: JoinHandle<Result<(), GatewayError>>,
+}
+
+impl Running {
+    fn new(gateway: Gateway) -> Self {
+        let reactor = gateway.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let reactor = reactor.expect("it listens");
+        let (address, stop) = (reactor.address().expect("it is bound"), reactor.stop());
+        let thread = std::thread::spawn(move || reactor.run());
+        Running {
+            address,
+            stop,
+            thread,
+        }
+    }
+
+    /// Waits until it has ended, in order.
+    fn end(self) {
+        let ended = self.thread.join().expect("it does not panic");
+        ended.expect("everything was written");
+    }
+}
+
 #[test]
 fn a_stop_logs_everyone_out_and_the_next_start_goes_on() {
     let folder = Temporary::new();
@@ -37,19 +67,15 @@ fn a_stop_logs_everyone_out_and_the_next_start_goes_on() {
         let gateway = Gateway::open(config, &FIRST).expect("it opens");
         // The account, and a mass cancel in each round before.
         assert_eq!(gateway.exchange().sequence(), 1 + round);
-        let reactor = gateway.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-        let reactor = reactor.expect("it listens");
-        let (address, stop) = (reactor.address().expect("it is bound"), reactor.stop());
-        let thread = std::thread::spawn(move || reactor.run());
-        alice.log_on(address);
+        let running = Running::new(gateway);
+        alice.log_on(running.address);
         alice.ask("q", "11=m 530=7");
         alice.next().has("35=r 530=7 531=7 533=0 11=m");
         alice.has_nothing();
-        stop.stop().expect("it is woken");
+        running.stop.stop().expect("it is woken");
         alice.next().has("35=5");
         assert!(alice.try_next().is_none(), "the connection ends");
-        let ended = thread.join().expect("it does not panic");
-        ended.expect("everything was written");
+        running.end();
     }
 }
 
@@ -117,20 +143,15 @@ fn a_gateway_that_stays_awake_does_all_else() {
         busy_poll: Duration::from_secs(3_600),
         ..config(folder.path(), vec![session(1, b"ALICE")])
     };
-    let gateway = Gateway::open(config, &FIRST).expect("it opens");
-    let reactor = gateway.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-    let reactor = reactor.expect("it listens");
-    let (address, stop) = (reactor.address().expect("it is bound"), reactor.stop());
-    let thread = std::thread::spawn(move || reactor.run());
+    let running = Running::new(Gateway::open(config, &FIRST).expect("it opens"));
     let mut alice = Client::new("ALICE", Version::Fix44);
-    alice.connect(address);
+    alice.connect(running.address);
     alice.send("A", "98=0 108=1");
     alice.any().expect("a Logon").has("35=A 108=1");
     alice.any().expect("a heartbeat").has("35=0");
     alice.has_nothing();
-    stop.stop().expect("it is woken");
-    let ended = thread.join().expect("it does not panic");
-    ended.expect("everything was written");
+    running.stop.stop().expect("it is woken");
+    running.end();
 }
 
 /// More connections than may be are closed at once, and those that are there go on.
@@ -144,23 +165,18 @@ fn connections_are_bounded() {
             vec![session(1, b"ALICE"), session(2, b"BOB")],
         )
     };
-    let gateway = Gateway::open(config, &FIRST).expect("it opens");
-    let reactor = gateway.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-    let reactor = reactor.expect("it listens");
-    let (address, stop) = (reactor.address().expect("it is bound"), reactor.stop());
-    let thread = std::thread::spawn(move || reactor.run());
+    let running = Running::new(Gateway::open(config, &FIRST).expect("it opens"));
     let mut alice = Client::new("ALICE", Version::Fix44);
-    alice.log_on(address);
+    alice.log_on(running.address);
     let mut idle = Client::new("IDLE", Version::Fix44);
-    idle.connect(address);
+    idle.connect(running.address);
     let mut bob = Client::new("BOB", Version::Fix44);
-    bob.connect(address);
+    bob.connect(running.address);
     assert!(bob.try_next().is_none(), "there are two");
     alice.has_nothing();
     idle.drop_connection();
-    bob.log_on(address);
+    bob.log_on(running.address);
     bob.has_nothing();
-    stop.stop().expect("it is woken");
-    let ended = thread.join().expect("it does not panic");
-    ended.expect("everything was written");
+    running.stop.stop().expect("it is woken");
+    running.end();
 }
