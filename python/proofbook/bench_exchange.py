@@ -35,8 +35,9 @@ from proofbook.bench_load import (
     preference,
     processor_seconds,
     run_load,
+    started,
 )
-from proofbook.errors import BrokenInvariantError, InputError
+from proofbook.errors import BrokenInvariantError
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,19 +144,8 @@ class Bench:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         command = [*self.prefix, *server.command(self.programs, self.folder, port)]
-        errors = self.folder / "errors.txt"
-        with (
-            errors.open("w") as written,
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=written, text=True) as process,
-        ):
-            try:
-                assert process.stdout is not None
-                address = process.stdout.readline().strip()
-                if not address:
-                    raise InputError(f"{server.name} did not start: {errors.read_text()[-2000:]}")
-                yield address, process.pid
-            finally:
-                process.kill()
+        with started(command, self.folder, server.name) as (address, process):
+            yield address, process
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def run(self, server: Server, address: str, number: int, step: Step) -> Result:

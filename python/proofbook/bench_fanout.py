@@ -20,7 +20,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,14 +30,13 @@ from typing import Any
 import numpy as np
 
 from proofbook.bench import Result
-from proofbook.bench_load import Programs, Progress, Step, environment, preference, processor_seconds, run_load
+from proofbook.bench_load import Programs, Progress, Step, environment, preference, processor_seconds, run_load, started
 from proofbook.errors import BrokenInvariantError, InputError
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 PUBLISH_INTERVAL_MS = 20
 """How often the exchange publishes books: its default, written into the configuration."""
-START_S_MAX = 60
 PAUSE_S = 0.1
 """Between two cases: readers that have gone are forgotten."""
 
@@ -197,24 +195,10 @@ class Bench:
         sessions = (SESSION.format(number=number, name=name) for number, name in enumerate(names, 1))
         (folder / "exchange.toml").write_text(CONFIGURATION + "".join(sessions))
         command = [*self.prefix, sys.executable, "-m", "proofbook", "serve", str(folder), "--json"]
-        errors = self.folder / "errors.txt"
-        with (
-            errors.open("w") as written,
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=written, text=True) as process,
-        ):
-            try:
-                assert process.stdout is not None
-                patience = threading.Timer(START_S_MAX, process.kill)
-                patience.start()
-                line = process.stdout.readline()
-                patience.cancel()
-                if not line:
-                    raise InputError(f"the exchange did not start: {errors.read_text()[-2000:]}")
-                said = json.loads(line)
-                web = said["address"].removeprefix("http://").removesuffix("/")
-                yield Exchange(process.pid, said["fix_address"], web)
-            finally:
-                process.kill()
+        with started(command, self.folder, "the exchange") as (line, process):
+            said = json.loads(line)
+            web = said["address"].removeprefix("http://").removesuffix("/")
+            yield Exchange(process, said["fix_address"], web)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def send(self, exchange: Exchange, *words: str) -> Result:

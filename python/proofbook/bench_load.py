@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from proofbook.bench import Result
-from proofbook.errors import BrokenInvariantError
+from proofbook.errors import BrokenInvariantError, InputError
 
 Progress = Callable[[str], None]
 
+START_S_MAX = 60
 RUN_SECONDS_MAX = 300
 REQUESTS_MAX = 100_000_000
 """The numbers of a run's requests begin so far behind those of the run before."""
@@ -39,6 +42,36 @@ class Programs:
     readers: Path | None = None
     peer: Path | None = None
     library: Path | None = None
+
+
+@contextmanager
+def started(command: Sequence[str], folder: Path, name: str) -> Iterator[tuple[str, int]]:
+    """A program that says in its first line that it serves, until the block ends; the line, and the process.
+
+    Args:
+        command: The program with its arguments.
+        folder: Where what it says of errors is kept.
+        name: As it is called where it does not start.
+
+    Raises:
+        InputError: It said nothing.
+    """
+    errors = folder / "errors.txt"
+    with (
+        errors.open("w") as written,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=written, text=True) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            patience = threading.Timer(START_S_MAX, process.kill)
+            patience.start()
+            line = process.stdout.readline().strip()
+            patience.cancel()
+            if not line:
+                raise InputError(f"{name} did not start: {errors.read_text()[-2000:]}")
+            yield line, process.pid
+        finally:
+            process.kill()
 
 
 @dataclass(frozen=True, slots=True)
