@@ -207,16 +207,6 @@ def rank_of(statistics, book, column):
 
 
 @device
-def clear_total(total):
-    """The total of no books."""
-    total[TOTAL_COUNT] = ZERO
-    total[TOTAL_LOW] = ZERO
-    total[TOTAL_HIGH] = ZERO
-    total[TOTAL_SMALLEST] = WORD_MAX
-    total[TOTAL_LARGEST] = ZERO
-
-
-@device
 def merge_total(total, other):
     """Takes other books' total into a total."""
     low = total[TOTAL_LOW] + other[TOTAL_LOW]

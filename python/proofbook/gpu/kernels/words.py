@@ -29,8 +29,6 @@ COMMAND_ACCOUNT = np.uint64(3)
 COMMAND_PRICE = np.uint64(4)
 COMMAND_STOP_PRICE = np.uint64(5)
 COMMAND_QUANTITY = np.uint64(6)
-COMMAND_DISPLAY = np.uint64(7)
-COMMAND_EXPIRY = np.uint64(8)
 
 # Actions: the lowest byte of a command's tags.
 NEW = np.uint64(1)
