@@ -1,7 +1,8 @@
 //! The markets' own journals, `markets/NNNNNN`: what sealing, receipts and proofs are made of.
 //!
-//! They are written as the log is followed and made durable now and then, by another thread. After a crash a journal may lack its last commands: so
-//! the replica starts with a snapshot that is no newer than any of them.
+//! They are handed to the system before whoever asked for a command is answered, and with each publication of market data; so whoever has an answer and seals
+//! the market next finds the command there. Another thread makes them durable now and then: however long that takes, what is handed over can be read. After
+//! a crash a journal may lack its last commands: so the replica starts with a snapshot that is no newer than any of them.
 //!
 //! Invariants: a journal holds its market's commands without gaps; one that is ahead of the log is never written to.
 
@@ -20,12 +21,30 @@ const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 /// A start reads a journal's last segment.
 const SEGMENT_BYTES: u64 = 64 << 20;
 
+/// The journal of a market.
+struct MarketJournal {
+    follower: Follower<Directory, SystemClock>,
+    /// Up to where it is handed to the system.
+    written: u64,
+    /// Up to where it was handed over when it was made durable the last time.
+    synced: u64,
+}
+
+impl MarketJournal {
+    fn write(&mut self) -> Result<(), FollowError> {
+        let sequence = self.follower.journal().sequence();
+        if sequence > self.written {
+            self.follower.commit()?;
+            self.written = sequence;
+        }
+        Ok(())
+    }
+}
+
 /// The journals of all markets.
 pub(super) struct Journals {
     folder: PathBuf,
-    followers: Vec<Follower<Directory, SystemClock>>,
-    /// Up to where each is handed to the system.
-    written: Vec<u64>,
+    markets: Vec<MarketJournal>,
     /// Commands of markets that were just listed.
     early: Vec<Outcome>,
     /// Why nothing more is written, if so: the log has everything, and the next start makes up for it.
@@ -47,8 +66,7 @@ impl Journals {
     pub(super) fn open(folder: PathBuf, exchange: &Exchange) -> Result<Self, ServerError> {
         let mut journals = Journals {
             folder,
-            followers: Vec::new(),
-            written: Vec::new(),
+            markets: Vec::new(),
             early: Vec::new(),
             failure: None,
             syncing: None,
@@ -61,7 +79,7 @@ impl Journals {
     /// Opens the journals of markets that have none.
     fn list(&mut self, exchange: &Exchange) -> Result<(), FollowError> {
         let ids = (1..).map(MarketId).zip(exchange.markets());
-        for (id, (_, matching)) in ids.skip(self.followers.len()) {
+        for (id, (_, matching)) in ids.skip(self.markets.len()) {
             let directory = Directory::create(path(&self.folder, id));
             let directory = directory.map_err(|source| proofbook_journal::JournalError::Io {
                 operation: "make",
@@ -74,23 +92,28 @@ impl Journals {
             };
             let clock = SystemClock::new();
             let follower = Follower::open(directory, clock, options, id, *matching.config())?;
-            self.written.push(follower.journal().sequence());
-            self.followers.push(follower);
+            let sequence = follower.journal().sequence();
+            self.markets.push(MarketJournal {
+                follower,
+                written: sequence,
+                synced: sequence,
+            });
         }
         Ok(())
     }
 
     /// Whether no journal lacks commands that an exchange has taken already.
     pub(super) fn reach(&self, exchange: &Exchange) -> bool {
-        let markets = exchange.markets().zip(&self.followers);
-        markets
-            .into_iter()
-            .all(|((_, matching), follower)| follower.journal().sequence() >= matching.sequence())
+        let mut markets = exchange.markets().zip(&self.markets);
+        markets.all(|((_, matching), market)| {
+            market.follower.journal().sequence() >= matching.sequence()
+        })
     }
 
     /// Checks that no journal has commands that the log does not lead to.
     pub(super) fn check_end(&self, exchange: &Exchange) -> Result<(), ServerError> {
-        for ((_, matching), follower) in exchange.markets().zip(&self.followers) {
+        for ((_, matching), market) in exchange.markets().zip(&self.markets) {
+            let follower = &market.follower;
             let (ends, leads) = (follower.journal().sequence(), matching.sequence());
             if ends > leads {
                 let folder = path(&self.folder, follower.market());
@@ -116,10 +139,10 @@ impl Journals {
             return;
         }
         let index = (market.0 as usize).wrapping_sub(1);
-        match self.followers.get_mut(index) {
+        match self.markets.get_mut(index) {
             None => self.early.push(*outcome),
-            Some(follower) => {
-                let taken = follower.take(outcome);
+            Some(market) => {
+                let taken = market.follower.take(outcome);
                 self.note(taken);
             }
         }
@@ -138,7 +161,7 @@ impl Journals {
 
     /// Starts the journals of markets that were listed, and writes what they had so far.
     pub(super) fn catch_up(&mut self, exchange: &Exchange) {
-        if self.failure.is_some() || exchange.markets().len() == self.followers.len() {
+        if self.failure.is_some() || exchange.markets().len() == self.markets.len() {
             return;
         }
         let listed = self.list(exchange);
@@ -148,7 +171,18 @@ impl Journals {
         }
     }
 
-    /// Has what was written made durable, where it is time for that and the last time is over.
+    /// Hands all that was taken to the system: from now on it is read, and outlives this process.
+    pub(super) fn write(&mut self) {
+        if self.failure.is_some() {
+            return;
+        }
+        for index in 0..self.markets.len() {
+            let written = self.markets[index].write();
+            self.note(written);
+        }
+    }
+
+    /// Has what was handed over made durable, where it is time for that and the last time is over.
     pub(super) fn sync_if_due(&mut self) {
         if self.failure.is_some() || self.synced.elapsed() < SYNC_INTERVAL {
             return;
@@ -163,14 +197,10 @@ impl Journals {
         }
         self.synced = Instant::now();
         let mut folders = Vec::new();
-        for index in 0..self.followers.len() {
-            let follower = &mut self.followers[index];
-            let sequence = follower.journal().sequence();
-            if sequence > self.written[index] {
-                self.written[index] = sequence;
-                folders.push(follower.journal().storage().clone());
-                let written = follower.commit();
-                self.note(written);
+        for market in &mut self.markets {
+            if market.written > market.synced {
+                market.synced = market.written;
+                folders.push(market.follower.journal().storage().clone());
             }
         }
         if !folders.is_empty() {
@@ -201,8 +231,8 @@ impl Journals {
         if let Some(reason) = &self.failure {
             return Err(failed(reason));
         }
-        for follower in &mut self.followers {
-            follower.sync().map_err(failed)?;
+        for market in &mut self.markets {
+            market.follower.sync().map_err(failed)?;
         }
         Ok(())
     }

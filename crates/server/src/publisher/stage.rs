@@ -153,10 +153,6 @@ impl Stage {
             self.private.tell_reports(&self.shared.mailbox, &names);
             self.answer(&names);
         }
-        self.journals.sync_if_due();
-        if let Some(reason) = self.journals.failure() {
-            self.shared.fail_journals(reason);
-        }
         Ok(count)
     }
 
@@ -191,6 +187,11 @@ impl Stage {
 
     /// Answers requests.
     fn answer(&mut self, names: &Names) {
+        if self.told.is_empty() {
+            return;
+        }
+        // Whoever has the answer finds the command in its market's journal.
+        self.journals.write();
         let mailbox = &self.shared.mailbox;
         for of_entry in self
             .told
@@ -229,11 +230,17 @@ impl Stage {
         Ok(())
     }
 
-    /// Tells what changed of books, candles, states and balances since the last time, as far as there is room: the rest waits and is told as it is then.
+    /// Hands the markets' journals over, and tells what changed of books, candles, states and balances since the last time, as far as there is room: the rest
+    /// waits and is told as it is then.
     ///
     /// # Errors
     /// A thread that held the replica has failed.
     pub(crate) fn flush(&mut self) -> Result<(), ServerError> {
+        self.journals.write();
+        self.journals.sync_if_due();
+        if let Some(reason) = self.journals.failure() {
+            self.shared.fail_journals(reason);
+        }
         // Markets and accounts that lost something may be told so now.
         self.tell_trades()?;
         let (names, mailbox) = (self.shared.names(), &self.shared.mailbox);

@@ -14,7 +14,7 @@ use proofbook_exchange::{create, ExchangeEngine, Outcome};
 use proofbook_feed::{checksum, LevelView};
 use proofbook_gateway::Taken;
 use proofbook_journal::simulated::Random;
-use proofbook_journal::{Directory, Options, Storage, SyncPolicy, SystemClock};
+use proofbook_journal::{scan, Directory, Options, Storage, SyncPolicy, SystemClock};
 use proofbook_testkit::files::Temporary;
 use proofbook_types::{Price, Quantity};
 use serde_json::{json, Value};
@@ -480,6 +480,51 @@ fn markets_journals_have_no_gap_however_the_publisher_ends() {
         }
     }
     assert!(restarts > 30 && from_snapshots > 20, "{restarts}");
+}
+
+/// How many commands a reader finds in each market's journal.
+fn in_journals(folder: &Path) -> Vec<u64> {
+    let markets = 1..=MARKETS.len();
+    let read = markets.map(|market| {
+        let journal = Directory::open(folder.join(format!("markets/{market:06}")));
+        let read = scan(&journal.expect("it is there"), 0, &mut |_, _, _| {});
+        read.expect("it is sound").records
+    });
+    read.collect()
+}
+
+#[test]
+fn whoever_has_an_answer_or_market_data_finds_the_commands_in_the_journals() {
+    let folder = Temporary::new();
+    let folder = folder.path();
+    let mut flow = Flow::new(11);
+    let mut engine = engine(folder);
+    let mut stage = stage(folder, 0, Bounds::default());
+    let (mut answered, mut published) = (0, 0);
+    for round in 0..400 {
+        let ticket = engine.submit(&flow.next()).expect("it is taken");
+        engine.commit().expect("it is written");
+        engine.release(&mut |_, _| {});
+        let is_asked = round % 3 == 0;
+        if is_asked {
+            stage.taken(Taken {
+                ticket: round,
+                entry: Ok(ticket.sequence()),
+            });
+        }
+        stage.advance(engine.acknowledged()).expect("it is sound");
+        if round % 7 == 0 {
+            stage.flush().expect("it is sound");
+        }
+        let markets = engine.machine().markets();
+        let decided: Vec<u64> = markets.map(|(_, matching)| matching.sequence()).collect();
+        if decided.len() == MARKETS.len() && (is_asked || round % 7 == 0) {
+            assert_eq!(in_journals(folder), decided, "round {round}");
+            answered += u64::from(is_asked);
+            published += u64::from(round % 7 == 0);
+        }
+    }
+    assert!(answered > 100 && published > 50, "{answered}, {published}");
 }
 
 #[test]
