@@ -27,7 +27,7 @@ from oracle.flow import Flow, Shape
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-CRATES = ("types", "book", "memory", "books", "matching")
+CRATES = ("types", "book", "memory", "simd", "books", "matching")
 # Parts of a manifest that only tests and models need, whose crates are not in the copy.
 LEFT_OUT = r"^\[(?:target\.'cfg\(loom\)'\.dependencies|(?:target\.[^\]\n]*\.)?dev-dependencies)\].*?(?=^\[|\Z)"
 # Shape of the flows, how many, and how many commands each.

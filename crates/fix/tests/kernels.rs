@@ -102,12 +102,3 @@ fn random_bytes_of_any_length_and_place() {
 fn sums_of_the_largest_bytes_do_not_overflow() {
     check(&vec![0xff; 1 << 17], 0, 1 << 17);
 }
-
-#[test]
-fn a_kernel_is_had_by_its_name() {
-    for kernel in Kernel::all() {
-        assert_eq!(Kernel::from_name(kernel.name()), Some(kernel));
-    }
-    assert_eq!(Kernel::all().next(), Some(Kernel::SCALAR));
-    assert_eq!(Kernel::from_name("avx1024"), None);
-}

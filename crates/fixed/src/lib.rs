@@ -7,7 +7,7 @@
 //! run time; every one gives the same bits and finds the same overflows.
 //!
 //! Inside the market there are ticks and lots alone; this crate is for what is made of them at the edges: notionals, averages, texts.
-#![cfg_attr(not(feature = "std"), no_std)]
+#![no_std]
 
 pub mod batch;
 mod error;

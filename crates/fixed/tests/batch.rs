@@ -237,13 +237,3 @@ fn numbers_with_decimals_go_the_same_way() {
         })
     );
 }
-
-#[test]
-fn kernels_go_by_their_names() {
-    assert_eq!(Kernel::from_name("abacus"), None);
-    assert_eq!(Kernel::all().next(), Some(Kernel::SCALAR));
-    assert_eq!(Kernel::all().last(), Some(Kernel::detect()));
-    for kernel in Kernel::all() {
-        assert_eq!(Kernel::from_name(kernel.name()), Some(kernel));
-    }
-}

@@ -45,9 +45,6 @@ fn every_kernel_hashes_any_bytes_in_any_number() {
             }
         }
     }
-    assert_eq!(Kernel::from_name("abacus"), None);
-    assert_eq!(Kernel::all().last(), Some(Kernel::detect()));
-    assert!(Kernel::all().all(|kernel| Kernel::from_name(kernel.name()) == Some(kernel)));
 }
 
 #[test]

@@ -15,79 +15,21 @@ pub const LANES: usize = 8;
 /// `N` words of every lane.
 pub type Words<const N: usize> = [[u64; LANES]; N];
 
-/// An instruction set that this machine has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kernel(Set);
+proofbook_simd::kernel! {
+    avx512: "avx512f,avx512ifma";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Set {
-    Scalar,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
+    fn permute(states: &mut [Words<8>; 2], used: usize);
+    fn hash<const N: usize>(preimages: &[Preimages<N>; 2], used: usize) -> [Digests; 2];
 }
 
-/// Every name of a kernel, the slowest first.
-const NAMES: [&str; 3] = ["scalar", "avx2", "avx512"];
-
 impl Kernel {
-    /// The portable code.
-    pub const SCALAR: Kernel = Kernel(Set::Scalar);
-
-    /// The fastest kernel that this machine has.
-    pub fn detect() -> Kernel {
-        Kernel::all()
-            .last()
-            .expect("the scalar kernel runs anywhere")
-    }
-
-    /// Every kernel that this machine has, the slowest first.
-    pub fn all() -> impl Iterator<Item = Kernel> {
-        NAMES.into_iter().filter_map(Kernel::from_name)
-    }
-
-    /// The kernel of this name: `scalar`, `avx2` or `avx512` (which takes AVX-512 F and IFMA). `None` where there is no such kernel, or
-    /// this machine lacks what it takes.
-    pub fn from_name(name: &str) -> Option<Kernel> {
-        match name {
-            "scalar" => Some(Kernel::SCALAR),
-            #[cfg(target_arch = "x86_64")]
-            "avx2" => is_x86_feature_detected!("avx2").then_some(Kernel(Set::Avx2)),
-            #[cfg(target_arch = "x86_64")]
-            "avx512" => (is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512ifma"))
-            .then_some(Kernel(Set::Avx512)),
-            _ => None,
-        }
-    }
-
-    /// The stable name.
-    pub fn name(self) -> &'static str {
-        match self.0 {
-            Set::Scalar => "scalar",
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => "avx512",
-        }
-    }
-
     /// Permutes the first `used` lanes of two times eight states of canonical elements. What the other lanes become is not said.
     ///
     /// # Panics
     /// Where there are not as many lanes.
     pub fn permute_two(self, states: &mut [Words<8>; 2], used: usize) {
         assert!(used <= 2 * LANES, "{used} of {} lanes", 2 * LANES);
-        match self.0 {
-            Set::Scalar => scalar::permute(states, used),
-            // SAFETY: a kernel is made by `from_name` alone, which found that this machine has AVX2.
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => unsafe { avx2::permute(states, used) },
-            // SAFETY: a kernel is made by `from_name` alone, which found that this machine has AVX-512 F and IFMA.
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => unsafe { avx512::permute(states, used) },
-        }
+        self.permute(states, used);
     }
 
     /// Hashes the preimages of the first `used` lanes of two times eight. The digests of the other lanes mean nothing.
@@ -100,15 +42,7 @@ impl Kernel {
         used: usize,
     ) -> [Digests; 2] {
         assert!(used <= 2 * LANES, "{used} of {} lanes", 2 * LANES);
-        match self.0 {
-            Set::Scalar => scalar::hash(preimages, used),
-            // SAFETY: a kernel is made by `from_name` alone, which found that this machine has AVX2.
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => unsafe { avx2::hash(preimages, used) },
-            // SAFETY: a kernel is made by `from_name` alone, which found that this machine has AVX-512 F and IFMA.
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => unsafe { avx512::hash(preimages, used) },
-        }
+        self.hash(preimages, used)
     }
 }
 

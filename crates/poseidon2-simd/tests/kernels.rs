@@ -117,13 +117,3 @@ fn hashes_of_every_length() {
         }
     }
 }
-
-#[test]
-fn kernels_go_by_their_names() {
-    assert_eq!(Kernel::from_name("abacus"), None);
-    assert_eq!(Kernel::all().next(), Some(Kernel::SCALAR));
-    for kernel in Kernel::all() {
-        assert_eq!(Kernel::from_name(kernel.name()), Some(kernel));
-    }
-    assert_eq!(Kernel::all().last(), Some(Kernel::detect()));
-}

@@ -53,7 +53,7 @@ fn mark_block(block: &[u8; BLOCK_BYTES]) -> Marks {
 
 /// `marks` has one element for each block of the bytes.
 #[target_feature(enable = "avx2")]
-pub(super) fn mark(bytes: &[u8], marks: &mut [Marks]) {
+pub(super) fn mark_blocks(bytes: &[u8], marks: &mut [Marks]) {
     let (blocks, rest) = bytes.as_chunks::<BLOCK_BYTES>();
     let (whole, last) = marks.split_at_mut(blocks.len());
     for (block, marks) in blocks.iter().zip(whole) {

@@ -45,7 +45,7 @@ pub(super) fn checksum(bytes: &[u8]) -> u8 {
 
 /// `marks` has one element for each block of the bytes.
 #[target_feature(enable = "avx512f,avx512bw")]
-pub(super) fn mark(bytes: &[u8], marks: &mut [Marks]) {
+pub(super) fn mark_blocks(bytes: &[u8], marks: &mut [Marks]) {
     let (blocks, rest) = bytes.as_chunks::<BLOCK_BYTES>();
     let (whole, last) = marks.split_at_mut(blocks.len());
     for (block, marks) in blocks.iter().zip(whole) {

@@ -9,7 +9,7 @@ pub(super) fn checksum(bytes: &[u8]) -> u8 {
 }
 
 /// `marks` has one element for each block of the bytes.
-pub(super) fn mark(bytes: &[u8], marks: &mut [Marks]) {
+pub(super) fn mark_blocks(bytes: &[u8], marks: &mut [Marks]) {
     for (block, marks) in bytes.chunks(BLOCK_BYTES).zip(marks) {
         *marks = mark_block(block);
     }

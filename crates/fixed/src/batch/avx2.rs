@@ -78,8 +78,10 @@ macro_rules! elementwise {
 }
 
 // A sum has another sign than both of its parts; a difference another one than what it is taken from, which differs from what is taken.
-elementwise!(add, _mm256_add_epi64, |a, b, sum| [sum, a, b]);
-elementwise!(sub, _mm256_sub_epi64, |a, b, difference| [a, b, difference]);
+elementwise!(add_each, _mm256_add_epi64, |a, b, sum| [sum, a, b]);
+elementwise!(sub_each, _mm256_sub_epi64, |a, b, difference| [
+    a, b, difference
+]);
 
 /// Sums of many numbers, each in its two halves.
 #[derive(Clone, Copy)]
@@ -164,7 +166,7 @@ fn are_small(prices: &[i64; BLOCK], quantities: &[u64; BLOCK]) -> bool {
 }
 
 #[target_feature(enable = "avx2")]
-pub(super) fn notional(prices: &[i64], quantities: &[u64]) -> Wide {
+pub(super) fn sum_products(prices: &[i64], quantities: &[u64]) -> Wide {
     let moved = _mm256_set1_epi64x(1 << 31);
     let mut wide = Wide::default();
     let (price_blocks, price_rest) = prices.as_chunks::<BLOCK>();
@@ -176,7 +178,7 @@ pub(super) fn notional(prices: &[i64], quantities: &[u64]) -> Wide {
         let (mut products, mut small_quantities) = (Halves::new(), _mm256_setzero_si256());
         for (prices, quantities) in portion.0.iter().zip(portion.1) {
             if !are_small(prices, quantities) {
-                wide.join(scalar::notional(prices, quantities));
+                wide.join(scalar::sum_products(prices, quantities));
                 continue;
             }
             let (prices, _) = prices.as_chunks::<LANES>();
@@ -192,6 +194,6 @@ pub(super) fn notional(prices: &[i64], quantities: &[u64]) -> Wide {
         // Both below 2^92: 2^24 vectors of four products below 2^64.
         wide.add(products.total() as i128 - ((quantity as i128) << 31));
     }
-    wide.join(scalar::notional(price_rest, quantity_rest));
+    wide.join(scalar::sum_products(price_rest, quantity_rest));
     wide
 }

@@ -73,8 +73,10 @@ macro_rules! elementwise {
 }
 
 // A sum has another sign than both of its parts; a difference another one than what it is taken from, which differs from what is taken.
-elementwise!(add, _mm512_add_epi64, |a, b, sum| [sum, a, b]);
-elementwise!(sub, _mm512_sub_epi64, |a, b, difference| [a, b, difference]);
+elementwise!(add_each, _mm512_add_epi64, |a, b, sum| [sum, a, b]);
+elementwise!(sub_each, _mm512_sub_epi64, |a, b, difference| [
+    a, b, difference
+]);
 
 /// Sums of many numbers, each in its two halves.
 #[derive(Clone, Copy)]
@@ -157,7 +159,7 @@ fn are_small(prices: &[i64; BLOCK], quantities: &[u64; BLOCK]) -> bool {
 }
 
 #[target_feature(enable = "avx512f")]
-pub(super) fn notional(prices: &[i64], quantities: &[u64]) -> Wide {
+pub(super) fn sum_products(prices: &[i64], quantities: &[u64]) -> Wide {
     let moved = _mm512_set1_epi64(1 << 31);
     let mut wide = Wide::default();
     let (price_blocks, price_rest) = prices.as_chunks::<BLOCK>();
@@ -169,7 +171,7 @@ pub(super) fn notional(prices: &[i64], quantities: &[u64]) -> Wide {
         let (mut products, mut small_quantities) = (Halves::new(), _mm512_setzero_si512());
         for (prices, quantities) in portion.0.iter().zip(portion.1) {
             if !are_small(prices, quantities) {
-                wide.join(scalar::notional(prices, quantities));
+                wide.join(scalar::sum_products(prices, quantities));
                 continue;
             }
             let (prices, _) = prices.as_chunks::<LANES>();
@@ -185,6 +187,6 @@ pub(super) fn notional(prices: &[i64], quantities: &[u64]) -> Wide {
         // Both below 2^92: 2^24 vectors of eight products below 2^64.
         wide.add(products.total() as i128 - ((quantity as i128) << 31));
     }
-    wide.join(scalar::notional(price_rest, quantity_rest));
+    wide.join(scalar::sum_products(price_rest, quantity_rest));
     wide
 }

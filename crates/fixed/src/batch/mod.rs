@@ -9,41 +9,25 @@ use crate::point::FixedPoint;
 use crate::round::Rounding;
 use crate::total::Total;
 
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
+#[cfg(target_arch = "x86_64")]
 mod avx2;
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod scalar;
 
-/// An instruction set that this machine has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kernel(Set);
+proofbook_simd::kernel! {
+    avx512: "avx512f";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Set {
-    Scalar,
-    #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    Avx2,
-    #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    Avx512,
-}
+    fn add_each(a: &[i64], b: &[i64], out: &mut [i64]) -> Option<usize>;
+    fn sub_each(a: &[i64], b: &[i64], out: &mut [i64]) -> Option<usize>;
 
-/// Every name of a kernel, the slowest first.
-const NAMES: [&str; 3] = ["scalar", "avx2", "avx512"];
+    /// The sum of all. It fits: no slice has 2^64 elements.
+    pub fn sum(values: &[i64]) -> i128;
 
-/// Runs a kernel's function.
-macro_rules! dispatch {
-    ($kernel:expr, $function:ident($($argument:expr),*)) => {
-        match $kernel.0 {
-            Set::Scalar => scalar::$function($($argument),*),
-            // SAFETY: a kernel is made by `from_name` alone, which found that this machine has AVX2.
-            #[cfg(all(feature = "std", target_arch = "x86_64"))]
-            Set::Avx2 => unsafe { avx2::$function($($argument),*) },
-            // SAFETY: a kernel is made by `from_name` alone, which found that this machine has AVX-512 F.
-            #[cfg(all(feature = "std", target_arch = "x86_64"))]
-            Set::Avx512 => unsafe { avx512::$function($($argument),*) },
-        }
-    };
+    /// The sum of quantities. It fits, as that of [`sum`](Self::sum) does.
+    pub fn sum_quantities(quantities: &[u64]) -> u128;
+
+    fn sum_products(prices: &[i64], quantities: &[u64]) -> Wide;
 }
 
 fn same_length(expected: usize, received: usize) -> Result<(), FixedError> {
@@ -54,8 +38,8 @@ fn same_length(expected: usize, received: usize) -> Result<(), FixedError> {
     }
 }
 
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
 /// Elements that are looked at together: a block whose numbers are small goes the quick way, any other the general one.
+#[cfg(target_arch = "x86_64")]
 const BLOCK: usize = 64;
 
 /// A sum of products, in three words: `high` · 2^64 + `low` never overflows, whatever is summed.
@@ -73,7 +57,7 @@ impl Wide {
     }
 
     #[inline]
-    #[cfg_attr(not(all(feature = "std", target_arch = "x86_64")), expect(dead_code))]
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
     fn join(&mut self, other: Wide) {
         self.low += other.low;
         self.high += other.high;
@@ -87,43 +71,6 @@ impl Wide {
 }
 
 impl Kernel {
-    /// The portable code.
-    pub const SCALAR: Kernel = Kernel(Set::Scalar);
-
-    /// The fastest kernel that this machine has.
-    pub fn detect() -> Kernel {
-        Kernel::all().last().unwrap_or(Kernel::SCALAR)
-    }
-
-    /// Every kernel that this machine has, the slowest first.
-    pub fn all() -> impl Iterator<Item = Kernel> {
-        NAMES.into_iter().filter_map(Kernel::from_name)
-    }
-
-    /// The kernel of this name: `scalar`, `avx2` or `avx512`. `None` where there is no such kernel, or this machine lacks what it
-    /// takes.
-    pub fn from_name(name: &str) -> Option<Kernel> {
-        match name {
-            "scalar" => Some(Kernel::SCALAR),
-            #[cfg(all(feature = "std", target_arch = "x86_64"))]
-            "avx2" => is_x86_feature_detected!("avx2").then_some(Kernel(Set::Avx2)),
-            #[cfg(all(feature = "std", target_arch = "x86_64"))]
-            "avx512" => is_x86_feature_detected!("avx512f").then_some(Kernel(Set::Avx512)),
-            _ => None,
-        }
-    }
-
-    /// The stable name.
-    pub fn name(self) -> &'static str {
-        match self.0 {
-            Set::Scalar => "scalar",
-            #[cfg(all(feature = "std", target_arch = "x86_64"))]
-            Set::Avx2 => "avx2",
-            #[cfg(all(feature = "std", target_arch = "x86_64"))]
-            Set::Avx512 => "avx512",
-        }
-    }
-
     /// Each element of `a` plus that of `b`, into `out`.
     ///
     /// # Errors
@@ -132,7 +79,7 @@ impl Kernel {
     pub fn add(self, a: &[i64], b: &[i64], out: &mut [i64]) -> Result<(), FixedError> {
         same_length(a.len(), b.len())?;
         same_length(a.len(), out.len())?;
-        first_overflow(dispatch!(self, add(a, b, out)), "addition")
+        first_overflow(self.add_each(a, b, out), "addition")
     }
 
     /// Each element of `a` minus that of `b`, into `out`.
@@ -142,17 +89,7 @@ impl Kernel {
     pub fn sub(self, a: &[i64], b: &[i64], out: &mut [i64]) -> Result<(), FixedError> {
         same_length(a.len(), b.len())?;
         same_length(a.len(), out.len())?;
-        first_overflow(dispatch!(self, sub(a, b, out)), "subtraction")
-    }
-
-    /// The sum of all. It fits: no slice has 2^64 elements.
-    pub fn sum(self, values: &[i64]) -> i128 {
-        dispatch!(self, sum(values))
-    }
-
-    /// The sum of quantities. It fits, as that of [`sum`](Self::sum) does.
-    pub fn sum_quantities(self, quantities: &[u64]) -> u128 {
-        dispatch!(self, sum_quantities(quantities))
+        first_overflow(self.sub_each(a, b, out), "subtraction")
     }
 
     /// The sum of each price times its quantity.
@@ -161,7 +98,7 @@ impl Kernel {
     /// [`FixedError::Overflow`] where that does not fit 128 bits; what sums in between are does not matter. [`FixedError::Lengths`].
     pub fn notional(self, prices: &[i64], quantities: &[u64]) -> Result<i128, FixedError> {
         same_length(prices.len(), quantities.len())?;
-        let wide: Wide = dispatch!(self, notional(prices, quantities));
+        let wide = self.sum_products(prices, quantities);
         wide.total().ok_or(FixedError::overflow("notional"))
     }
 

@@ -2,11 +2,11 @@
 
 use super::Wide;
 
-pub(super) fn add(a: &[i64], b: &[i64], out: &mut [i64]) -> Option<usize> {
+pub(super) fn add_each(a: &[i64], b: &[i64], out: &mut [i64]) -> Option<usize> {
     elementwise(a, b, out, i64::overflowing_add)
 }
 
-pub(super) fn sub(a: &[i64], b: &[i64], out: &mut [i64]) -> Option<usize> {
+pub(super) fn sub_each(a: &[i64], b: &[i64], out: &mut [i64]) -> Option<usize> {
     elementwise(a, b, out, i64::overflowing_sub)
 }
 
@@ -36,7 +36,7 @@ pub(super) fn sum_quantities(quantities: &[u64]) -> u128 {
     quantities.iter().map(|&value| u128::from(value)).sum()
 }
 
-pub(super) fn notional(prices: &[i64], quantities: &[u64]) -> Wide {
+pub(super) fn sum_products(prices: &[i64], quantities: &[u64]) -> Wide {
     let mut wide = Wide::default();
     for (&price, &quantity) in prices.iter().zip(quantities) {
         // At most 2^63 · 2^64 in magnitude: it fits.

@@ -9,8 +9,9 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod scalar;
 
-use blake3::hazmat::{hash_derive_key_context, ContextKey, HasherExt};
+use blake3::hazmat::{hash_derive_key_context, ContextKey};
 
 /// A node's two children.
 pub(crate) type Pair = [[u8; 32]; 2];
@@ -75,77 +76,8 @@ impl NodeKey {
     }
 }
 
-/// An instruction set that this machine has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kernel(Set);
+proofbook_simd::kernel! {
+    avx512: "avx512f";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Set {
-    Scalar,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-}
-
-/// Every name of a kernel, the slowest first.
-const NAMES: [&str; 3] = ["scalar", "avx2", "avx512"];
-
-impl Kernel {
-    /// One node after another, by the `blake3` crate.
-    pub const SCALAR: Kernel = Kernel(Set::Scalar);
-
-    /// The fastest kernel that this machine has.
-    pub fn detect() -> Kernel {
-        Kernel::all().last().unwrap_or(Kernel::SCALAR)
-    }
-
-    /// Every kernel that this machine has, the slowest first.
-    pub fn all() -> impl Iterator<Item = Kernel> {
-        NAMES.into_iter().filter_map(Kernel::from_name)
-    }
-
-    /// The kernel of this name: `scalar`, `avx2` or `avx512`. `None` where there is no such kernel, or this machine lacks what it takes.
-    pub fn from_name(name: &str) -> Option<Kernel> {
-        match name {
-            "scalar" => Some(Kernel::SCALAR),
-            #[cfg(target_arch = "x86_64")]
-            "avx2" => is_x86_feature_detected!("avx2").then_some(Kernel(Set::Avx2)),
-            #[cfg(target_arch = "x86_64")]
-            "avx512" => is_x86_feature_detected!("avx512f").then_some(Kernel(Set::Avx512)),
-            _ => None,
-        }
-    }
-
-    /// The stable name.
-    pub fn name(self) -> &'static str {
-        match self.0 {
-            Set::Scalar => "scalar",
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => "avx512",
-        }
-    }
-
-    pub(crate) fn hash_pairs(self, key: &NodeKey, pairs: &[Pair], out: &mut [[u8; 32]]) {
-        match self.0 {
-            Set::Scalar => scalar(key, pairs, out),
-            // SAFETY: a kernel is made by `from_name` alone, which found that this machine has AVX2.
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => unsafe { avx2::hash_pairs(key, pairs, out) },
-            // SAFETY: a kernel is made by `from_name` alone, which found that this machine has AVX-512 F.
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => unsafe { avx512::hash_pairs(key, pairs, out) },
-        }
-    }
-}
-
-fn scalar(key: &NodeKey, pairs: &[Pair], out: &mut [[u8; 32]]) {
-    let mut hasher = blake3::Hasher::new_from_context_key(&key.key);
-    for (pair, node) in pairs.iter().zip(out) {
-        hasher.reset();
-        hasher.update(pair.as_flattened());
-        *node = *hasher.finalize().as_bytes();
-    }
+    pub(crate) fn hash_pairs(key: &NodeKey, pairs: &[Pair], out: &mut [[u8; 32]]);
 }

@@ -10,35 +10,6 @@ use super::LANES;
 /// Lanes of one register.
 const HALF: usize = 4;
 
-/// Proof that this machine has AVX2: there is no way to one but [`Avx2::detect`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Avx2(());
-
-/// A safe way to a function of this file.
-macro_rules! reach {
-    ($name:ident($($argument:ident: $type:ty),*) -> $result:ty) => {
-        #[inline]
-        pub(super) fn $name(self, $($argument: $type),*) -> $result {
-            // SAFETY: an `Avx2` is made by `detect` alone, which found that this machine has AVX2.
-            unsafe { $name($($argument),*) }
-        }
-    };
-}
-
-impl Avx2 {
-    pub(super) fn detect() -> Option<Self> {
-        is_x86_feature_detected!("avx2").then_some(Avx2(()))
-    }
-
-    reach!(not_beyond(prices: &[i64; LANES], flip: i64, bound: i64) -> u8);
-    reach!(first(prices: &[i64; LANES], flip: i64, among: u8) -> usize);
-    reach!(equal_prices(prices: &[i64; LANES], price: i64) -> u8);
-    reach!(equal(words: &[u64; LANES], word: u64) -> u8);
-    reach!(sum(words: &[u64; LANES], among: u8) -> u128);
-    reach!(covered(sizes: &[u64; LANES], among: u8, quantity: u64) -> u8);
-    reach!(compact(words: &mut [u64; LANES], among: u8) -> ());
-}
-
 /// Eight lanes: the lower four, the upper four.
 type Lanes = [__m256i; 2];
 
@@ -102,7 +73,7 @@ fn flipped(prices: &[i64; LANES], flip: i64) -> Lanes {
 }
 
 #[target_feature(enable = "avx2")]
-fn not_beyond(prices: &[i64; LANES], flip: i64, bound: i64) -> u8 {
+pub(super) fn not_beyond(prices: &[i64; LANES], flip: i64, bound: i64) -> u8 {
     let bound = _mm256_set1_epi64x(bound ^ flip);
     !mask_of(flipped(prices, flip).map(|half| _mm256_cmpgt_epi64(half, bound)))
 }
@@ -114,7 +85,7 @@ fn lower(a: __m256i, b: __m256i) -> __m256i {
 }
 
 #[target_feature(enable = "avx2")]
-fn first(prices: &[i64; LANES], flip: i64, among: u8) -> usize {
+pub(super) fn first_among(prices: &[i64; LANES], flip: i64, among: u8) -> usize {
     let keys = flipped(prices, flip);
     let [low, high] = lanes_of(among);
     // Lanes that are not asked for come last.
@@ -129,13 +100,13 @@ fn first(prices: &[i64; LANES], flip: i64, among: u8) -> usize {
 }
 
 #[target_feature(enable = "avx2")]
-fn equal_prices(prices: &[i64; LANES], price: i64) -> u8 {
+pub(super) fn equal_prices(prices: &[i64; LANES], price: i64) -> u8 {
     let price = _mm256_set1_epi64x(price);
     mask_of(load_prices(prices).map(|half| _mm256_cmpeq_epi64(half, price)))
 }
 
 #[target_feature(enable = "avx2")]
-fn equal(words: &[u64; LANES], word: u64) -> u8 {
+pub(super) fn equal(words: &[u64; LANES], word: u64) -> u8 {
     let word = _mm256_set1_epi64x(word as i64);
     mask_of(load(words).map(|half| _mm256_cmpeq_epi64(half, word)))
 }
@@ -153,7 +124,7 @@ fn load_among(numbers: &[u64; LANES], among: u8) -> Lanes {
 }
 
 #[target_feature(enable = "avx2")]
-fn sum(numbers: &[u64; LANES], among: u8) -> u128 {
+pub(super) fn sum(numbers: &[u64; LANES], among: u8) -> u128 {
     let lanes = load_among(numbers, among);
     // The odd 32 bits are zero in the blend: the lower halves alone.
     let zero = _mm256_setzero_si256();
@@ -193,7 +164,7 @@ fn running_sums(half: __m256i) -> [__m256i; 2] {
 }
 
 #[target_feature(enable = "avx2")]
-fn covered(sizes: &[u64; LANES], among: u8, quantity: u64) -> u8 {
+pub(super) fn covered(sizes: &[u64; LANES], among: u8, quantity: u64) -> u8 {
     let [low, high] = load_among(sizes, among).map(|half| running_sums(half));
     let last = |lanes| _mm256_permute4x64_epi64::<0b11_11_11_11>(lanes);
     let sums = _mm256_add_epi64(high[0], last(low[0]));
@@ -229,7 +200,7 @@ const TOGETHER: [[i32; LANES]; 1 << HALF] = {
 };
 
 #[target_feature(enable = "avx2")]
-fn compact(numbers: &mut [u64; LANES], among: u8) {
+pub(super) fn compact(numbers: &mut [u64; LANES], among: u8) {
     let together = |half, mask: u8| {
         let [a, b, c, d, e, f, g, h] = TOGETHER[usize::from(mask)];
         _mm256_permutevar8x32_epi32(half, _mm256_setr_epi32(a, b, c, d, e, f, g, h))

@@ -4,35 +4,6 @@ use core::arch::x86_64::*;
 
 use super::LANES;
 
-/// Proof that this machine has AVX-512 F: there is no way to one but [`Avx512::detect`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Avx512(());
-
-/// A safe way to a function of this file.
-macro_rules! reach {
-    ($name:ident($($argument:ident: $type:ty),*) -> $result:ty) => {
-        #[inline]
-        pub(super) fn $name(self, $($argument: $type),*) -> $result {
-            // SAFETY: an `Avx512` is made by `detect` alone, which found that this machine has AVX-512 F.
-            unsafe { $name($($argument),*) }
-        }
-    };
-}
-
-impl Avx512 {
-    pub(super) fn detect() -> Option<Self> {
-        is_x86_feature_detected!("avx512f").then_some(Avx512(()))
-    }
-
-    reach!(not_beyond(prices: &[i64; LANES], flip: i64, bound: i64) -> u8);
-    reach!(first(prices: &[i64; LANES], flip: i64, among: u8) -> usize);
-    reach!(equal_prices(prices: &[i64; LANES], price: i64) -> u8);
-    reach!(equal(words: &[u64; LANES], word: u64) -> u8);
-    reach!(sum(words: &[u64; LANES], among: u8) -> u128);
-    reach!(covered(sizes: &[u64; LANES], among: u8, quantity: u64) -> u8);
-    reach!(compact(words: &mut [u64; LANES], among: u8) -> ());
-}
-
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn load_prices(words: &[i64; LANES]) -> __m512i {
@@ -61,12 +32,12 @@ fn flipped(prices: &[i64; LANES], flip: i64) -> __m512i {
 }
 
 #[target_feature(enable = "avx512f")]
-fn not_beyond(prices: &[i64; LANES], flip: i64, bound: i64) -> u8 {
+pub(super) fn not_beyond(prices: &[i64; LANES], flip: i64, bound: i64) -> u8 {
     _mm512_cmple_epi64_mask(flipped(prices, flip), _mm512_set1_epi64(bound ^ flip))
 }
 
 #[target_feature(enable = "avx512f")]
-fn first(prices: &[i64; LANES], flip: i64, among: u8) -> usize {
+pub(super) fn first_among(prices: &[i64; LANES], flip: i64, among: u8) -> usize {
     let keys = flipped(prices, flip);
     let lowest = _mm512_set1_epi64(_mm512_mask_reduce_min_epi64(among, keys));
     let found = _mm512_mask_cmpeq_epi64_mask(among, keys, lowest);
@@ -74,12 +45,12 @@ fn first(prices: &[i64; LANES], flip: i64, among: u8) -> usize {
 }
 
 #[target_feature(enable = "avx512f")]
-fn equal_prices(prices: &[i64; LANES], price: i64) -> u8 {
+pub(super) fn equal_prices(prices: &[i64; LANES], price: i64) -> u8 {
     _mm512_cmpeq_epi64_mask(load_prices(prices), _mm512_set1_epi64(price))
 }
 
 #[target_feature(enable = "avx512f")]
-fn equal(words: &[u64; LANES], word: u64) -> u8 {
+pub(super) fn equal(words: &[u64; LANES], word: u64) -> u8 {
     _mm512_cmpeq_epi64_mask(load(words), _mm512_set1_epi64(word as i64))
 }
 
@@ -91,7 +62,7 @@ fn load_among(words: &[u64; LANES], among: u8) -> __m512i {
 }
 
 #[target_feature(enable = "avx512f")]
-fn sum(words: &[u64; LANES], among: u8) -> u128 {
+pub(super) fn sum(words: &[u64; LANES], among: u8) -> u128 {
     let lanes = load_among(words, among);
     // Eight halves of 32 bits have a sum of 35.
     let low = _mm512_and_si512(lanes, _mm512_set1_epi64(0xffff_ffff));
@@ -112,7 +83,7 @@ fn take_in(sums: __m512i, before: __m512i, over: u8, distance: u32) -> (__m512i,
 /// Sums from the first lane to each (Hillis and Steele, "Data parallel algorithms", 1986): in each step, every lane takes in the one that lies
 /// twice as far before it as in the step before. A lane whose sum is too large for 64 bits is marked, and marks all that take it in.
 #[target_feature(enable = "avx512f")]
-fn covered(sizes: &[u64; LANES], among: u8, quantity: u64) -> u8 {
+pub(super) fn covered(sizes: &[u64; LANES], among: u8, quantity: u64) -> u8 {
     let zero = _mm512_setzero_si512();
     let sizes = load_among(sizes, among);
     let (sums, over) = take_in(sizes, _mm512_alignr_epi64::<7>(sizes, zero), 0, 1);
@@ -123,6 +94,6 @@ fn covered(sizes: &[u64; LANES], among: u8, quantity: u64) -> u8 {
 }
 
 #[target_feature(enable = "avx512f")]
-fn compact(words: &mut [u64; LANES], among: u8) {
+pub(super) fn compact(words: &mut [u64; LANES], among: u8) {
     store(_mm512_maskz_compress_epi64(among, load(words)), words);
 }

@@ -1,8 +1,6 @@
 //! Arithmetic on eight lanes of 64 bits, by instruction set.
 //!
-//! All kernels give the same results for every input; `tests/simd.rs` forces each in turn. What needs an instruction set that not every processor has is
-//! reached through a token that only a processor with that set yields ([`avx2::Avx2`], [`avx512::Avx512`]), so nothing in here is unsafe outside of the
-//! files of those sets.
+//! All kernels give the same results for every input; `tests/simd.rs` forces each in turn.
 //!
 //! Prices are compared after a `flip`: 0 in a queue whose lowest price comes first, -1 in one whose highest does. Flipping all bits of signed
 //! numbers turns their order round, so that one comparison serves both.
@@ -18,116 +16,35 @@ mod scalar;
 /// How many numbers are worked on at once.
 pub const LANES: usize = 8;
 
-/// An instruction set that this machine has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kernel(Set);
+proofbook_simd::kernel! {
+    avx512: "avx512f";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Set {
-    Scalar,
-    #[cfg(target_arch = "x86_64")]
-    Avx2(avx2::Avx2),
-    #[cfg(target_arch = "x86_64")]
-    Avx512(avx512::Avx512),
-}
+    /// The lanes whose price does not come after `bound`.
+    pub(super) fn not_beyond(prices: &[i64; LANES], flip: i64, bound: i64) -> u8;
 
-/// Every name of a kernel, the slowest first.
-const NAMES: [&str; 3] = ["scalar", "avx2", "avx512"];
+    fn first_among(prices: &[i64; LANES], flip: i64, among: u8) -> usize;
 
-/// Runs a kernel's function.
-macro_rules! dispatch {
-    ($kernel:expr, $function:ident($($argument:expr),*)) => {
-        match $kernel.0 {
-            Set::Scalar => scalar::$function($($argument),*),
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2(set) => set.$function($($argument),*),
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512(set) => set.$function($($argument),*),
-        }
-    };
+    /// The lanes that hold a price.
+    pub(super) fn equal_prices(prices: &[i64; LANES], price: i64) -> u8;
+
+    /// The lanes that hold a word.
+    pub(super) fn equal(words: &[u64; LANES], word: u64) -> u8;
+
+    /// The sum of the lanes of `among`: exact, since eight numbers of 64 bits have a sum of at most 67.
+    pub(super) fn sum(words: &[u64; LANES], among: u8) -> u128;
+
+    /// The lanes of `among`, from the lowest on, whose sizes a quantity covers in full, one after the other.
+    pub(super) fn covered(sizes: &[u64; LANES], among: u8, quantity: u64) -> u8;
+
+    /// Moves the lanes of `among` together, to the lowest lanes and in their order. What the others hold then is not meaningful.
+    pub(super) fn compact(words: &mut [u64; LANES], among: u8);
 }
 
 impl Kernel {
-    /// The portable code.
-    pub const SCALAR: Kernel = Kernel(Set::Scalar);
-
-    /// The kernel with the widest registers that this machine has.
-    pub fn detect() -> Kernel {
-        Kernel::all().last().unwrap_or(Kernel::SCALAR)
-    }
-
-    /// Every kernel that this machine has, the narrowest first.
-    pub fn all() -> impl Iterator<Item = Kernel> {
-        NAMES.into_iter().filter_map(Kernel::from_name)
-    }
-
-    /// The kernel of this name: `scalar`, `avx2` or `avx512`. `None` where there is no such kernel, or this machine lacks what it
-    /// takes.
-    pub fn from_name(name: &str) -> Option<Kernel> {
-        match name {
-            "scalar" => Some(Kernel::SCALAR),
-            #[cfg(target_arch = "x86_64")]
-            "avx2" => avx2::Avx2::detect().map(|set| Kernel(Set::Avx2(set))),
-            #[cfg(target_arch = "x86_64")]
-            "avx512" => avx512::Avx512::detect().map(|set| Kernel(Set::Avx512(set))),
-            _ => None,
-        }
-    }
-
-    /// The stable name.
-    pub fn name(self) -> &'static str {
-        match self.0 {
-            Set::Scalar => "scalar",
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2(_) => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512(_) => "avx512",
-        }
-    }
-
-    /// The lanes whose price does not come after `bound`.
-    #[inline]
-    pub(super) fn not_beyond(self, prices: &[i64; LANES], flip: i64, bound: i64) -> u8 {
-        dispatch!(self, not_beyond(prices, flip, bound))
-    }
-
     /// The lane of `among` whose price comes first; of equal ones the lowest. `None` where `among` has no lane.
     #[inline]
     pub(super) fn first(self, prices: &[i64; LANES], flip: i64, among: u8) -> Option<usize> {
-        if among == 0 {
-            return None;
-        }
-        Some(dispatch!(self, first(prices, flip, among)))
-    }
-
-    /// The lanes that hold a price.
-    #[inline]
-    pub(super) fn equal_prices(self, prices: &[i64; LANES], price: i64) -> u8 {
-        dispatch!(self, equal_prices(prices, price))
-    }
-
-    /// The lanes that hold a word.
-    #[inline]
-    pub(super) fn equal(self, words: &[u64; LANES], word: u64) -> u8 {
-        dispatch!(self, equal(words, word))
-    }
-
-    /// The sum of the lanes of `among`: exact, since eight numbers of 64 bits have a sum of at most 67.
-    #[inline]
-    pub(super) fn sum(self, words: &[u64; LANES], among: u8) -> u128 {
-        dispatch!(self, sum(words, among))
-    }
-
-    /// The lanes of `among`, from the lowest on, whose sizes a quantity covers in full, one after the other.
-    #[inline]
-    pub(super) fn covered(self, sizes: &[u64; LANES], among: u8, quantity: u64) -> u8 {
-        dispatch!(self, covered(sizes, among, quantity))
-    }
-
-    /// Moves the lanes of `among` together, to the lowest lanes and in their order. What the others hold then is not meaningful.
-    #[inline]
-    pub(super) fn compact(self, words: &mut [u64; LANES], among: u8) {
-        dispatch!(self, compact(words, among));
+        (among != 0).then(|| self.first_among(prices, flip, among))
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn not_beyond(prices: &[i64; LANES], flip: i64, bound: i64) -> u8 {
     lanes_where(|lane| prices[lane] ^ flip <= bound ^ flip)
 }
 
-pub(super) fn first(prices: &[i64; LANES], flip: i64, among: u8) -> usize {
+pub(super) fn first_among(prices: &[i64; LANES], flip: i64, among: u8) -> usize {
     let key = |lane: &usize| prices[*lane] ^ flip;
     let lanes = (0..LANES).filter(|&lane| has(among, lane));
     lanes.min_by_key(key).unwrap_or(0)
