@@ -9,7 +9,7 @@
 //! - each request that was taken into the queue is told of once, with the reactor's end too.
 
 use std::fmt;
-use std::sync::atomic::{fence, AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ use mio::Waker;
 use proofbook_engine::EngineError;
 use proofbook_exchange::{Action, AssetId, Exchange, MarketId};
 use proofbook_memory::queue::{ring, LockFreeQueue};
+use proofbook_memory::wake::{WaitFlag, WakeFlag};
 use proofbook_types::{AccountId, Quantity};
 
 use crate::application::Desk;
@@ -108,7 +109,7 @@ struct Request {
 pub struct Progress {
     acknowledged: AtomicU64,
     is_ended: AtomicBool,
-    is_awaited: AtomicBool,
+    wait: WaitFlag,
     waiter: OnceLock<Thread>,
 }
 
@@ -117,7 +118,7 @@ impl Progress {
         Progress {
             acknowledged: AtomicU64::new(acknowledged),
             is_ended: AtomicBool::new(false),
-            is_awaited: AtomicBool::new(false),
+            wait: WaitFlag::default(),
             waiter: OnceLock::new(),
         }
     }
@@ -144,9 +145,7 @@ impl Progress {
         assert_eq!(waiter.id(), current.id(), "one thread alone may wait");
         let end = Instant::now() + limit;
         loop {
-            self.is_awaited.store(true, Ordering::Relaxed);
-            // With the fence of `publish`: either this sees the new number, or that sees that it is awaited.
-            fence(Ordering::SeqCst);
+            self.wait.announce();
             let left = end.saturating_duration_since(Instant::now());
             if self.acknowledged() > seen || self.is_ended() || left.is_zero() {
                 return;
@@ -163,9 +162,7 @@ impl Progress {
     }
 
     fn wake(&self) {
-        fence(Ordering::SeqCst);
-        if self.is_awaited.load(Ordering::Relaxed) {
-            self.is_awaited.store(false, Ordering::Relaxed);
+        if self.wait.take() {
             if let Some(waiter) = self.waiter.get() {
                 waiter.unpark();
             }
@@ -175,8 +172,7 @@ impl Progress {
 
 struct Shared {
     requests: LockFreeQueue<Request>,
-    /// The reactor was woken and has not looked at the queue since.
-    is_woken: AtomicBool,
+    wake: WakeFlag,
     next_ticket: AtomicU64,
     progress: Arc<Progress>,
 }
@@ -206,10 +202,9 @@ impl Handle {
         if pushed.is_err() {
             return Err(SubmitError::Busy);
         }
-        // Whoever finds it woken already comes before the reactor's exchange of this flag, which then sees the request.
-        if !self.shared.is_woken.swap(true, Ordering::AcqRel) && self.waker.wake().is_err() {
-            // It looks by itself within a tick.
-            self.shared.is_woken.store(false, Ordering::Release);
+        if self.shared.wake.call() && self.waker.wake().is_err() {
+            // It looks by itself within a tick; the next caller tries again.
+            self.shared.wake.end();
         }
         Ok(ticket)
     }
@@ -266,7 +261,7 @@ pub(crate) struct Intake {
 pub(crate) fn attach(waker: Arc<Waker>, acknowledged: u64) -> (Intake, Handle, Answers) {
     let shared = Arc::new(Shared {
         requests: LockFreeQueue::with_capacity(REQUESTS_MAX).expect("a power of two"),
-        is_woken: AtomicBool::new(false),
+        wake: WakeFlag::default(),
         next_ticket: AtomicU64::new(1),
         progress: Arc::new(Progress::new(acknowledged)),
     });
@@ -291,8 +286,7 @@ impl Intake {
 
     /// Gives what waits to the desk, as much as a turn may take and as there is room to tell of.
     pub(crate) fn take(&mut self, desk: &mut Desk, now_ns: u64) {
-        // The requests of whoever saw the flag set are there after this.
-        self.shared.is_woken.swap(false, Ordering::AcqRel);
+        self.shared.wake.end();
         let limit = self.taken.room().min(REQUESTS_OF_TURN_MAX);
         let waiting = self.shared.requests.len_hint() as u64;
         desk.metrics.requests_waiting.set(waiting);

@@ -7,7 +7,8 @@
 //! - [`queue`]: a bounded queue for many producers and consumers, and a ring between two threads;
 //! - [`hazard`]: hazard pointers, for readers that hold a few things for long;
 //! - [`epoch`]: epochs, for readers that walk over many things at once;
-//! - [`retired`]: what is handed to either once nobody can reach it any more.
+//! - [`retired`]: what is handed to either once nobody can reach it any more;
+//! - [`wake`]: who has to wake a thread that sleeps.
 //!
 //! Everything that threads share goes through [`sync`], so that the models in `tests/` can run the same code under loom.
 #![deny(unsafe_code)]
@@ -24,3 +25,4 @@ pub mod registration;
 pub mod retired;
 pub mod sync;
 pub mod trade_pool;
+pub mod wake;
