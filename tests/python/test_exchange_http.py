@@ -206,6 +206,19 @@ def test_errors_name_expected_and_received(exchange: Process) -> None:
     with pytest.raises(ApiError) as error:
         client.post("/api/v1/orders", {"market": "BTC-USD", "side": "buy", "quantity": 5})
     assert error.value.error["expected"] == "quantity: `str`" and error.value.error["received"] == "`int`"
+    operator = exchange.operator()
+    for fields, expected, received in (
+        ({"account": "1", "asset": "USD", "amount": "1"}, "account: `int`", "`str`"),
+        ({"account": 1.5, "asset": "USD", "amount": "1"}, "account: `int`", "`float`"),
+        ({"account": True, "asset": "USD", "amount": "1"}, "account: `int`", "`bool`"),
+    ):
+        with pytest.raises(ApiError) as error:
+            operator.operate("deposit", **fields)
+        assert (error.value.error["expected"], error.value.error["received"]) == (expected, received)
+    for post_only in ("true", 1):
+        with pytest.raises(ApiError) as error:
+            client.order("buy", "1.000", "1.00", post_only=post_only)
+        assert error.value.error["expected"] == "post_only: `bool`"
 
 
 def test_altered_and_replayed_requests_are_refused(exchange: Process) -> None:

@@ -27,6 +27,18 @@ from proofbook.exchange.services import Services
 log = logging.getLogger("proofbook.exchange")
 
 
+class StrictRequest(Request[Any, Any, Any]):
+    """A request whose body is read as the stream's messages are: the text of a number is no number."""
+
+    async def json(self) -> Any:
+        """The body as what its handler takes; what is read to a type already, litestar leaves as it is."""
+        parameters = self.route_handler.parsed_fn_signature.parameters
+        try:
+            return msgspec.json.decode(await self.body(), type=parameters["data"].annotation)
+        except msgspec.MsgspecError as error:
+            raise unreadable(str(error)) from None
+
+
 def answer_error(_: Request[Any, Any, Any], error: Exception) -> Response[ErrorAnswer]:
     """The answer to whatever went wrong."""
     found = _api_error(error)
@@ -124,6 +136,7 @@ def application(services: Services, streams: stream.Streams, more: Sequence[Cont
         route_handlers=[open_routes, signed_routes, get_health, get_ready, *web_page.handlers(), *more],
         guards=[count_request],
         exception_handlers={Exception: answer_error},
+        request_class=StrictRequest,
         openapi_config=_openapi(),
         request_max_body_size=services.configuration.limits.body_bytes_max,
         state=State({"services": services, "streams": streams}),
