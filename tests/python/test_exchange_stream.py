@@ -314,6 +314,30 @@ def check_one_that_asks_without_reading(client: Client) -> None:
     assert client.get("/ready", is_signed=False)
 
 
+def test_readers_that_stop_hold_up_no_end(tmp_path: Path) -> None:
+    limits = (
+        "stream_stall_s_max = 3600\nstream_socket_bytes = 4096\n"
+        "requests_per_s_per_key = 100000\nrequests_per_s_per_address = 100000\nstream_messages_per_s = 100000\n"
+    )
+    process = Process(tmp_path / "exchange", limits=limits)
+    try:
+        client = process.client()
+        with client.stream() as trader:
+            trader.login()
+            place_many(trader, 600)
+        stopped = narrow_reader(client)
+        for _ in range(60):
+            stopped.say("subscribe", channel="book", market=MARKET)
+        # All of them were taken; what they gave waits in both kernels and in the server.
+        assert client.get("/ready", is_signed=False)
+        time.sleep(0.5)
+    finally:
+        begun_s = time.monotonic()
+        assert process.stop() == 0, process.errors()
+    assert time.monotonic() - begun_s < 8, "seconds are waited for the one that does not read, not the whole patience"
+    assert "timeout graceful shutdown exceeded" not in process.errors()
+
+
 def test_readers_that_stop_cost_themselves_alone(tmp_path: Path) -> None:
     limits = (
         "stream_waiting_bytes_max = 16384\nstream_stall_s_max = 2\nstream_socket_bytes = 4096\n"

@@ -33,6 +33,8 @@ from proofbook.exchange.services import Services, make_services
 from proofbook.exchange.stream import Streams
 
 STOP_S_MAX = 10
+LEAVE_S_MAX = 1.0
+"""How long a client that has been sent everything may take for it once the exchange has ended."""
 SETTLE_S_MAX = 2.0
 """How long requests that were taken may wait for their answers once the stop began."""
 PING_S = 20.0
@@ -137,7 +139,15 @@ class Server(uvicorn.Server):
         try:
             await self._exchange.end()
         finally:
+            dropping = asyncio.get_running_loop().call_later(LEAVE_S_MAX, self._drop_rest)
             await super().shutdown(sockets)
+            dropping.cancel()
+
+    def _drop_rest(self) -> None:
+        """Drop whoever does not take what waits in the connection, of which nothing is left to be written."""
+        for connection in list(self.server_state.connections):
+            if connection.transport.is_closing():
+                connection.transport.abort()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
