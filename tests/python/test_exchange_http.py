@@ -88,6 +88,23 @@ def test_an_order_that_is_sent_again_is_the_same_order(exchange: Process) -> Non
     assert client.ask("DELETE", "/api/v1/orders")["cancelled"] == 4
 
 
+def test_each_client_id_that_an_order_had_leads_to_it(exchange: Process) -> None:
+    client = exchange.client()
+    order = client.order("buy", "1.000", "50.00", client_id="first")
+    path = f"/api/v1/orders/{order['order_id']}"
+    for name in ("second", "third"):
+        client.ask("PUT", path, {"price": "51.00", "client_id": name})
+    again = client.order("buy", "1.000", "50.00", client_id="first")
+    assert (again["order_id"], again["client_id"], again["status"]) == (order["order_id"], "third", "live")
+    assert client.ask("DELETE", "/api/v1/orders?client_id=second")["status"] == "cancelled"
+    with client.stream() as reader:
+        reader.login()
+        order = client.order("buy", "1.000", "50.00", client_id="fourth")
+        client.ask("PUT", f"/api/v1/orders/{order['order_id']}", {"price": "51.00"})
+        assert reader.call("cancel", client_id="fourth")["order_id"] == order["order_id"]
+    assert client.get("/api/v1/orders") == []
+
+
 def test_orders_are_replaced_and_cancelled(exchange: Process) -> None:
     client = exchange.client()
     order = client.order("buy", "1.000", "50.00")
@@ -214,6 +231,22 @@ def test_errors_name_expected_and_received(exchange: Process) -> None:
     ):
         with pytest.raises(ApiError) as error:
             operator.operate("deposit", **fields)
+        assert (error.value.error["expected"], error.value.error["received"]) == (expected, received)
+    for ask, expected, received in (
+        (lambda: client.ask("DELETE", "/api/v1/orders?clientid=x"), "query: client_id, market", "'clientid'"),
+        (lambda: client.get("/api/v1/markets/BTC-USD/book?depth=5"), "query: limit, shape", "'depth'"),
+        (lambda: client.get("/api/v1/time?x=1"), "query: none", "'x'"),
+        (lambda: client.ask("DELETE", "/api/v1/orders?market=A&market=B"), "market: one value", "2"),
+        (lambda: client.get("/api/v1/markets/BTC-USD/trades?limit=-5"), "limit: `int` >= 1", "'-5'"),
+        (lambda: client.get("/api/v1/markets/BTC-USD/trades?limit=many"), "limit: `int | null`", "'many'"),
+        (lambda: client.get(f"/api/v1/orders/{2**63}"), f"order_id: `int` <= {2**63 - 1}", str(2**63)),
+        (lambda: client.order("buy", "1.000", "1.00", client_id="x" * 41), "client_id: `str` of length <= 40", None),
+        (lambda: operator.operate("add_asset", symbol="A", decimals=19), "decimals: `int` <= 18", "19"),
+        (lambda: client.get("/api/v1/orders/history?market=XYZ"), "a symbol of GET markets", "'XYZ'"),
+    ):
+        with pytest.raises(ApiError) as error:
+            ask()
+        received = json.dumps("x" * 41) if received is None else received
         assert (error.value.error["expected"], error.value.error["received"]) == (expected, received)
     for post_only in ("true", 1):
         with pytest.raises(ApiError) as error:

@@ -192,6 +192,7 @@ def test_what_is_said_wrongly_is_answered(exchange: Process) -> None:
             reader.socket.send(text)
             error = reader.next()["error"]
             assert error["code"] == "invalid_request" and error["message"], text
+        assert reader.call("order", market=MARKET, side="buy", quantity="1", expires_ns=-1)["received"] == "-1"
         reader.socket.send(b'{"op":"ping","id":7}')
         assert reader.next() == {"id": 7, "result": "pong"}
         assert reader.call("subscribe", channel="book")["code"] == "invalid_request"

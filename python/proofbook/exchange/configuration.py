@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from proofbook.errors import InputError
+from proofbook.exchange.failures import found_at
 from proofbook.exchange.messages import Account, NewSymbol, Symbol, Text
 from proofbook.exchange.requests import MarketTerms
 
@@ -209,13 +210,10 @@ def _with_received(message: str, value: object) -> str:
     match = PLACE.match(message)
     if match is None or "got" in message:
         return message
-    found = value
-    for name, index in re.findall(r"\.([^.\[]+)|\[(\d+)\]", match["path"]):
-        try:
-            found = found[name or int(index)]  # type: ignore[index]
-        except (KeyError, IndexError, TypeError, ValueError):
-            return message
-    return f"{message}; received {found!r}"
+    try:
+        return f"{message}; received {found_at(match['path'].removeprefix('$'), value)!r}"
+    except LookupError:
+        return message
 
 
 def _check(configuration: Configuration, name: str) -> None:

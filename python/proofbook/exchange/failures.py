@@ -5,8 +5,10 @@ Codes are stable: those of the exchange are the names of `docs/EXCHANGE.md` and 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 
 import msgspec
@@ -113,6 +115,9 @@ REASONS: Mapping[str, str] = {
     "time_in_force": "the order's kind does not go with this time in force",
     "already_expired": "the order's time is over",
     "wrong_phase": "the market's phase does not take this",
+    "book_crossed": "bids and asks cross: an auction must uncross them first",
+    "display_quantity": "a display quantity is for orders that can rest, from the smallest up to the order's quantity",
+    "post_only": "post-only is for limit orders that can rest",
 }
 """Reasons of the exchange in plain words; one that is not here stands for itself."""
 
@@ -156,7 +161,7 @@ UNREADABLE: tuple[tuple[re.Pattern[str], str | None, str | None], ...] = (
         None,
     ),
     (re.compile(r"^Expected (?P<expected>.*), got (?P<received>.*)$"), None, None),
-    (re.compile(r"^Expected (?P<expected>.*)$"), None, "something else"),
+    (re.compile(r"^Expected (?P<expected>.*)$"), None, None),
     (re.compile(r"^Invalid enum value (?P<received>.*)$"), "one of the words of the OpenAPI document", None),
     (re.compile(r"^Invalid value (?P<received>.*)$"), "one of the words of docs/API.md", None),
     (re.compile(r"^Object contains unknown field `(?P<received>.*)`$"), "known fields only", None),
@@ -165,6 +170,7 @@ UNREADABLE: tuple[tuple[re.Pattern[str], str | None, str | None], ...] = (
     (re.compile(r"^(?P<received>.*)$"), "JSON", None),
 )
 """What msgspec and the native side say of what they cannot read, with what is missing in it."""
+RECEIVED_CHARACTERS_MAX = 120
 AT = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<place>[^`]*)`)?$", re.DOTALL)
 
 
@@ -178,8 +184,37 @@ def too_deep() -> ApiError:
     return unreadable("expected JSON that is nested less deep; received more levels than can be read")
 
 
-def unreadable(message: str) -> ApiError:
-    """The error for what msgspec or the native side says of a request that it cannot read."""
+def found_at(place: str, value: object) -> object:
+    """What stands at a place of a value, which msgspec names as ``markets[2].fee``.
+
+    Raises:
+        LookupError: nothing does.
+
+    >>> found_at("markets[1].fee", {"markets": [{}, {"fee": -1}]})
+    -1
+    """
+    for name, index in re.findall(r"([^.\[\]]+)(?![^\[]*\])|\[(\d+)\]", place):
+        if not isinstance(value, list if index else dict):
+            raise LookupError(place)
+        value = value[int(index) if index else name]
+    return value
+
+
+def _received(place: str | None, source: str | bytes | None) -> str:
+    """What JSON has at a place that is not as it should be."""
+    if source is not None:
+        with suppress(msgspec.MsgspecError, LookupError, RecursionError):
+            return json.dumps(found_at(place or "", msgspec.json.decode(source)))[:RECEIVED_CHARACTERS_MAX]
+    return "something else"
+
+
+def unreadable(message: str, source: str | bytes | None = None) -> ApiError:
+    """The error for what msgspec or the native side says of a request that it cannot read.
+
+    Args:
+        message: what it says.
+        source: the JSON that it could not read, for what a message does not tell.
+    """
     at = AT.match(message)
     text, place = (message, None) if at is None else (at["message"], at["place"])
     for pattern, expected, received in UNREADABLE:
@@ -192,6 +227,6 @@ def unreadable(message: str) -> ApiError:
                 "invalid_request",
                 message,
                 expected=f"{place}: {expected}" if place else expected,
-                received=found.get("received") or received,
+                received=found.get("received") or received or _received(place, source),
             )
     return failure("invalid_request")
