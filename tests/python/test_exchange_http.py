@@ -173,6 +173,7 @@ def test_every_error_has_its_code(exchange: Process) -> None:
         (400, "invalid_request", lambda: client.get("/api/v1/markets/BTC-USD/candles?interval=2m", is_signed=False)),
         (400, "invalid_request", plain(client, "POST", "/api/v1/demo", b"{")),
         (400, "invalid_request", plain(client, "POST", "/api/v1/demo", b'{"public_key": "00"}')),
+        (400, "invalid_request", plain(client, "POST", "/api/v1/demo", b'{"public_key": "\xff"}')),
         (400, "invalid_request", plain(client, "POST", "/api/v1/demo", b'{"x":' + b"[" * 5000 + b"]" * 5000 + b"}")),
         (400, "invalid_request", lambda: operator.operate("add_asset", symbol="A/B", decimals=2)),
         (401, "missing_key", plain(client, "GET", "/api/v1/balances")),

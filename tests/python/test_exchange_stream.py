@@ -198,6 +198,7 @@ def test_what_is_said_wrongly_is_answered(exchange: Process) -> None:
         assert reader.call("subscribe", channel="book")["code"] == "invalid_request"
         assert reader.call("subscribe", channel="book", market="XYZ")["code"] == "unknown_market"
         assert reader.call("subscribe", channel="boook", market=MARKET)["code"] == "invalid_request"
+        assert reader.call("subscribe", channel="orders", market=MARKET)["expected"].startswith("market: none")
         headers = client.headers("GET", "/api/v1/stream", b"")
         fields = {name.removeprefix("PB-").lower(): value for name, value in headers.items()}
         assert reader.call("login", **{**fields, "key": other.key})["code"] == "wrong_signature"
@@ -335,7 +336,9 @@ def test_readers_that_stop_hold_up_no_end(tmp_path: Path) -> None:
     finally:
         begun_s = time.monotonic()
         assert process.stop() == 0, process.errors()
-    assert time.monotonic() - begun_s < 8, "seconds are waited for the one that does not read, not the whole patience"
+    ended_s = time.monotonic()
+    stopped.close()
+    assert ended_s - begun_s < 8, "seconds are waited for the one that does not read, not the whole patience"
     assert "timeout graceful shutdown exceeded" not in process.errors()
 
 

@@ -181,7 +181,13 @@ def read(folder: Path) -> Configuration:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
-    return parse(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: expected text in UTF-8; received {error.object[error.start : error.end]!r}"
+        ) from None
+    return parse(text, str(path))
 
 
 def parse(text: str, name: str = FILE) -> Configuration:
@@ -202,6 +208,7 @@ def parse(text: str, name: str = FILE) -> Configuration:
     return configuration
 
 
+AMOUNT = re.compile(r"[0-9]+(?:\.(?P<fraction>[0-9]+))?")
 PLACE = re.compile(r"^(?P<text>.*) - at `(?P<path>\$[^`]*)`$", re.DOTALL)
 
 
@@ -223,6 +230,9 @@ def _check(configuration: Configuration, name: str) -> None:
         "assets": symbols,
         "markets": [market.symbol for market in configuration.markets],
         "sessions": [str(session.id) for session in configuration.sessions],
+        "names of sessions": [
+            f"{session.version} {session.client} with {session.exchange}" for session in configuration.sessions
+        ],
     }
     for what, found in named.items():
         for each in found:
@@ -232,10 +242,17 @@ def _check(configuration: Configuration, name: str) -> None:
         for asset in (market.base, market.quote):
             if asset not in symbols:
                 raise InputError(f"{name}: {market.symbol}: expected one of {', '.join(symbols)}; received {asset!r}")
+        if market.base == market.quote:
+            raise InputError(f"{name}: {market.symbol}: expected two assets; received {market.base!r} for both")
+    decimals = {asset.symbol: asset.decimals for asset in configuration.assets}
     deposits = [configuration.demo_accounts.deposits, *(account.deposits for account in configuration.accounts)]
-    for asset in (asset for each in deposits for asset in each):
+    for asset, amount in (item for each in deposits for item in each.items()):
         if asset not in symbols:
             raise InputError(f"{name}: a deposit: expected one of {', '.join(symbols)}; received {asset!r}")
+        match = AMOUNT.fullmatch(amount)
+        if match is None or len(match["fraction"] or "") > decimals[asset] or not amount.strip("0."):
+            expected = f"a decimal text above zero with at most {decimals[asset]} decimals"
+            raise InputError(f"{name}: a deposit of {asset}: expected {expected}; received {amount!r}")
 
 
 def split_address(address: str) -> tuple[str, int]:

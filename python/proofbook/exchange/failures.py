@@ -203,7 +203,7 @@ def found_at(place: str, value: object) -> object:
 def _received(place: str | None, source: str | bytes | None) -> str:
     """What JSON has at a place that is not as it should be."""
     if source is not None:
-        with suppress(msgspec.MsgspecError, LookupError, RecursionError):
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, LookupError, RecursionError):
             return json.dumps(found_at(place or "", msgspec.json.decode(source)))[:RECEIVED_CHARACTERS_MAX]
     return "something else"
 

@@ -45,7 +45,7 @@ class StrictRequest(Request[Any, Any, Any]):
         body = await self.body()
         try:
             return msgspec.json.decode(body, type=parameters["data"].annotation)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise unreadable(str(error), body) from None
 
 

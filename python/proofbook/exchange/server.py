@@ -21,7 +21,8 @@ from typing import Any
 import uvicorn
 from litestar import Litestar
 
-from proofbook._core import ExchangeServer
+from proofbook._core import ExchangeServer, ReceiptSigner
+from proofbook.errors import InputError, JournalError
 from proofbook.exchange import keys as key_file
 from proofbook.exchange.beside import Beside
 from proofbook.exchange.configuration import Configuration, Limits, split_address
@@ -60,12 +61,17 @@ class Exchange:
             JournalError: the log is damaged.
             OSError: something cannot be opened.
         """
+        if configuration.receipt_key is not None:
+            # A key that cannot be read is told now, not to whoever asks for a receipt.
+            ReceiptSigner(folder / configuration.receipt_key)
         keys = key_file.Keys(folder)
         try:
             self.operator = key_file.add_operator(keys, folder, configuration.operator_public_key)
             native = ExchangeServer.start(configuration.native(folder).decode())
-        except BaseException:
+        except BaseException as error:
             keys.close()
+            if isinstance(error, JournalError) and "cannot listen" in str(error):
+                raise InputError(f"{configuration.fix}: expected an address to listen on for FIX; {error}") from None
             raise
         self.fix_address = native.fix_address
         feed = Feed()

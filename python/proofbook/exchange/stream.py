@@ -296,6 +296,10 @@ class Stream:
 
     def _topic(self, channel: str, market: str | None) -> Topic:
         if channel in ACCOUNT_CHANNELS:
+            if market is not None:
+                raise unreadable(
+                    f"market: expected none for {channel}, which are of all markets; received {market[:40]!r}"
+                )
             return channel, str(self._logged_in().account)
         if market is None:
             raise unreadable(f"market: expected a symbol for {channel}; received none")
