@@ -243,6 +243,8 @@ def test_errors_name_expected_and_received(exchange: Process) -> None:
         (lambda: client.get(f"/api/v1/orders/{2**63}"), f"order_id: `int` <= {2**63 - 1}", str(2**63)),
         (lambda: client.order("buy", "1.000", "1.00", client_id="x" * 41), "client_id: `str` of length <= 40", None),
         (lambda: operator.operate("add_asset", symbol="A", decimals=19), "decimals: `int` <= 18", "19"),
+        (lambda: client.order("bye", "1.000", "1.00"), "side: one of buy, sell", "'bye'"),
+        (lambda: operator.operate("halt", markt="A"), "one of market", "markt"),
         (lambda: client.get("/api/v1/orders/history?market=XYZ"), "a symbol of GET markets", "'XYZ'"),
     ):
         with pytest.raises(ApiError) as error:

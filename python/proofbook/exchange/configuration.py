@@ -17,8 +17,8 @@ import msgspec
 from msgspec import Meta
 
 from proofbook.errors import InputError
-from proofbook.exchange.failures import found_at
 from proofbook.exchange.messages import Account, NewSymbol, Symbol, Text
+from proofbook.exchange.places import found_at, words_at
 from proofbook.exchange.requests import MarketTerms
 
 FILE = "exchange.toml"
@@ -213,12 +213,16 @@ PLACE = re.compile(r"^(?P<text>.*) - at `(?P<path>\$[^`]*)`$", re.DOTALL)
 
 
 def _with_received(message: str, value: object) -> str:
-    """The message of msgspec with what stands at its place."""
+    """The message of msgspec with what stands at its place, and what may."""
     match = PLACE.match(message)
+    place = "" if match is None else match["path"].removeprefix("$")
+    is_other = message.startswith("Invalid") or "unknown field" in message
+    if is_other and (words := words_at(place, Configuration)):
+        return f"{message}; expected one of {', '.join(words)}"
     if match is None or "got" in message:
         return message
     try:
-        return f"{message}; received {found_at(match['path'].removeprefix('$'), value)!r}"
+        return f"{message}; received {found_at(place, value)!r}"
     except LookupError:
         return message
 

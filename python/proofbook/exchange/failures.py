@@ -10,10 +10,12 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 
 from proofbook.exchange.messages import Answer
+from proofbook.exchange.places import found_at, words_at
 
 
 class ErrorBody(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -184,22 +186,6 @@ def too_deep() -> ApiError:
     return unreadable("expected JSON that is nested less deep; received more levels than can be read")
 
 
-def found_at(place: str, value: object) -> object:
-    """What stands at a place of a value, which msgspec names as ``markets[2].fee``.
-
-    Raises:
-        LookupError: nothing does.
-
-    >>> found_at("markets[1].fee", {"markets": [{}, {"fee": -1}]})
-    -1
-    """
-    for name, index in re.findall(r"([^.\[\]]+)(?![^\[]*\])|\[(\d+)\]", place):
-        if not isinstance(value, list if index else dict):
-            raise LookupError(place)
-        value = value[int(index) if index else name]
-    return value
-
-
 def _received(place: str | None, source: str | bytes | None) -> str:
     """What JSON has at a place that is not as it should be."""
     if source is not None:
@@ -208,12 +194,19 @@ def _received(place: str | None, source: str | bytes | None) -> str:
     return "something else"
 
 
-def unreadable(message: str, source: str | bytes | None = None) -> ApiError:
+def _expected(place: str | None, kind: Any, otherwise: str | None) -> str | None:
+    """The words that may stand at a place, where msgspec says only that others may not."""
+    words = [] if kind is None else words_at(place or "", kind)
+    return f"one of {', '.join(words)}" if words else otherwise
+
+
+def unreadable(message: str, source: str | bytes | None = None, kind: Any = None) -> ApiError:
     """The error for what msgspec or the native side says of a request that it cannot read.
 
     Args:
         message: what it says.
         source: the JSON that it could not read, for what a message does not tell.
+        kind: the type that it was to be read as, for the same.
     """
     at = AT.match(message)
     text, place = (message, None) if at is None else (at["message"], at["place"])
@@ -221,7 +214,7 @@ def unreadable(message: str, source: str | bytes | None = None) -> ApiError:
         if match := pattern.match(text):
             found = match.groupdict()
             place = found.get("place") or ("" if place == "data" else place)
-            expected = found.get("expected") or expected
+            expected = found.get("expected") or _expected(place, kind, expected)
             return ApiError(
                 HTTPStatus.BAD_REQUEST,
                 "invalid_request",

@@ -41,12 +41,12 @@ class StrictRequest(Request[Any, Any, Any]):
 
     async def json(self) -> Any:
         """The body as what its handler takes; what is read to a type already, litestar leaves as it is."""
-        parameters = self.route_handler.parsed_fn_signature.parameters
+        kind = self.route_handler.parsed_fn_signature.parameters["data"].annotation
         body = await self.body()
         try:
-            return msgspec.json.decode(body, type=parameters["data"].annotation)
+            return msgspec.json.decode(body, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise unreadable(str(error), body) from None
+            raise unreadable(str(error), body, kind) from None
 
 
 def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorAnswer]:

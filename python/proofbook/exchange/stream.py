@@ -207,7 +207,7 @@ class Stream:
         try:
             said = decode_said(text)
         except msgspec.MsgspecError as error:
-            self._answer_error(_id_of(text), unreadable(str(error), text))
+            self._answer_error(_id_of(text), unreadable(str(error), text, Said))
             return
         except RecursionError as error:
             if not is_too_deep(error):
