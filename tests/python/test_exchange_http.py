@@ -444,6 +444,7 @@ def test_proofs_and_receipts(tmp_path: Path) -> None:
         while client.get("/api/v1/proofs", is_signed=False)[0]["sequence"] < 3:
             assert time.monotonic() < deadline_s, "the market's journal follows"
             time.sleep(0.05)
+        (tmp_path / "receipts.key").unlink()  # It was read at the start.
         for number in (1, 2, 3):
             receipt = proofbook.Receipt.decode(client.send("GET", f"/api/v1/receipts/BTC-USD/{number}").content)
             receipt.verify(public_key)

@@ -61,9 +61,9 @@ class Exchange:
             JournalError: the log is damaged.
             OSError: something cannot be opened.
         """
-        if configuration.receipt_key is not None:
-            # A key that cannot be read is told now, not to whoever asks for a receipt.
-            ReceiptSigner(folder / configuration.receipt_key)
+        name = configuration.receipt_key
+        # A key that cannot be read is told now, not to whoever asks for a receipt.
+        signer = None if name is None else ReceiptSigner(folder / name)
         keys = key_file.Keys(folder)
         try:
             self.operator = key_file.add_operator(keys, folder, configuration.operator_public_key)
@@ -77,6 +77,7 @@ class Exchange:
         feed = Feed()
         hub = Hub(native, pending_max=configuration.limits.requests_pending_max, publish=feed.publish)
         self.services: Services = make_services(configuration, folder, hub, feed, keys)
+        self.services.signer = signer
         self.streams = Streams(self.services)
         try:
             self.beside = Beside(folder, native, hub, self.streams)
