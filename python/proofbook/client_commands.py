@@ -228,6 +228,8 @@ def cancel(
     """Cancel an order, or all."""
     if everything + (order_id is not None) + (client_id is not None) != 1:
         raise InputError("expected one of an order's number, --client-id and --all; received none or several")
+    if market is not None and not everything:
+        raise InputError(f"--market: expected it with --all only; received {market}")
     with connected(url, key, is_private=True) as client:
         if everything:
             count = client.cancel_all(market)

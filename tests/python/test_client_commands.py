@@ -93,6 +93,7 @@ def test_orders_are_placed_shown_and_cancelled(exchange: RunningExchange) -> Non
         (("cancel", "999999"), "unknown_order"),
         (("cancel",), "expected one of"),
         (("cancel", "1", "--all"), "expected one of"),
+        (("cancel", "1", "--market", "BTC-USD"), "expected it with --all only; received BTC-USD"),
     ],
 )
 def test_what_is_refused_is_one_clear_sentence(

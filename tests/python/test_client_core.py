@@ -83,7 +83,7 @@ def test_requests_are_signed_over_everything_and_never_twice_alike() -> None:
         Endpoint("http://127.0.0.1:8000", None).headers(call)
 
 
-@pytest.mark.parametrize("value", [1.5, "one", "NaN", "Infinity", None, Decimal("sNaN")])
+@pytest.mark.parametrize("value", [1.5, True, "one", "NaN", "Infinity", None, Decimal("sNaN")])
 def test_what_is_no_exact_decimal_is_refused(value: Any) -> None:
     with pytest.raises(InputError, match="quantity: expected"):
         calls.new_order("BTC-USD", "buy", value, price=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -326,6 +327,19 @@ def test_what_is_in_no_file_yet_is_seen(flow: tuple[Path, Flow], tmp_path: Path)
         writer.close()
     # Stopping writes it.
     assert HistoryFolder(tmp_path).files()["entries"][-1].last == end
+
+
+def test_writing_imports_no_pandas(flow: tuple[Path, Flow], tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    program = (
+        "import sys; from pathlib import Path; from proofbook.exchange.history import parquet_writer\n"
+        "writer = parquet_writer(Path(sys.argv[1]), out=Path(sys.argv[2])); writer.catch_up(); writer.close()\n"
+        "assert writer.position > 0; print('pandas' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, flow[0], tmp_path / "history"], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "False\n", f"half a second and 40 MB, the first time within an exchange's end: {done.stderr}"
 
 
 def test_what_the_machine_may_lose_is_seen_and_not_written(tmp_path: Path) -> None:

@@ -88,6 +88,23 @@ def test_an_order_that_is_sent_again_is_the_same_order(exchange: Process) -> Non
     assert client.ask("DELETE", "/api/v1/orders")["cancelled"] == 4
 
 
+def test_each_client_id_that_an_order_had_leads_to_it(exchange: Process) -> None:
+    client = exchange.client()
+    order = client.order("buy", "1.000", "50.00", client_id="first")
+    path = f"/api/v1/orders/{order['order_id']}"
+    for name in ("second", "third"):
+        client.ask("PUT", path, {"price": "51.00", "client_id": name})
+    again = client.order("buy", "1.000", "50.00", client_id="first")
+    assert (again["order_id"], again["client_id"], again["status"]) == (order["order_id"], "third", "live")
+    assert client.ask("DELETE", "/api/v1/orders?client_id=second")["status"] == "cancelled"
+    with client.stream() as reader:
+        reader.login()
+        order = client.order("buy", "1.000", "50.00", client_id="fourth")
+        client.ask("PUT", f"/api/v1/orders/{order['order_id']}", {"price": "51.00"})
+        assert reader.call("cancel", client_id="fourth")["order_id"] == order["order_id"]
+    assert client.get("/api/v1/orders") == []
+
+
 def test_orders_are_replaced_and_cancelled(exchange: Process) -> None:
     client = exchange.client()
     order = client.order("buy", "1.000", "50.00")
@@ -156,6 +173,7 @@ def test_every_error_has_its_code(exchange: Process) -> None:
         (400, "invalid_request", lambda: client.get("/api/v1/markets/BTC-USD/candles?interval=2m", is_signed=False)),
         (400, "invalid_request", plain(client, "POST", "/api/v1/demo", b"{")),
         (400, "invalid_request", plain(client, "POST", "/api/v1/demo", b'{"public_key": "00"}')),
+        (400, "invalid_request", plain(client, "POST", "/api/v1/demo", b'{"public_key": "\xff"}')),
         (400, "invalid_request", plain(client, "POST", "/api/v1/demo", b'{"x":' + b"[" * 5000 + b"]" * 5000 + b"}")),
         (400, "invalid_request", lambda: operator.operate("add_asset", symbol="A/B", decimals=2)),
         (401, "missing_key", plain(client, "GET", "/api/v1/balances")),
@@ -206,6 +224,37 @@ def test_errors_name_expected_and_received(exchange: Process) -> None:
     with pytest.raises(ApiError) as error:
         client.post("/api/v1/orders", {"market": "BTC-USD", "side": "buy", "quantity": 5})
     assert error.value.error["expected"] == "quantity: `str`" and error.value.error["received"] == "`int`"
+    operator = exchange.operator()
+    for fields, expected, received in (
+        ({"account": "1", "asset": "USD", "amount": "1"}, "account: `int`", "`str`"),
+        ({"account": 1.5, "asset": "USD", "amount": "1"}, "account: `int`", "`float`"),
+        ({"account": True, "asset": "USD", "amount": "1"}, "account: `int`", "`bool`"),
+    ):
+        with pytest.raises(ApiError) as error:
+            operator.operate("deposit", **fields)
+        assert (error.value.error["expected"], error.value.error["received"]) == (expected, received)
+    for ask, expected, received in (
+        (lambda: client.ask("DELETE", "/api/v1/orders?clientid=x"), "query: client_id, market", "'clientid'"),
+        (lambda: client.get("/api/v1/markets/BTC-USD/book?depth=5"), "query: limit, shape", "'depth'"),
+        (lambda: client.get("/api/v1/time?x=1"), "query: none", "'x'"),
+        (lambda: client.ask("DELETE", "/api/v1/orders?market=A&market=B"), "market: one value", "2"),
+        (lambda: client.get("/api/v1/markets/BTC-USD/trades?limit=-5"), "limit: `int` >= 1", "'-5'"),
+        (lambda: client.get("/api/v1/markets/BTC-USD/trades?limit=many"), "limit: `int | null`", "'many'"),
+        (lambda: client.get(f"/api/v1/orders/{2**63}"), f"order_id: `int` <= {2**63 - 1}", str(2**63)),
+        (lambda: client.order("buy", "1.000", "1.00", client_id="x" * 41), "client_id: `str` of length <= 40", None),
+        (lambda: operator.operate("add_asset", symbol="A", decimals=19), "decimals: `int` <= 18", "19"),
+        (lambda: client.order("bye", "1.000", "1.00"), "side: one of buy, sell", "'bye'"),
+        (lambda: operator.operate("halt", markt="A"), "one of market", "markt"),
+        (lambda: client.get("/api/v1/orders/history?market=XYZ"), "a symbol of GET markets", "'XYZ'"),
+    ):
+        with pytest.raises(ApiError) as error:
+            ask()
+        received = json.dumps("x" * 41) if received is None else received
+        assert (error.value.error["expected"], error.value.error["received"]) == (expected, received)
+    for post_only in ("true", 1):
+        with pytest.raises(ApiError) as error:
+            client.order("buy", "1.000", "1.00", post_only=post_only)
+        assert error.value.error["expected"] == "post_only: `bool`"
 
 
 def test_altered_and_replayed_requests_are_refused(exchange: Process) -> None:
@@ -395,6 +444,7 @@ def test_proofs_and_receipts(tmp_path: Path) -> None:
         while client.get("/api/v1/proofs", is_signed=False)[0]["sequence"] < 3:
             assert time.monotonic() < deadline_s, "the market's journal follows"
             time.sleep(0.05)
+        (tmp_path / "receipts.key").unlink()  # It was read at the start.
         for number in (1, 2, 3):
             receipt = proofbook.Receipt.decode(client.send("GET", f"/api/v1/receipts/BTC-USD/{number}").content)
             receipt.verify(public_key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import doctest
 import stat
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from uvicorn.server import ServerState
 import proofbook
 from proofbook import _core
 from proofbook.errors import InputError, JournalError
-from proofbook.exchange import configuration, failures, signing, web_page
+from proofbook.exchange import configuration, failures, places, signing, web_page
 from proofbook.exchange.connections import bounded
 from proofbook.exchange.failures import ApiError
 from proofbook.exchange.keys import Keys, add_operator, make_private_key, public_key_of, read_private_key
@@ -254,11 +255,24 @@ def test_the_template_is_a_configuration(tmp_path: Path) -> None:
     ("before", "after", "expected", "received"),
     [
         ('web = "127.0.0.1:8000"', "web = 5", "str", "int"),
-        ('sync = "group"', 'sync = "often"', "sync", "often"),
-        ("demo = false", "dmeo = false", "unknown field", "dmeo"),
+        ('sync = "group"', 'sync = "often"', "expected one of group, none", "often"),
+        ("demo = false", "dmeo = false", "expected one of assets, markets, web", "dmeo"),
+        ("[limits]", "[limits]\nlimit = 1", "expected one of requests_per_s_per_key", "limit"),
+        (
+            'client = "BOB"',
+            'client = "BOB"\nauthentication = { kind = "magic" }',
+            "one of none, password, ed25519",
+            "magic",
+        ),
         ("decimals = 6", "decimals = 60", "<= 18", "60"),
         ('quote = "USD"', 'quote = "EUR"', "one of BTC, ETH, USD", "'EUR'"),
         ("USD = ", "EUR = ", "one of BTC, ETH, USD", "'EUR'"),
+        ('base = "BTC"', 'base = "USD"', "expected two assets", "'USD' for both"),
+        ('deposits = { BTC = "100"', 'deposits = { BTC = "-1"', "above zero with at most 8 decimals", "'-1'"),
+        ('deposits = { BTC = "10",', 'deposits = { BTC = "ten",', "above zero with at most 8 decimals", "'ten'"),
+        ('USD = "500000"', 'USD = "1.0000001"', "above zero with at most 6 decimals", "'1.0000001'"),
+        ('USD = "500000"', 'USD = "0.0"', "above zero with at most 6 decimals", "'0.0'"),
+        ('client = "BOB"', 'client = "ALICE"', "each once", "'FIX.4.4 ALICE with EXCHANGE' twice"),
         ("id = 2", "id = 1", "each once", "'1' twice"),
         ('symbol = "ETH"', 'symbol = "BTC"', "each once", "'BTC' twice"),
         ("demo = false", "demo = ", "expected TOML", "Invalid value"),
@@ -280,6 +294,11 @@ def test_what_is_no_address(address: str) -> None:
 
 
 # Errors
+
+
+def test_places_are_found_as_their_document_says() -> None:
+    done = doctest.testmod(places)
+    assert done.attempted and not done.failed
 
 
 def test_each_code_and_reason_has_words() -> None:

@@ -29,6 +29,7 @@ from websockets.exceptions import ConnectionClosed
 
 from proofbook.errors import InputError
 from proofbook.exchange import keys_command
+from proofbook.exchange.configuration import TEMPLATE
 
 
 def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -133,6 +134,12 @@ def test_what_cannot_be_started_says_why(tmp_path: Path) -> None:
     done = command("serve", folder)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "exchange.toml" in done.stderr and "$.web" in done.stderr
+    path.write_bytes(b"web = '\xff'")
+    done = command("serve", folder)
+    assert done.returncode == 2 and "expected text in UTF-8; received b'\\xff'" in done.stderr, done.stderr
+    path.write_text('receipt_key = "none.key"\n' + TEMPLATE.read_text())
+    done = command("serve", folder, "--port", "0", "--fix-port", "0")
+    assert done.returncode == 2 and "none.key" in done.stderr and "Traceback" not in done.stderr
     for arguments, words in (
         ({"account": 1}, "--public-key or --output"),
         ({"account": 0, "output": tmp_path / "x"}, "expected 0 for operators"),
@@ -157,6 +164,9 @@ def test_one_folder_has_one_exchange(tmp_path: Path) -> None:
         taken = process.url.rsplit(":", 1)[1]
         done = command("serve", tmp_path / "other", "--port", taken, "--fix-port", "0")
         assert done.returncode == 2 and f"127.0.0.1:{taken}" in done.stderr
+        taken = process.told["fix_address"].rsplit(":", 1)[1]
+        done = command("serve", tmp_path / "other", "--port", "0", "--fix-port", taken)
+        assert done.returncode == 2 and f"127.0.0.1:{taken}: expected an address" in done.stderr
     finally:
         assert process.stop() == 0
 

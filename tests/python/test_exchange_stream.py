@@ -192,11 +192,16 @@ def test_what_is_said_wrongly_is_answered(exchange: Process) -> None:
             reader.socket.send(text)
             error = reader.next()["error"]
             assert error["code"] == "invalid_request" and error["message"], text
+        assert reader.call("order", market=MARKET, side="buy", quantity="1", expires_ns=-1)["received"] == "-1"
         reader.socket.send(b'{"op":"ping","id":7}')
         assert reader.next() == {"id": 7, "result": "pong"}
         assert reader.call("subscribe", channel="book")["code"] == "invalid_request"
         assert reader.call("subscribe", channel="book", market="XYZ")["code"] == "unknown_market"
-        assert reader.call("subscribe", channel="boook", market=MARKET)["code"] == "invalid_request"
+        assert "ticker, trades, " in reader.call("subscribe", channel="boook", market=MARKET)["expected"]
+        assert (
+            reader.call("fly")["expected"] == "op: one of subscribe, unsubscribe, login, order, replace, cancel, ping"
+        )
+        assert reader.call("subscribe", channel="orders", market=MARKET)["expected"].startswith("market: none")
         headers = client.headers("GET", "/api/v1/stream", b"")
         fields = {name.removeprefix("PB-").lower(): value for name, value in headers.items()}
         assert reader.call("login", **{**fields, "key": other.key})["code"] == "wrong_signature"
@@ -312,6 +317,32 @@ def check_one_that_asks_without_reading(client: Client) -> None:
     ending = closed.value.rcvd
     assert ending is None or ending.code == 4008
     assert client.get("/ready", is_signed=False)
+
+
+def test_readers_that_stop_hold_up_no_end(tmp_path: Path) -> None:
+    limits = (
+        "stream_stall_s_max = 3600\nstream_socket_bytes = 4096\n"
+        "requests_per_s_per_key = 100000\nrequests_per_s_per_address = 100000\nstream_messages_per_s = 100000\n"
+    )
+    process = Process(tmp_path / "exchange", limits=limits)
+    try:
+        client = process.client()
+        with client.stream() as trader:
+            trader.login()
+            place_many(trader, 600)
+        stopped = narrow_reader(client)
+        for _ in range(60):
+            stopped.say("subscribe", channel="book", market=MARKET)
+        # All of them were taken; what they gave waits in both kernels and in the server.
+        assert client.get("/ready", is_signed=False)
+        time.sleep(0.5)
+    finally:
+        begun_s = time.monotonic()
+        assert process.stop() == 0, process.errors()
+    ended_s = time.monotonic()
+    stopped.close()
+    assert ended_s - begun_s < 8, "seconds are waited for the one that does not read, not the whole patience"
+    assert "timeout graceful shutdown exceeded" not in process.errors()
 
 
 def test_readers_that_stop_cost_themselves_alone(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use proofbook_engine::EngineError;
-use proofbook_exchange::{Action, ClientId, Outcome, Refusal, Report, Target};
+use proofbook_exchange::{Action, ClientId, Execution, Outcome, Refusal, Report, Target};
 use proofbook_fix::Draft;
-use proofbook_types::{AccountId, OrderId};
+use proofbook_types::{AccountId, CancelReason, OrderId};
 
 use crate::application::Question;
 use crate::connection::{Connection, Outlet};
@@ -88,7 +88,37 @@ impl Gateway {
         if let Some(place) = place {
             self.send_report(place, report, Some(position), time_ns, now_ns)?;
         }
+        self.tell_of_cancel(report, position, now_ns)?;
         self.copy_report(report, position, time_ns, now_ns)
+    }
+
+    /// Tells the session that an order belongs to that another one, or another thread, had it cancelled: that one has the answer, and this one must not go on
+    /// believing that the order is live.
+    fn tell_of_cancel(
+        &mut self,
+        report: &Report,
+        position: Position,
+        now_ns: u64,
+    ) -> Result<(), GatewayError> {
+        let reason = CancelReason::Requested;
+        if report.execution != (Execution::Cancelled { reason }) {
+            return Ok(());
+        }
+        let Some(order) = self.desk.engine.machine().order(report.order_id) else {
+            return Ok(());
+        };
+        let place = self.by_id.get(&order.session).copied();
+        let place = place.filter(|_| order.session != report.session);
+        let Some(place) = place.filter(|&place| self.take_place(place, position)) else {
+            return Ok(());
+        };
+        let told = Report {
+            session: order.session,
+            client_id: order.client_id,
+            original_id: ClientId::NONE,
+            ..*report
+        };
+        self.send_report(place, &told, Some(position), self.numbering.time_ns, now_ns)
     }
 
     pub(crate) fn send_report(

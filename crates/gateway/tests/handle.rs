@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use common::{Client, Temporary};
 use proofbook_exchange::{
-    Action, AssetId, ClientId, Fees, Listing, MarketId, NewOrder, OrderKind, Symbol, Transfer,
+    Action, AssetId, ClientId, Fees, Listing, MarketId, NewOrder, OrderKind, Symbol, Target,
+    Transfer,
 };
 use proofbook_fix::Version;
 use proofbook_gateway::{
@@ -20,7 +21,9 @@ use proofbook_gateway::{
 };
 use proofbook_journal::{snapshots, Directory, SyncPolicy};
 use proofbook_session::{Identity, Unauthenticated};
-use proofbook_types::{AccountId, MarketConfig, Phase, Price, Quantity, Side, TimeInForce};
+use proofbook_types::{
+    AccountId, MarketConfig, OrderId, Phase, Price, Quantity, Side, TimeInForce,
+};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -178,6 +181,56 @@ fn a_handle_and_a_fix_client_trade_and_the_next_start_knows_both() {
     assert_eq!(leaves, [400]);
     assert_eq!((exchange.accounts(), exchange.markets().len()), (2, 1));
     exchange.check().expect("its books hold together");
+}
+
+/// A cancel of an order of account 1, by its client id.
+fn cancel(id: &str, of: &str) -> Action {
+    let client_id = |text: &str| ClientId::new(text.as_bytes()).expect("a short text");
+    let target = Target {
+        account: AccountId(1),
+        session: HANDLE_SESSION,
+        client_id: client_id(id),
+        original_id: client_id(of),
+        order_id: OrderId(0),
+    };
+    Action::Cancel { target }
+}
+
+#[test]
+fn a_client_hears_once_that_others_cancelled_its_order() {
+    let folder = Temporary::new();
+    let mut running = listen(config(folder.path()));
+    for action in setup() {
+        running.ask(action);
+    }
+    let mut alice = Client::new("ALICE", Version::Fix44);
+    alice.log_on(running.address);
+    for id in ["a1", "a2", "a3"] {
+        let order = format!("11={id} 55=BTC-USD 54=1 38=2 40=2 44=100 59=1");
+        alice.ask("D", &order);
+        alice.next().has("150=0 39=0");
+    }
+    running.ask(cancel("w1", "a1"));
+    let told = alice.next();
+    told.has("150=4 39=4 11=a1 58=requested 151=0.000");
+    assert_eq!(told.find(41), None, "nothing that this client asked for");
+    alice.ask("F", "11=a4 41=a2 55=BTC-USD 54=1");
+    alice.next().has("150=4 11=a4 41=a2");
+    alice.has_nothing();
+    // It is told of what came while it was away, and of nothing again.
+    alice.log_out();
+    running.ask(cancel("w2", "a3"));
+    running.end();
+    let running = listen(config(folder.path()));
+    alice.log_on(running.address);
+    let missed: Vec<_> = alice
+        .rest()
+        .into_iter()
+        .filter(|one| one.find(150).is_some())
+        .collect();
+    assert_eq!(missed.len(), 1);
+    missed[0].has("150=4 11=a3");
+    running.end();
 }
 
 #[test]

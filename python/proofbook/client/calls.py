@@ -63,8 +63,9 @@ def decimal_text(what: str, value: Amount) -> str:
         ...
     proofbook.errors.InputError: price: expected a Decimal, a string or an integer; received 1.1, a float
     """
-    if isinstance(value, float):
-        raise InputError(f"{what}: expected a Decimal, a string or an integer; received {value!r}, a float")
+    if isinstance(value, float | bool):
+        kind = type(value).__name__
+        raise InputError(f"{what}: expected a Decimal, a string or an integer; received {value!r}, a {kind}")
     try:
         number = Decimal(value)
     except (InvalidOperation, TypeError, ValueError):

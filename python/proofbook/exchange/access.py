@@ -15,7 +15,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from proofbook.exchange import signing
-from proofbook.exchange.failures import failure
+from proofbook.exchange.failures import failure, unreadable
 from proofbook.exchange.keys import Key, Role
 from proofbook.exchange.services import Services
 
@@ -62,6 +62,25 @@ async def count_request(connection: Connection, _: BaseRouteHandler) -> None:
         services_of(connection).requests_by_address.take(address_of(connection))
 
 
+async def check_parameters(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Check that the route knows each parameter of the query, and that each is there once.
+
+    One that is misspelt would mean all: orders of all markets, to be cancelled.
+
+    Raises:
+        ApiError: one is unknown, or there twice.
+    """
+    if not isinstance(connection, Request):
+        return
+    known = handler.parsed_fn_signature.parameters.keys() - connection.path_params.keys() - {"request", "data"}
+    expected = ", ".join(sorted(known)) or "none"
+    for name, values in connection.query_params.dict().items():
+        if name not in known:
+            raise unreadable(f"query: expected {expected}; received {name[:40]!r}")
+        if len(values) > 1:
+            raise unreadable(f"{name}: expected one value; received {len(values)}")
+
+
 def check_signed(
     services: Services, values: Mapping[str, str | None], method: str, path: str, body: bytes
 ) -> tuple[Key, bytes]:
@@ -96,9 +115,9 @@ def check_signed(
 
 
 def require(*roles: Role) -> Guard:
-    """A guard that lets keys with these roles pass, and leaves the caller in the scope."""
+    """A guard that lets keys with these roles pass, checks the query, and leaves the caller in the scope."""
 
-    async def guard(connection: Connection, _: BaseRouteHandler) -> None:
+    async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
         if not isinstance(connection, Request):
             raise TypeError("signatures are of requests")
         headers = connection.headers
@@ -110,6 +129,7 @@ def require(*roles: Role) -> Guard:
             path = f"{path}?{query}"
         key, signature = check_signed(services_of(connection), values, connection.method, path, await connection.body())
         check_role(key, roles)
+        await check_parameters(connection, handler)
         connection.scope["user"] = Caller(key, signature)
 
     return guard

@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from proofbook.errors import InputError
 from proofbook.exchange.messages import Account, NewSymbol, Symbol, Text
+from proofbook.exchange.places import found_at, words_at
 from proofbook.exchange.requests import MarketTerms
 
 FILE = "exchange.toml"
@@ -180,7 +181,13 @@ def read(folder: Path) -> Configuration:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
-    return parse(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: expected text in UTF-8; received {error.object[error.start : error.end]!r}"
+        ) from None
+    return parse(text, str(path))
 
 
 def parse(text: str, name: str = FILE) -> Configuration:
@@ -201,21 +208,23 @@ def parse(text: str, name: str = FILE) -> Configuration:
     return configuration
 
 
+AMOUNT = re.compile(r"[0-9]+(?:\.(?P<fraction>[0-9]+))?")
 PLACE = re.compile(r"^(?P<text>.*) - at `(?P<path>\$[^`]*)`$", re.DOTALL)
 
 
 def _with_received(message: str, value: object) -> str:
-    """The message of msgspec with what stands at its place."""
+    """The message of msgspec with what stands at its place, and what may."""
     match = PLACE.match(message)
+    place = "" if match is None else match["path"].removeprefix("$")
+    is_other = message.startswith("Invalid") or "unknown field" in message
+    if is_other and (words := words_at(place, Configuration)):
+        return f"{message}; expected one of {', '.join(words)}"
     if match is None or "got" in message:
         return message
-    found = value
-    for name, index in re.findall(r"\.([^.\[]+)|\[(\d+)\]", match["path"]):
-        try:
-            found = found[name or int(index)]  # type: ignore[index]
-        except (KeyError, IndexError, TypeError, ValueError):
-            return message
-    return f"{message}; received {found!r}"
+    try:
+        return f"{message}; received {found_at(place, value)!r}"
+    except LookupError:
+        return message
 
 
 def _check(configuration: Configuration, name: str) -> None:
@@ -225,6 +234,9 @@ def _check(configuration: Configuration, name: str) -> None:
         "assets": symbols,
         "markets": [market.symbol for market in configuration.markets],
         "sessions": [str(session.id) for session in configuration.sessions],
+        "names of sessions": [
+            f"{session.version} {session.client} with {session.exchange}" for session in configuration.sessions
+        ],
     }
     for what, found in named.items():
         for each in found:
@@ -234,10 +246,17 @@ def _check(configuration: Configuration, name: str) -> None:
         for asset in (market.base, market.quote):
             if asset not in symbols:
                 raise InputError(f"{name}: {market.symbol}: expected one of {', '.join(symbols)}; received {asset!r}")
+        if market.base == market.quote:
+            raise InputError(f"{name}: {market.symbol}: expected two assets; received {market.base!r} for both")
+    decimals = {asset.symbol: asset.decimals for asset in configuration.assets}
     deposits = [configuration.demo_accounts.deposits, *(account.deposits for account in configuration.accounts)]
-    for asset in (asset for each in deposits for asset in each):
+    for asset, amount in (item for each in deposits for item in each.items()):
         if asset not in symbols:
             raise InputError(f"{name}: a deposit: expected one of {', '.join(symbols)}; received {asset!r}")
+        match = AMOUNT.fullmatch(amount)
+        if match is None or len(match["fraction"] or "") > decimals[asset] or not amount.strip("0."):
+            expected = f"a decimal text above zero with at most {decimals[asset]} decimals"
+            raise InputError(f"{name}: a deposit of {asset}: expected {expected}; received {amount!r}")
 
 
 def split_address(address: str) -> tuple[str, int]:

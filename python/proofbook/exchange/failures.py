@@ -5,13 +5,17 @@ Codes are stable: those of the exchange are the names of `docs/EXCHANGE.md` and 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 
 from proofbook.exchange.messages import Answer
+from proofbook.exchange.places import found_at, words_at
 
 
 class ErrorBody(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -113,6 +117,21 @@ REASONS: Mapping[str, str] = {
     "time_in_force": "the order's kind does not go with this time in force",
     "already_expired": "the order's time is over",
     "wrong_phase": "the market's phase does not take this",
+    "book_crossed": "bids and asks cross: an auction must uncross them first",
+    "display_quantity": "a display quantity is above zero and below the order's, which must be one that can rest",
+    "wrong_number": "there are as many assets, markets or accounts as there may be",
+    "entry_clock_reversed": "the machine's clock was set back: nothing is taken before it is where it was",
+    "clock_reversed": "the machine's clock was set back: nothing is taken before it is where it was",
+    "sequence_exhausted": "the market has used up its numbers",
+    "market_halted": "the market is halted",
+    "lot_size": "the quantity is not a multiple of the lot",
+    "quantity_limit": "more than the market's quantity limit",
+    "notional_limit": "more than the market's notional limit",
+    "quantity_overflow": "more than one side of the market may hold",
+    "tick_size": "a price is not a multiple of the tick",
+    "book_full": "the market holds as many orders as it may",
+    "reduce_too_large": "a reduction by more than is open",
+    "post_only": "post-only is for limit orders that can rest",
 }
 """Reasons of the exchange in plain words; one that is not here stands for itself."""
 
@@ -156,7 +175,7 @@ UNREADABLE: tuple[tuple[re.Pattern[str], str | None, str | None], ...] = (
         None,
     ),
     (re.compile(r"^Expected (?P<expected>.*), got (?P<received>.*)$"), None, None),
-    (re.compile(r"^Expected (?P<expected>.*)$"), None, "something else"),
+    (re.compile(r"^Expected (?P<expected>.*)$"), None, None),
     (re.compile(r"^Invalid enum value (?P<received>.*)$"), "one of the words of the OpenAPI document", None),
     (re.compile(r"^Invalid value (?P<received>.*)$"), "one of the words of docs/API.md", None),
     (re.compile(r"^Object contains unknown field `(?P<received>.*)`$"), "known fields only", None),
@@ -165,6 +184,7 @@ UNREADABLE: tuple[tuple[re.Pattern[str], str | None, str | None], ...] = (
     (re.compile(r"^(?P<received>.*)$"), "JSON", None),
 )
 """What msgspec and the native side say of what they cannot read, with what is missing in it."""
+RECEIVED_CHARACTERS_MAX = 120
 AT = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<place>[^`]*)`)?$", re.DOTALL)
 
 
@@ -178,20 +198,40 @@ def too_deep() -> ApiError:
     return unreadable("expected JSON that is nested less deep; received more levels than can be read")
 
 
-def unreadable(message: str) -> ApiError:
-    """The error for what msgspec or the native side says of a request that it cannot read."""
+def _received(place: str | None, source: str | bytes | None) -> str:
+    """What JSON has at a place that is not as it should be."""
+    if source is not None:
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, LookupError, RecursionError):
+            return json.dumps(found_at(place or "", msgspec.json.decode(source)))[:RECEIVED_CHARACTERS_MAX]
+    return "something else"
+
+
+def _expected(place: str | None, kind: Any, otherwise: str | None) -> str | None:
+    """The words that may stand at a place, where msgspec says only that others may not."""
+    words = [] if kind is None else words_at(place or "", kind)
+    return f"one of {', '.join(words)}" if words else otherwise
+
+
+def unreadable(message: str, source: str | bytes | None = None, kind: Any = None) -> ApiError:
+    """The error for what msgspec or the native side says of a request that it cannot read.
+
+    Args:
+        message: what it says.
+        source: the JSON that it could not read, for what a message does not tell.
+        kind: the type that it was to be read as, for the same.
+    """
     at = AT.match(message)
     text, place = (message, None) if at is None else (at["message"], at["place"])
     for pattern, expected, received in UNREADABLE:
         if match := pattern.match(text):
             found = match.groupdict()
             place = found.get("place") or ("" if place == "data" else place)
-            expected = found.get("expected") or expected
+            expected = found.get("expected") or _expected(place, kind, expected)
             return ApiError(
                 HTTPStatus.BAD_REQUEST,
                 "invalid_request",
                 message,
                 expected=f"{place}: {expected}" if place else expected,
-                received=found.get("received") or received,
+                received=found.get("received") or received or _received(place, source),
             )
     return failure("invalid_request")

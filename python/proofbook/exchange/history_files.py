@@ -302,8 +302,8 @@ class HistoryWriterFolder(HistoryFolder):
 
 def _days(entries: Any) -> list[tuple[str, int, int]]:
     """The days of a table of entries, each with its first and last entry."""
-    days = entries["ts_event"].cast(pa.int64()).to_numpy() // DAY_NS
-    numbers = entries["entry"].to_numpy()
+    days = _numbers(entries["ts_event"].cast(pa.int64())) // DAY_NS
+    numbers = _numbers(entries["entry"])
     starts = [0, *(int(place) + 1 for place in np.flatnonzero(np.diff(days)))]
     ends = [*starts[1:], len(numbers)]
     return [
@@ -316,8 +316,13 @@ def _days(entries: Any) -> list[tuple[str, int, int]]:
     ]
 
 
+def _numbers(column: Any) -> Any:
+    """A column of integers as an array of numpy; its own `to_numpy` imports pandas where there is one."""
+    return np.from_dlpack(column.combine_chunks())
+
+
 def between(table: Any, first: int, last: int) -> Any:
     """The rows of a table that are of some entries."""
-    numbers = table["entry"].to_numpy()
+    numbers = _numbers(table["entry"])
     start, end = np.searchsorted(numbers, [first, last + 1])
     return table.slice(int(start), int(end - start))

@@ -190,7 +190,9 @@ async def get_candles(
     request: Request[Any, Any, Any],
     symbol: str,
     interval: Interval = "1m",
-    since: Annotated[int | None, Parameter(ge=0, description="Nanoseconds since 1970; without it, the last.")] = None,
+    since: Annotated[
+        int | None, Parameter(ge=0, le=(1 << 63) - 1, description="Nanoseconds since 1970; without it, the last.")
+    ] = None,
     limit: Limit = None,
 ) -> list[Candle]:
     """The newest one last, which may not be over yet. Intervals without a trade have no candle."""

@@ -75,6 +75,7 @@ class Outbox:
         self._trades: dict[str, list[Trade]] = {}
         self._latest: dict[tuple[str, str, str], str] = {}
         self._ready = asyncio.Event()
+        self._is_ending = False
 
     @property
     def is_slow(self) -> bool:
@@ -199,8 +200,13 @@ class Outbox:
                     continue
                 book.merged = None
 
+    def finish(self) -> None:
+        """Let `drain` return once it has sent everything that waits."""
+        self._is_ending = True
+        self._ready.set()
+
     async def drain(self, send: Callable[[str], Awaitable[None]], snapshot: Callable[[str], Awaitable[Book]]) -> None:
-        """Send everything as it comes, for ever.
+        """Send everything as it comes, until `finish`.
 
         Args:
             send: sends one message, and returns once the next one may be sent.
@@ -218,5 +224,7 @@ class Outbox:
             if not self.is_slow and self._has_merged():
                 await self._put_merged(snapshot)
             elif not self._waiting:
+                if self._is_ending:
+                    return
                 self._ready.clear()
                 await self._ready.wait()

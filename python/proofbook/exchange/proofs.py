@@ -19,7 +19,7 @@ from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import File
 
-from proofbook._core import ChainValues, ReceiptSigner
+from proofbook._core import ChainValues
 from proofbook.errors import ProofError
 from proofbook.exchange.access import services_of
 from proofbook.exchange.failures import failure
@@ -90,12 +90,6 @@ async def _number(services: Services, market: str) -> int:
     """A market's number: markets are numbered from 1 in the order in which they were listed."""
     await known_market(services, market)
     return next(number for number, each in enumerate(await services.markets(), 1) if each.symbol == market)
-
-
-def signer_of(services: Services) -> ReceiptSigner | None:
-    """What signs receipts, if the configuration names a key."""
-    name = services.configuration.receipt_key
-    return None if name is None else ReceiptSigner(services.folder / name)
 
 
 def _batches(folder: Path) -> list[Batch]:
@@ -174,7 +168,7 @@ def _proofs(services: Services, market: str, number: int, public_key: str | None
 async def get_proofs(request: Request[Any, Any, Any]) -> list[MarketProofs]:
     """The roots of batches as the operator says them; each proof is there to be verified by whoever asks."""
     services = services_of(request)
-    signer = signer_of(services)
+    signer = services.signer
     public_key = None if signer is None else signer.public_key
     symbols = [market.symbol for market in await services.markets()]
     return [
@@ -198,7 +192,7 @@ async def get_proof_file(request: Request[Any, Any, Any], symbol: str, name: str
 async def get_receipt(request: Request[Any, Any, Any], symbol: str, sequence: int) -> Response[bytes]:
     """128 bytes: the operator's signature that this command has this number in this market (`docs/RECEIPTS.md`)."""
     services = services_of(request)
-    signer = signer_of(services)
+    signer = services.signer
     if signer is None:
         raise failure("not_found", expected="receipt_key in exchange.toml", received="none")
     if services.configuration.sync == "none":

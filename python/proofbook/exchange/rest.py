@@ -18,8 +18,17 @@ from litestar.types import ControllerRouterHandler
 
 import proofbook
 from proofbook.exchange import market_data, operating, proofs, signing, stream, trading, web_page
-from proofbook.exchange.access import count_request, services_of
-from proofbook.exchange.failures import CODES, ApiError, ErrorAnswer, failure, is_too_deep, too_deep, unreadable
+from proofbook.exchange.access import check_parameters, count_request, services_of
+from proofbook.exchange.failures import (
+    CODES,
+    RECEIVED_CHARACTERS_MAX,
+    ApiError,
+    ErrorAnswer,
+    failure,
+    is_too_deep,
+    too_deep,
+    unreadable,
+)
 from proofbook.exchange.messages import ServerStatus, StatusQuery
 from proofbook.exchange.observing import readiness
 from proofbook.exchange.services import Services
@@ -27,20 +36,39 @@ from proofbook.exchange.services import Services
 log = logging.getLogger("proofbook.exchange")
 
 
-def answer_error(_: Request[Any, Any, Any], error: Exception) -> Response[ErrorAnswer]:
+class StrictRequest(Request[Any, Any, Any]):
+    """A request whose body is read as the stream's messages are: the text of a number is no number."""
+
+    async def json(self) -> Any:
+        """The body as what its handler takes; what is read to a type already, litestar leaves as it is."""
+        kind = self.route_handler.parsed_fn_signature.parameters["data"].annotation
+        body = await self.body()
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise unreadable(str(error), body, kind) from None
+
+
+def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorAnswer]:
     """The answer to whatever went wrong."""
-    found = _api_error(error)
+    found = _api_error(request, error)
     return Response(ErrorAnswer(found.body), status_code=found.status, headers=found.headers)
 
 
-def _api_error(error: Exception) -> ApiError:
+def _api_error(request: Request[Any, Any, Any], error: Exception) -> ApiError:
     match error:
         case ApiError():
             return error
         case ValidationException():
             extra = error.extra[0] if isinstance(error.extra, list) and error.extra else {}
             place, message = extra.get("key"), extra.get("message", error.detail)
-            return unreadable(f"{message} - at `$.{place}`" if place and " - at " not in message else message)
+            found = unreadable(f"{message} - at `$.{place}`" if place and " - at " not in message else message)
+            given = {**request.path_params, **request.query_params.dict()}
+            if place in given:
+                # All of an address is text: its type says nothing.
+                text = given[place]
+                found.body.received = repr(text[0] if isinstance(text, list) else text)[:RECEIVED_CHARACTERS_MAX]
+            return found
         case HTTPException(status_code=HTTPStatus.BAD_REQUEST):
             return unreadable(error.detail)
         case HTTPException():
@@ -118,12 +146,13 @@ def application(services: Services, streams: stream.Streams, more: Sequence[Cont
     open_handlers = [*market_data.HANDLERS, *proofs.HANDLERS]
     for handler in (*open_handlers, *signed):
         handler.responses = errors
-    open_routes = Router("/api/v1", route_handlers=[*open_handlers, stream.stream_handler])
+    open_routes = Router("/api/v1", route_handlers=[*open_handlers, stream.stream_handler], guards=[check_parameters])
     signed_routes = Router("/api/v1", route_handlers=signed, security=[{"signature": []}])
     return Litestar(
         route_handlers=[open_routes, signed_routes, get_health, get_ready, *web_page.handlers(), *more],
         guards=[count_request],
         exception_handlers={Exception: answer_error},
+        request_class=StrictRequest,
         openapi_config=_openapi(),
         request_max_body_size=services.configuration.limits.body_bytes_max,
         state=State({"services": services, "streams": streams}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -91,3 +92,5 @@ def serve(
                 console.err.print(where[: shutil.get_terminal_size().columns], style="dim")
 
     serve_exchange(configuration, folder, started)
+    # Nothing is left to be done: the interpreter need not look through all objects for garbage before the process ends.
+    gc.freeze()

@@ -21,7 +21,8 @@ from typing import Any
 import uvicorn
 from litestar import Litestar
 
-from proofbook._core import ExchangeServer
+from proofbook._core import ExchangeServer, ReceiptSigner
+from proofbook.errors import InputError, JournalError
 from proofbook.exchange import keys as key_file
 from proofbook.exchange.beside import Beside
 from proofbook.exchange.configuration import Configuration, Limits, split_address
@@ -33,6 +34,8 @@ from proofbook.exchange.services import Services, make_services
 from proofbook.exchange.stream import Streams
 
 STOP_S_MAX = 10
+LEAVE_S_MAX = 1.0
+"""How long a client that has been sent everything may take for it once the exchange has ended."""
 SETTLE_S_MAX = 2.0
 """How long requests that were taken may wait for their answers once the stop began."""
 PING_S = 20.0
@@ -58,17 +61,23 @@ class Exchange:
             JournalError: the log is damaged.
             OSError: something cannot be opened.
         """
+        name = configuration.receipt_key
+        # A key that cannot be read is told now, not to whoever asks for a receipt.
+        signer = None if name is None else ReceiptSigner(folder / name)
         keys = key_file.Keys(folder)
         try:
             self.operator = key_file.add_operator(keys, folder, configuration.operator_public_key)
             native = ExchangeServer.start(configuration.native(folder).decode())
-        except BaseException:
+        except BaseException as error:
             keys.close()
+            if isinstance(error, JournalError) and "cannot listen" in str(error):
+                raise InputError(f"{configuration.fix}: expected an address to listen on for FIX; {error}") from None
             raise
         self.fix_address = native.fix_address
         feed = Feed()
         hub = Hub(native, pending_max=configuration.limits.requests_pending_max, publish=feed.publish)
         self.services: Services = make_services(configuration, folder, hub, feed, keys)
+        self.services.signer = signer
         self.streams = Streams(self.services)
         try:
             self.beside = Beside(folder, native, hub, self.streams)
@@ -137,7 +146,15 @@ class Server(uvicorn.Server):
         try:
             await self._exchange.end()
         finally:
+            dropping = asyncio.get_running_loop().call_later(LEAVE_S_MAX, self._drop_rest)
             await super().shutdown(sockets)
+            dropping.cancel()
+
+    def _drop_rest(self) -> None:
+        """Drop whoever does not take what waits in the connection, of which nothing is left to be written."""
+        for connection in list(self.server_state.connections):
+            if connection.transport.is_closing():
+                connection.transport.abort()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from proofbook._core import ReceiptSigner
 from proofbook.exchange.configuration import Configuration
 from proofbook.exchange.feed import Feed
 from proofbook.exchange.hub import Hub
@@ -35,6 +36,7 @@ class Services:
 
     Attributes:
         history: what is kept of the past, if anything is.
+        signer: signs receipts, if the configuration names a key.
         opening: held while a demo account is opened, so that there are never more than may be.
     """
 
@@ -49,6 +51,7 @@ class Services:
     requests_by_address: Buckets
     demos_by_address: Buckets
     history: History | None = None
+    signer: ReceiptSigner | None = None
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     _markets: dict[str, MarketInfo] = field(default_factory=dict)
 

@@ -43,6 +43,8 @@ REQUESTS_MAX = 64
 WATCH_INTERVAL_S = 0.25
 CLOSE_S_MAX = 5.0
 """How long a connection is given to take the message that closes it."""
+END_S_MAX = 1.0
+"""The same when the server stops, with what waits for it: those who read must not wait for one who does not."""
 
 Id: TypeAlias = int | str | None
 Socket: TypeAlias = WebSocket[Any, Any, Any]
@@ -134,32 +136,45 @@ class Stream:
     async def run(self) -> None:
         """Serve the connection until it ends."""
         self._services.feed.join(self.outbox)
-        tasks = [
-            asyncio.create_task(self._read()),
-            asyncio.create_task(self.outbox.drain(self._send, self._snapshot)),
-        ]
-        ends: list[asyncio.Future[Any]] = [*tasks, self._end]
+        reading = asyncio.create_task(self._read())
+        sending = asyncio.create_task(self.outbox.drain(self._send, self._snapshot))
+        ends: list[asyncio.Future[Any]] = [reading, sending, self._end]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for topic in list(self._topics):
                 self._close_topic(topic)
             self._services.feed.leave(self.outbox)
-            ended = [*tasks, *self._requests]
+            is_leaving = self._end.done() and self._end.result()[0] == GOING_AWAY
+            deadline_s = asyncio.get_running_loop().time() + (END_S_MAX if is_leaving else CLOSE_S_MAX)
+            if is_leaving:
+                await self._finish(reading, sending, deadline_s)
+            ended = [reading, sending, *self._requests]
             for task in ended:
                 task.cancel()
             found = await asyncio.gather(*ended, return_exceptions=True)
             if self._end.done():
-                await self._close(*self._end.result())
+                await self._close(*self._end.result(), deadline_s)
         for error in found:
             if isinstance(error, Exception) and not isinstance(error, WebSocketDisconnect | ApiError):
                 raise error
 
-    async def _close(self, code: int, reason: str) -> None:
+    async def _finish(self, reading: asyncio.Task[None], sending: asyncio.Task[None], deadline_s: float) -> None:
+        """Take nothing more, and send what was answered to what was taken."""
+        reading.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline_s):
+                await asyncio.wait([reading])
+                if self._requests:
+                    await asyncio.wait(self._requests)
+                self.outbox.finish()
+                await asyncio.wait([sending])
+
+    async def _close(self, code: int, reason: str, deadline_s: float) -> None:
         self._streams.closed[reason] += 1
         # A reader that takes nothing does not take this either: then the connection is dropped.
         with contextlib.suppress(Exception):
-            async with asyncio.timeout(CLOSE_S_MAX):
+            async with asyncio.timeout_at(deadline_s):
                 await self._socket.close(code, reason)
 
     async def _send(self, text: str) -> None:
@@ -192,7 +207,7 @@ class Stream:
         try:
             said = decode_said(text)
         except msgspec.MsgspecError as error:
-            self._answer_error(_id_of(text), unreadable(str(error)))
+            self._answer_error(_id_of(text), unreadable(str(error), text, Said))
             return
         except RecursionError as error:
             if not is_too_deep(error):
@@ -281,6 +296,10 @@ class Stream:
 
     def _topic(self, channel: str, market: str | None) -> Topic:
         if channel in ACCOUNT_CHANNELS:
+            if market is not None:
+                raise unreadable(
+                    f"market: expected none for {channel}, which are of all markets; received {market[:40]!r}"
+                )
             return channel, str(self._logged_in().account)
         if market is None:
             raise unreadable(f"market: expected a symbol for {channel}; received none")
@@ -406,7 +425,7 @@ class Streams:
         """Close all connections, since the server stops."""
         for stream in list(self._streams):
             stream.end(GOING_AWAY, "the exchange is being stopped")
-        deadline_s = time.monotonic() + CLOSE_S_MAX
+        deadline_s = time.monotonic() + 2 * END_S_MAX
         while self._streams and time.monotonic() < deadline_s:
             await asyncio.sleep(0.01)
 

@@ -49,13 +49,16 @@ class MassCancelAnswer(msgspec.Struct):
 
 ClientIdParameter = Annotated[str | None, Parameter(min_length=1, max_length=40)]
 MarketParameter = Annotated[str | None, Parameter(max_length=16, description="Of this market only.")]
+OrderNumber = Annotated[int, Parameter(ge=0, le=(1 << 63) - 1)]
 TAGS = ["trading"]
 READ = [require("read", "trade")]
 TRADE = [require("trade")]
 
 
-def order_answer(answer: Answer, *, client_id: str | None = None, order_id: int | None = None) -> OrderAnswer:
-    """What is answered to a request about one order.
+async def order_answer(
+    services: Services, account: int, answer: Answer, *, client_id: str | None = None, order_id: int | None = None
+) -> OrderAnswer:
+    """What is answered to a request about one order, by either of its ids.
 
     Raises:
         ApiError: the exchange did not do it.
@@ -65,7 +68,11 @@ def order_answer(answer: Answer, *, client_id: str | None = None, order_id: int 
         if report.order.order_id == order_id or report.order.client_id == client_id:
             break
     else:
-        raise failure("unknown_order")
+        if order_id is not None:
+            raise failure("unknown_order")
+        # It is one that the order had before it was replaced: all of them lead to it.
+        order_id = (await find_order(services, account, client_id=client_id)).order_id
+        return await order_answer(services, account, answer, order_id=order_id)
     return OrderAnswer(
         **msgspec.structs.asdict(report.order), entry=answer.entry, time_ns=answer.time_ns, reports=answer.reports
     )
@@ -80,7 +87,7 @@ async def place(services: Services, account: int, terms: OrderTerms, client_id: 
     await known_market(services, terms.market)
     fields = {**msgspec.structs.asdict(terms), "client_id": terms.client_id or client_id}
     request = New(account=account, **fields)
-    return order_answer(await services.hub.ask(request), client_id=request.client_id)
+    return await order_answer(services, account, await services.hub.ask(request), client_id=request.client_id)
 
 
 async def find_order(
@@ -108,7 +115,8 @@ async def cancel(
         ApiError: there is no such live order.
     """
     request = Cancel(account=account, order_id=order_id, original_id=client_id)
-    return order_answer(await services.hub.ask(request), order_id=order_id, client_id=client_id)
+    answer = await services.hub.ask(request)
+    return await order_answer(services, account, answer, order_id=order_id, client_id=client_id)
 
 
 async def replace(services: Services, account: int, order_id: int, terms: ReplaceTerms, client_id: str) -> OrderAnswer:
@@ -129,7 +137,7 @@ async def replace(services: Services, account: int, order_id: int, terms: Replac
         quantity=terms.quantity,
         stop_price=terms.stop_price,
     )
-    return order_answer(await services.hub.ask(request), order_id=order_id)
+    return await order_answer(services, account, await services.hub.ask(request), order_id=order_id)
 
 
 @post("/orders", status_code=200, guards=TRADE, tags=TAGS, summary="Place an order")
@@ -153,13 +161,13 @@ async def get_orders(
 
 
 @get("/orders/{order_id:int}", guards=READ, tags=TAGS, summary="One order")
-async def get_order(request: Request[Any, Any, Any], order_id: int) -> OrderState:
+async def get_order(request: Request[Any, Any, Any], order_id: OrderNumber) -> OrderState:
     """Also one that is gone, as long as the exchange remembers it."""
     return await find_order(services_of(request), caller_of(request).account, order_id=order_id)
 
 
 @put("/orders/{order_id:int}", guards=TRADE, tags=TAGS, summary="Replace an order")
-async def put_order(request: Request[Any, Any, Any], order_id: int, data: ReplaceTerms) -> OrderAnswer:
+async def put_order(request: Request[Any, Any, Any], order_id: OrderNumber, data: ReplaceTerms) -> OrderAnswer:
     """A new price, total quantity (what has traded included) or stop price."""
     caller = caller_of(request)
     client_id = signing.client_id(caller.signature)
@@ -167,7 +175,7 @@ async def put_order(request: Request[Any, Any, Any], order_id: int, data: Replac
 
 
 @delete("/orders/{order_id:int}", status_code=200, guards=TRADE, tags=TAGS, summary="Cancel an order")
-async def delete_order(request: Request[Any, Any, Any], order_id: int) -> OrderAnswer:
+async def delete_order(request: Request[Any, Any, Any], order_id: OrderNumber) -> OrderAnswer:
     """Taken in every state of a market."""
     return await cancel(services_of(request), caller_of(request).account, order_id=order_id)
 
@@ -221,6 +229,8 @@ async def get_order_history(
     """From the history; the newest one last. Without an entry, the last ones."""
     services = services_of(request)
     rows = bounded(limit, ROWS, services.configuration.limits.rows_max)
+    if market is not None:
+        await known_market(services, market)
     return await _history(services).orders(caller_of(request).account, market, since_entry, rows)
 
 
