@@ -402,7 +402,8 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
         has_bid, has_ask = self._bids[1][:, 0] > 0, self._asks[1][:, 0] > 0
         bid = np.where(has_bid, self._bids[0][:, 0], np.where(has_ask, self._asks[0][:, 0], self._last))
         ask = np.where(has_ask, self._asks[0][:, 0], bid)
-        self._moved_twice = np.where(mask, bid + ask - self._middle_twice, 0)
+        # Those that did not go on keep theirs: what is shown of them does not depend on who begins anew beside them.
+        self._moved_twice = np.where(mask, bid + ask - self._middle_twice, self._moved_twice)
         self._middle_twice = bid + ask
 
     def _rewards(self, goes_on: Mask) -> Floats:

@@ -247,6 +247,20 @@ def test_without_autoreset_the_markets_that_a_mask_names_begin_anew() -> None:
                 env.reset(options={"reset_mask": wrong})
 
 
+def test_a_market_that_begins_anew_changes_nothing_beside_it() -> None:
+    # Episodes end at different steps, and with more markets some end in steps in which none of the first three does.
+    named: dict[str, Any] = {"steps": 40, "loss_max": 30, "market_max": 20, "autoreset_mode": AutoresetMode.SAME_STEP}
+    with markets(40, **named) as many, markets(3, **named) as few:
+        for one, other in zip(run(many, 40, 8), run(few, 40, 8), strict=True):
+            for each, same in zip(one, other, strict=True):
+                assert np.array_equal(each[:3], same)
+    with markets(4, steps=40, autoreset_mode=AutoresetMode.DISABLED) as env:
+        before = run(env, 7, 1)[-1][0]
+        after, _ = env.reset(options={"reset_mask": np.array([True, False, False, False])})
+        assert np.array_equal(after[1:], before[1:])
+        assert before[1:, -2].any(), "their middles had moved"
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
