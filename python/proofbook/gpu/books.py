@@ -7,6 +7,7 @@ does not fit is a counted reject.
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections.abc import Sequence
@@ -58,7 +59,8 @@ class Books(Queries):
         threads: workers of a CPU.
         streams: how many parts of a batch may be on their way at a time.
         memory_limit_bytes: the most memory of the device that may be taken.
-        distributor: how books are divided among several devices, where the usual way does not suit.
+        distributor: how books are divided among several devices, where the usual way does not suit; the pool has a copy
+            of its own.
 
     Raises:
         DeviceError: the device is not there, or has no room for the books.
@@ -142,7 +144,8 @@ class Books(Queries):
                 f"distributor: expected one for {self.books} books and {count} devices; "
                 f"received one for {distributor.books} and {len(distributor.rates)}"
             )
-        return distributor
+        # Its cuts say where the books of this pool are: nobody else may move them.
+        return copy.deepcopy(distributor)
 
     @classmethod
     def from_states(cls, states: Any, **named: Any) -> Self:
