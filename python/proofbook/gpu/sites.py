@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,7 +22,7 @@ from proofbook.gpu.backends import Backend, Placed, StepPlan
 from proofbook.gpu.balance import Distributor
 from proofbook.gpu.kernels.layout import Capacity, Words, terms_of
 from proofbook.gpu.metrics import Timing
-from proofbook.gpu.streams import Crew
+from proofbook.gpu.streams import Crew, Threads
 
 
 @dataclass
@@ -62,7 +61,7 @@ class Sites:
         self.sites = [Site(backend, backend.place(books, capacity, terms)) for backend in backends]
         self.books = books
         self.distributor = distributor
-        self._threads = ThreadPoolExecutor(len(backends), "proofbook-device") if len(backends) > 1 else None
+        self._threads = Threads(len(backends), "proofbook-device") if len(backends) > 1 else None
 
     def pieces(self) -> Iterator[Piece]:
         """Which device has which books, in their order."""

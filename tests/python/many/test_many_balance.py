@@ -110,7 +110,10 @@ def test_a_rate_is_weighted_and_an_empty_measurement_says_nothing() -> None:
         ({"books": 1, "devices": 2}, "books: expected a whole number from 2"),
         ({"books": 5, "devices": 2, "weight": 0.0}, "weight: expected a number above 0 and at most 1; received 0.0"),
         ({"books": 5, "devices": 2, "tolerance": -1.0}, "tolerance: expected zero or more; received -1.0"),
-        ({"books": 5, "devices": 2, "weight": "0.5"}, "weight: expected a number above 0 and at most 1; received '0.5'"),
+        (
+            {"books": 5, "devices": 2, "weight": "0.5"},
+            "weight: expected a number above 0 and at most 1; received '0.5'",
+        ),
         ({"books": 5, "devices": 2, "tolerance": float("nan")}, "tolerance: expected zero or more; received nan"),
         ({"books": 5, "devices": 0}, "devices: expected a whole number from 1"),
         ({"books": 5, "devices": 2.0}, "devices: expected a whole number from 1"),

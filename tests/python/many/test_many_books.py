@@ -146,9 +146,7 @@ def test_books_on_two_devices_end_as_on_one_and_move_to_the_faster(streams: int 
 
 def test_pools_that_were_given_one_distributor_move_their_books_apart() -> None:
     rows, offsets = many_flow("mixed", seed=SEED, books=BOOKS, commands=COMMANDS)
-    halves = [
-        [rows[at + first : at + first + COMMANDS // 2] for at in offsets[:-1]] for first in (0, COMMANDS // 2)
-    ]
+    halves = [[rows[at + first : at + first + COMMANDS // 2] for at in offsets[:-1]] for first in (0, COMMANDS // 2)]
     backends: list[Backend] = [Paced(100, threads=1), Paced(300, threads=1)]
     distributor = Distributor(BOOKS, 2, moves_max=BOOKS, weight=0.5)
     with made(device=backends, distributor=distributor) as one, made(device=backends, distributor=distributor) as other:

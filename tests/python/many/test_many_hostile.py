@@ -4,10 +4,10 @@ around, values of a wrong kind. No kernel looks at bounds, so what gets through 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from proofbook import DeviceError, InputError, gpu
 from proofbook.gpu import commands
 from proofbook.gpu.arrays import batch
 from proofbook.gpu.commands import Batch
-from proofbook.gpu.streams import Crew
+from proofbook.gpu.streams import Crew, Threads
 
 FAR = (1 << 63) - 8
 NOTHING = np.zeros((0, 9), np.uint64)
@@ -152,13 +152,48 @@ def test_an_error_waits_for_all_that_had_begun() -> None:
     def bad() -> None:
         raise ValueError("bad")
 
-    with ThreadPoolExecutor(2) as threads:
-        with pytest.raises(ValueError, match="bad"):
-            Crew().run(threads, [(slow,), (bad,)])
-        # One that had begun has ended; one that had not never begins.
-        before = list(ended)
-        time.sleep(0.3)
-        assert ended == before
+    threads = Threads(2, "test")
+    with pytest.raises(ValueError, match="bad"):
+        Crew().run(threads, [(slow,), (bad,)])
+    # One that had begun has ended; one that had not never begins.
+    before = list(ended)
+    time.sleep(0.3)
+    assert ended == before
+    threads.shutdown()
+
+
+FORKED = """
+import os, signal
+import numpy as np
+from proofbook import gpu
+from proofbook.gpu import flow
+batch = flow.generated("mixed", books=600, commands=4, threads=1)
+pools = [
+    gpu.Books(600, orders=16, **named)
+    for named in (
+        {"device": "cpu", "threads": 2},
+        {"device": "cpu", "threads": 1, "streams": 2},
+        {"device": ["cpu", "cpu"], "threads": 1},
+    )
+]
+def digests():
+    return [books.apply(batch) and books.digests().tobytes() for books in pools]
+digests()  # all threads have started
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    mine = digests()
+    os._exit(7 if len(set(mine)) == 1 else 8)
+theirs = digests()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), len(set(theirs)))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_process_that_was_forked_goes_on_with_the_books() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["7", "1"], done.stdout
 
 
 INTERRUPTED = """
