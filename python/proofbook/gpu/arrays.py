@@ -95,7 +95,10 @@ def _checked(found: Batch, books: int | None) -> Batch:
 
 
 def _offsets(values: npt.ArrayLike) -> Offsets:
-    offsets = np.asarray(values)
+    try:
+        offsets = np.asarray(values)
+    except ValueError as error:
+        raise InputError(f"offsets: expected one dimension of integers; received what is no array: {error}") from None
     if offsets.dtype.kind not in "iu":
         raise InputError(f"offsets: expected integers; received {offsets.dtype}")
     return np.array(offsets, dtype=np.int64)
@@ -126,17 +129,25 @@ def _host_array(source: Any) -> npt.NDArray[Any]:
             raise InputError(f"commands: expected {COMMAND.itemsize} bytes for each; received {received}")
         return np.frombuffer(whole, COMMAND)
     if hasattr(source, "__dlpack__"):
-        device = source.__dlpack_device__()[0]
-        if device not in (_DLPACK_CPU, _DLPACK_CUDA_HOST):
-            expected = "DLPack in the CPU's memory, or an array with __cuda_array_interface__"
-            raise InputError(f"commands: expected {expected}; received device {int(device)}")
-        return np.from_dlpack(source)
+        return _of_dlpack(source)
     if hasattr(source, "__array_interface__") or hasattr(source, "__array__"):
         try:
             return np.asarray(source)
         except (TypeError, ValueError) as error:
             raise InputError(f"commands: expected {_SHAPE}; received what is no array: {error}") from None
     raise InputError(f"commands: expected {_SHAPE}, a table, or bytes; received {type(source).__name__}")
+
+
+def _of_dlpack(source: Any) -> npt.NDArray[Any]:
+    expected = "DLPack in the CPU's memory, or an array with __cuda_array_interface__"
+    try:
+        device = source.__dlpack_device__()[0]
+        if device in (_DLPACK_CPU, _DLPACK_CUDA_HOST):
+            return np.from_dlpack(source)
+    except (AttributeError, BufferError, RuntimeError, TypeError, ValueError) as error:
+        received = f"one that cannot be read: {type(error).__name__}: {error}"
+        raise InputError(f"commands: expected {expected}; received {received}") from error
+    raise InputError(f"commands: expected {expected}; received device {int(device)}")
 
 
 def _by_rows(array: npt.NDArray[Any]) -> Words:
