@@ -210,7 +210,9 @@ class Books(Queries):
 
     def _mask(self, mask: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         array = np.asarray(mask)
-        if array.dtype == np.bool_ and array.shape == (self.books,):
+        if array.dtype == np.bool_:
+            if array.shape != (self.books,):
+                raise InputError(f"mask: expected {self.books} booleans; received the shape {list(array.shape)}")
             return array
         chosen = np.zeros(self.books, dtype=np.bool_)
         chosen[self.numbers(array)] = True
@@ -289,7 +291,8 @@ class Books(Queries):
 
     def sequence(self, book: int) -> int:
         """How many commands one book has taken."""
-        return int(self._counters[book, COUNTERS.index("sequence")])
+        number = self.numbers([book])[0]
+        return int(self._counters[number, COUNTERS.index("sequence")])
 
     def event_digests(self) -> Words:
         """A digest of all events of each book so far: ``uint64[books]``.

@@ -103,7 +103,7 @@ def _integers(name: str, values: Column) -> npt.NDArray[Any]:
     array = np.asarray(values)
     # NumPy makes floats of an empty list, and of a list with whole numbers on both sides of 2^63.
     if array.dtype.kind in "fO" and isinstance(values, Sequence) and all(map(_is_whole, values)):
-        array = np.array([int(value) for value in values], object)  # type: ignore[arg-type]  # all are whole
+        array = np.array([int(value) for value in values], object)
     elif array.dtype.kind not in "iu" or array.ndim > 1:
         received = f"{array.dtype} with {array.ndim} dimensions"
         raise InputError(f"{name}: expected an integer, or one dimension of them; received {received}")
