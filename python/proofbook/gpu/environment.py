@@ -149,6 +149,7 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
         threads: workers of a CPU.
         autoreset_mode: what happens after an episode's end: the next step begins a new one, or the same step does, or
             nothing.
+        render_mode: ``None``: nothing is drawn.
 
     Raises:
         InputError: a number out of range, or agents that do not fill the markets.
@@ -165,8 +166,11 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
         device: DeviceName | Backend = "auto",
         threads: int | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: None = None,
         **named: Any,
     ) -> None:
+        if render_mode is not None:
+            raise InputError(f"render_mode: expected None, since nothing is drawn; received {render_mode!r}")
         agents = require_whole("agents", agents, 1, AGENTS_MAX)
         num_envs = require_whole("num_envs", num_envs, 1, BOOKS_MAX * AGENTS_MAX)
         if num_envs % agents:
@@ -183,7 +187,11 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
             if not isinstance(given, kind):
                 raise InputError(f"{name}: expected {kind.__name__}; received {given!r}")
         self.num_envs, self.agents, self.markets = num_envs, agents, num_envs // agents
-        self._mode = AutoresetMode(autoreset_mode)
+        try:
+            self._mode = AutoresetMode(autoreset_mode)
+        except ValueError:
+            expected = ", ".join(mode.value for mode in AutoresetMode)
+            raise InputError(f"autoreset_mode: expected one of {expected}; received {autoreset_mode!r}") from None
         self.metadata = {"autoreset_mode": self._mode, "render_modes": []}
         self._make_spaces()
         self._make_books(device, threads)
@@ -236,6 +244,8 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
             InputError: a mask of another shape, or that parts the agents of a market.
         """
         super().reset(seed=seed)
+        if not isinstance(options, dict | None):
+            raise InputError(f"options: expected a dict with reset_mask; received {options!r}")
         mask = self._reset_mask((options or {}).get("reset_mask"))
         if seed is not None or self._seed is None:
             self._seed = int(seed) if seed is not None else int(self.np_random.integers(1 << 63))

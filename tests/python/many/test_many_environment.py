@@ -266,7 +266,18 @@ def test_a_market_that_begins_anew_changes_nothing_beside_it() -> None:
     [
         (lambda: MarketVectorEnv(5, agents=2), "num_envs: expected a multiple of 2 agents; received 5"),
         (lambda: MarketVectorEnv(1, depth=0), "depth: expected a whole number from 1 to 1048575; received 0"),
-        (lambda: MarketVectorEnv(1, background={"traders": 1}), "traders: expected 2 to 16384; received 1"),
+        (lambda: MarketVectorEnv(1, background={"traders": 1}), "traders: expected a whole number from 2 to 16384"),
+        (lambda: Background(traders=2.5), "traders: expected a whole number from 2 to 16384; received 2.5"),  # type: ignore[arg-type]
+        (lambda: Background(price=10.5), "price: expected a whole number from .*; received 10.5"),  # type: ignore[arg-type]
+        (lambda: Background(market_share="all"), "market_share: expected 0.0 to 1.0; received 'all'"),  # type: ignore[arg-type]
+        (
+            lambda: MarketVectorEnv(1, autoreset_mode="later"),
+            "autoreset_mode: expected one of NextStep, SameStep, Disabled; received 'later'",
+        ),
+        (
+            lambda: gymnasium.make(ENVIRONMENT, render_mode="human", device="cpu"),
+            "render_mode: expected None, since nothing is drawn; received 'human'",
+        ),
         (lambda: MarketVectorEnv(1, background={"profile": "flat"}), "profile: expected geometric or even"),
         (
             lambda: MarketVectorEnv(1, background={"market_share": 1.5}),
