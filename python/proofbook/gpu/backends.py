@@ -237,6 +237,8 @@ def choose(
     require_device(device)
     if device == "auto":
         device = "cpu" if missing("gpu") else "gpu"
+        # They are how many a CPU has, if it is one.
+        threads = threads if device == "cpu" else None
     reason = missing(device)
     if reason is not None:
         raise DeviceError(reason)

@@ -142,6 +142,17 @@ def test_names_of_devices_and_their_numbers_are_checked() -> None:
         gpu.choose("cuda")
 
 
+def test_threads_are_those_of_a_cpu_where_nobody_names_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    import types
+
+    made = types.SimpleNamespace(CudaBackend=lambda device, **named: (device, named))
+    monkeypatch.setitem(sys.modules, "proofbook.gpu.cuda", made)
+    monkeypatch.setattr(backends, "missing", lambda _device: None)
+    assert gpu.choose("auto", threads=2) == ("gpu", {"streams": 2, "memory_limit_bytes": None})
+    with pytest.raises(InputError, match="threads: expected none for the device 'gpu', which has its own; received 2"):
+        gpu.choose("gpu", threads=2)
+
+
 def test_examples_in_docstrings() -> None:
     examples = 0
     for path in sorted(Path(gpu.__file__).parent.glob("*.py")):
