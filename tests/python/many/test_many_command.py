@@ -139,7 +139,10 @@ def test_the_table_says_what_was_run() -> None:
         (("--device", "gpu"), "the device 'gpu'"),
         (("--seed", str(1 << 64)), "seed: expected a whole number"),
         (("--symbol", "ABC"), "--symbol and --stretches: expected with files"),
-        (("--books", "1", "--commands", "262145", "--events", "all"), "--events all: expected at most 262,144 commands"),
+        (
+            ("--books", "1", "--commands", "262145", "--events", "all"),
+            "--events all: expected at most 262,144 commands",
+        ),
     ],
 )
 def test_what_cannot_be_run_is_one_sentence(arguments: tuple[str, ...], message: str) -> None:

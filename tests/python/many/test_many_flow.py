@@ -61,7 +61,7 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     for stretches in (0, 2.5, 1 << 30):
         with pytest.raises(InputError, match="stretches: expected a whole number from 1 to 16777216; received"):
             flow.replayed([tmp_path], stretches=stretches)  # type: ignore[arg-type]
-    with pytest.raises(ReplayError, match="none.csv: expected a file that can be read; received No such file"):
+    with pytest.raises(ReplayError, match=r"none\.csv: expected a file that can be read; received No such file"):
         flow.replayed(tmp_path / "none.csv")
     empty = tmp_path / "empty.csv"
     empty.touch()
