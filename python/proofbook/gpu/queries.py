@@ -75,7 +75,7 @@ class Queries:
     def _bulk(self, piece: Piece) -> tuple[Bulk, Any]:
         """What runs kernels over a piece's books, and the piece of the pool that they are."""
         backend, placed = piece.site.backend, piece.site.placed
-        return Bulk(self.capacity, self.config, backend.runner()), placed.pool.array[piece.first : piece.last]
+        return Bulk(self.capacity, self.config, backend.runner()), placed.pool.array[piece.rows]
 
     def _each(self, ask: Callable[[Bulk, Any], Result]) -> list[Result]:
         """Asks every device about its books."""

@@ -160,6 +160,78 @@ def test_pools_that_were_given_one_distributor_move_their_books_apart() -> None:
         backend.close()
 
 
+def sweeps(books: gpu.Books, time_ns: int) -> gpu.Step:
+    """A step of one command for each book, which takes each device as long as it says."""
+    return books.apply(np.repeat(commands.sweep(time_ns), len(books), axis=0), np.arange(len(books) + 1))
+
+
+def test_a_device_has_room_for_its_share_and_gets_more_between_steps() -> None:
+    rows, offsets = many_flow("mixed", seed=SEED, books=BOOKS, commands=COMMANDS)
+    backends = [Paced(100, threads=1), Paced(1900, threads=1)]
+    whole = BOOKS * gpu.Books(1, orders=ORDERS, device="cpu").capacity.bytes
+
+    def held() -> list[int]:
+        return [backend.memory.device.statistics().held_bytes for backend in backends]
+
+    with made(device=list(backends)) as books:
+        assert max(held()) < 0.75 * whole
+        books.apply(rows, offsets)
+        for step in range(40):
+            sweeps(books, (1 << 62) + step)
+        assert [share for _, share, _ in books.division] == [57, 3]
+        assert held()[1] < 0.2 * whole, "the slower one keeps no room for what it gave away"
+        assert sum(held()) < 1.5 * whole
+        allocations = [sum(backend.memory.allocations for backend in backends)]
+        for step in range(6):
+            timing = sweeps(books, (1 << 62) + 100 + step).timing
+            assert timing.moved_books == 0
+            allocations.append(sum(backend.memory.allocations for backend in backends))
+        assert allocations[2:] == [allocations[2]] * 5
+        expected = many_run(books.config.tobytes(), rows, offsets, events="digest")
+        assert np.array_equal(books.event_digests(), expected.event_digests)  # type: ignore[arg-type]
+        books.reset()
+        books.apply(rows, offsets)
+        check_against_engine(books, rows, offsets)
+    for backend in backends:
+        backend.close()
+
+
+def test_a_device_without_memory_for_more_books_keeps_those_that_it_has() -> None:
+    rows, offsets = many_flow("mixed", seed=SEED, books=BOOKS, commands=COMMANDS)
+    one = gpu.Books(1, orders=ORDERS, device="cpu").capacity.bytes
+    backends = [Paced(100, threads=1, memory_limit_bytes=48 * one), Paced(900, threads=1)]
+    with made(device=list(backends)) as books:
+        books.apply(rows, offsets)
+        for step in range(10):
+            sweeps(books, (1 << 62) + step)
+        assert BOOKS // 2 <= books.division[0][1] <= 48
+        assert backends[0].memory.device.statistics().refusals > 0
+        books.reset()
+        books.apply(rows, offsets)
+        check_against_engine(books, rows, offsets)
+    for backend in backends:
+        backend.close()
+
+
+def test_an_interrupt_while_books_move_leaves_them_where_they_were() -> None:
+    rows, offsets = many_flow("mixed", seed=SEED, books=BOOKS, commands=COMMANDS)
+    backends = [Paced(100, threads=1), Paced(900, threads=1)]
+    with made(device=list(backends)) as books:
+        inner = backends[0].write_rows
+
+        def interrupted(*_arguments: Any) -> None:
+            backends[0].write_rows = inner  # type: ignore[method-assign]
+            raise KeyboardInterrupt
+
+        backends[0].write_rows = interrupted  # type: ignore[method-assign]
+        with pytest.raises(KeyboardInterrupt):
+            books.apply(rows, offsets)
+        assert [share for _, share, _ in books.division] == [BOOKS // 2] * 2
+        check_against_engine(books, rows, offsets)
+    for backend in backends:
+        backend.close()
+
+
 def test_a_warm_step_allocates_nothing() -> None:
     rows, offsets = many_flow("normal", seed=SEED, books=BOOKS, commands=COMMANDS)
     for named in (
