@@ -111,7 +111,9 @@ class Books(Queries):
         self.backends = [self._backend(each, threads, streams, memory_limit_bytes) for each in given]
         division = self._division(distributor)
         self.backend = self.backends[0]
-        self.metrics = Metrics(self.device, [each.memory for each in self.backends], occupancy=self.backend.occupancy)
+        # A device that is named twice has its memory once.
+        memory = [each.memory for each in dict.fromkeys(self.backends)]
+        self.metrics = Metrics(self.device, memory, occupancy=self.backend.occupancy)
         self._lock = threading.RLock()
         self._hot: dict[int, HotBook] = {}
         self._sites = Sites(self.books, self.capacity, self.config, self.backends, division)

@@ -19,6 +19,7 @@ from proofbook._core import many_flow, many_run
 from proofbook.gpu import commands
 from proofbook.gpu.backends import Backend
 from proofbook.gpu.balance import Distributor
+from proofbook.gpu.commands import Batch
 from proofbook.gpu.cpu import CpuBackend
 from proofbook.gpu.overlap import measure_overlap
 from proofbook.testing import RawMarket
@@ -287,8 +288,19 @@ def test_the_time_that_streams_save_is_that_against_the_same_work_in_sequence() 
     assert overlap.saved_ns == overlap.sequence_ns - overlap.overlapped_ns
     assert overlap.saved_share < 1
     assert min(overlap.sequence_ns, overlap.overlapped_ns, overlap.kernel_ns, overlap.copy_in_ns) > 0
+    assert measure_overlap(Batch(rows, offsets), repeats=1, orders=ORDERS, threads=1).sequence_ns > 0
+    with pytest.raises(InputError, match=r"offsets: expected int64\[books \+ 1\]; received int64\[\]"):
+        measure_overlap(rows, 5)
     with pytest.raises(InputError, match="streams: expected a whole number from 2 to 16; received 1"):
         measure_overlap(rows, offsets, streams=1)
+
+
+def test_memory_of_a_device_that_is_named_twice_counts_once() -> None:
+    backend = gpu.choose("cpu", threads=1)
+    with gpu.Books(6, orders=8, device=[backend, backend]) as books:
+        held = books.metrics.as_dict()["memory"]["device"]["in_use_bytes"]
+        assert held == backend.memory.device.statistics().in_use_bytes > 0
+    backend.close()
 
 
 def test_metrics_as_prometheus_text() -> None:
