@@ -120,6 +120,8 @@ def words(source: Any) -> Any:
 
 
 def _host_array(source: Any) -> npt.NDArray[Any]:
+    if isinstance(source, np.ma.MaskedArray):
+        raise InputError(f"commands: expected {_SHAPE}; received a masked array")
     if isinstance(source, np.ndarray):
         return source
     if isinstance(source, bytes | bytearray | memoryview):
@@ -204,6 +206,8 @@ def events(encoded: npt.NDArray[np.uint64]) -> npt.NDArray[Any]:
     Raises:
         InputError: an array that is none of events, or whose events do not lie word by word.
     """
+    if not isinstance(encoded, np.ndarray):
+        raise InputError(f"events: expected uint64[..., {EVENT_WORDS}]; received {type(encoded).__name__}")
     is_fit = encoded.dtype == np.uint64 and encoded.shape[-1:] == (EVENT_WORDS,) and encoded.strides[-1] == 8
     if not is_fit:
         raise InputError(f"events: expected uint64[..., {EVENT_WORDS}]; received {encoded.dtype}{list(encoded.shape)}")

@@ -100,6 +100,8 @@ def _first(mask: npt.NDArray[np.bool_]) -> int:
 
 
 def _integers(name: str, values: Column) -> npt.NDArray[Any]:
+    if isinstance(values, np.ma.MaskedArray):
+        raise InputError(f"{name}: expected an integer in every row; received a masked array")
     array = np.asarray(values)
     # NumPy makes floats of an empty list, and of a list with whole numbers on both sides of 2^63.
     if array.dtype.kind in "fO" and isinstance(values, Sequence) and all(map(_is_whole, values)):

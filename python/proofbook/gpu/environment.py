@@ -49,12 +49,13 @@ from proofbook.errors import InputError
 from proofbook.gpu import commands
 from proofbook.gpu.backends import Backend, DeviceName
 from proofbook.gpu.background import Background, BackgroundFlow, in_ranges
-from proofbook.gpu.books import Books
+from proofbook.gpu.books import EVENT_CAPACITY_MAX, Books
 from proofbook.gpu.commands import BOOKS_MAX
 from proofbook.gpu.kernels.compile import compiled
 from proofbook.gpu.kernels.layout import COMMAND_WORDS, Words
 from proofbook.gpu.kernels.settlement import AGENT_BIT, AGENT_SHIFT, AGENTS_MAX, settle
 from proofbook.gpu.market import require_whole
+from proofbook.gpu.queries import DEPTH_MAX
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -63,6 +64,9 @@ Mask = npt.NDArray[np.bool_]
 ENVIRONMENT = "proofbook/Market-v0"
 STEP_NS = 1_000_000
 """The time that passes in a market in a step."""
+
+TERM_MAX = (1 << 20) - 1
+"""The most that a term may say, of ticks, lots, steps or commands."""
 
 ROWS_OF_AN_AGENT = 5
 """Two cancels, two quotes, a market order."""
@@ -101,8 +105,9 @@ class Terms:
     def __post_init__(self) -> None:
         """Refuse what is out of range."""
         least = {"offset_max": 0, "size_max": 0, "market_max": 0, "warm_up": 0}
+        most = {"depth": DEPTH_MAX}
         for name in ("offset_max", "size_max", "market_max", "position_max", "depth", "steps", "flow", "warm_up"):
-            value = require_whole(name, getattr(self, name), least.get(name, 1), (1 << 20) - 1)
+            value = require_whole(name, getattr(self, name), least.get(name, 1), most.get(name, TERM_MAX))
             object.__setattr__(self, name, value)
         for name, number in (("position_penalty", self.position_penalty), ("loss_max", self.loss_max)):
             is_number = isinstance(number, int | float | np.integer | np.floating)
@@ -222,6 +227,12 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
         rows = self.terms.flow + ROWS_OF_AN_AGENT * self.agents
         # Each order that leaves and each command's own events: no step has more.
         room = orders + 4 * rows
+        if room > EVENT_CAPACITY_MAX:
+            given = f"flow {self.terms.flow}, {self.background.traders} traders, {self.agents} agents"
+            raise InputError(
+                f"flow, traders and agents: expected at most {EVENT_CAPACITY_MAX} events of a step; received up to "
+                f"{room} ({given})"
+            )
         self.books = Books(
             self.markets,
             orders=orders,

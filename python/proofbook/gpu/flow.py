@@ -30,6 +30,9 @@ Progress: TypeAlias = Callable[[int, int], object]
 
 ORDERS_ENGINE_MAX = 1 << 24
 
+THREADS_MAX = 1024
+"""The most threads that make flow, or that the engine runs on."""
+
 ORDER = np.dtype(
     [
         ("side", "u1"),
@@ -105,6 +108,10 @@ def generated(
     """
     for name, value, least in (("books", books, 1), ("commands", commands, 1), ("seed", seed, 0)):
         require_whole(name, value, least, (1 << 64) - 1)
+    if not isinstance(scenario, str):
+        raise InputError(f"scenario: expected the name of one; received {scenario!r}")
+    if threads is not None:
+        require_whole("threads", threads, 1, THREADS_MAX)
     rows_max = physical_memory_bytes() // COMMAND.itemsize
     if books * commands > rows_max:
         expected = f"at most {rows_max:,}, which this machine's memory holds"

@@ -118,6 +118,9 @@ def test_whole_numbers_of_any_size_and_no_numbers_are_columns() -> None:
         (lambda: commands.limit([-1, (1 << 64) - 1], "buy", 1, 1), r"row 0: order_id must be 0 or more; received -1"),
         (lambda: commands.limit([1, 2.5], "buy", 1, 1), r"order_id: expected an integer.*received float64"),
         (lambda: commands.grouped([0, 0], some_rows(2), books=3.0), r"books: expected 0 to 16777216; received 3.0"),  # type: ignore[arg-type]
+        (lambda: commands.limit(np.ma.array([1, 2], mask=[0, 1]), "buy", 1, 1), r"order_id:.*received a masked array"),
+        (lambda: arrays.words(np.ma.array(some_rows(2))), r"commands: expected uint64.*received a masked array"),
+        (lambda: arrays.events([[0] * 7]), r"events: expected uint64.*received list"),  # type: ignore[arg-type]
         (lambda: arrays.batch(some_rows(2)).rows(-1), r"book: expected a whole number from 0 to 0; received -1"),
         (lambda: arrays.batch(some_rows(2), [0, [1], 2]), r"offsets: expected one dimension of integers"),
         (lambda: arrays.words(Exported(lambda: 5)), r"expected DLPack.*received one that cannot be read: ValueError"),

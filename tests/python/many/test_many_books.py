@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import pickle
 import time
 from itertools import pairwise
 from typing import Any
@@ -16,7 +17,7 @@ pytest.importorskip("numba", reason="the packages of the extra `many` are not in
 import proofbook
 from proofbook import DeviceError, EventsLostError, InputError, gpu
 from proofbook._core import many_flow, many_run
-from proofbook.gpu import commands
+from proofbook.gpu import commands, running
 from proofbook.gpu.backends import Backend
 from proofbook.gpu.balance import Distributor
 from proofbook.gpu.commands import Batch
@@ -91,6 +92,8 @@ def test_events_without_room_are_an_error_that_has_the_step() -> None:
     assert isinstance(step, gpu.Step)
     assert np.array_equal(step.events_lost, step.emitted - 5)
     assert (step.event_counts == 5).all()
+    other = pickle.loads(pickle.dumps(caught.value))  # as it comes from another process
+    assert (str(other), other.step.total("events_lost")) == (str(caught.value), step.total("events_lost"))
     with made(4, events="all", event_capacity=5, lost="count") as books:
         assert books.apply(rows, offsets).total("events_lost") == step.total("events_lost")
         check_against_engine(books, rows, offsets)
@@ -293,6 +296,22 @@ def test_the_time_that_streams_save_is_that_against_the_same_work_in_sequence() 
         measure_overlap(rows, 5)
     with pytest.raises(InputError, match="streams: expected a whole number from 2 to 16; received 1"):
         measure_overlap(rows, offsets, streams=1)
+
+
+def test_books_are_compared_with_the_batch_that_they_took() -> None:
+    rows, offsets = many_flow("normal", seed=SEED, books=4, commands=COMMANDS)
+    signed = Batch(rows.view(np.int64), offsets)
+    with made(4) as books:
+        running.run(books, signed)
+        assert running.compare(books, signed).is_equal
+        with pytest.raises(InputError, match="expected commands of 4 books; received those of 3"):
+            running.compare(books, Batch(rows[: offsets[3]], offsets[:4]))
+        with pytest.raises(InputError, match="threads: expected a whole number from 1 to 1024; received -1"):
+            running.compare(books, signed, threads=-1)
+        changed = rows.copy()
+        changed[5, 6] += np.uint64(1)
+        found = running.compare(books, Batch(changed, offsets))
+        assert (found.is_equal, found.first) == (False, 0)
 
 
 def test_memory_of_a_device_that_is_named_twice_counts_once() -> None:

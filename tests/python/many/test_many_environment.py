@@ -265,7 +265,12 @@ def test_a_market_that_begins_anew_changes_nothing_beside_it() -> None:
     ("call", "message"),
     [
         (lambda: MarketVectorEnv(5, agents=2), "num_envs: expected a multiple of 2 agents; received 5"),
-        (lambda: MarketVectorEnv(1, depth=0), "depth: expected a whole number from 1 to 1048575; received 0"),
+        (lambda: MarketVectorEnv(1, depth=0), "depth: expected a whole number from 1 to 65536; received 0"),
+        (lambda: MarketVectorEnv(1, depth=70_000), "depth: expected a whole number from 1 to 65536; received 70000"),
+        (
+            lambda: MarketVectorEnv(1, flow=300_000, device=CPU),
+            r"expected at most 1048576 events of a step; received up to 1200086 \(flow 300000, 64 traders, 1 agents\)",
+        ),
         (lambda: MarketVectorEnv(1, background={"traders": 1}), "traders: expected a whole number from 2 to 16384"),
         (lambda: Background(traders=2.5), "traders: expected a whole number from 2 to 16384; received 2.5"),  # type: ignore[arg-type]
         (lambda: Background(price=10.5), "price: expected a whole number from .*; received 10.5"),  # type: ignore[arg-type]

@@ -47,6 +47,8 @@ def test_a_books_flow_depends_on_the_seed_and_its_number_alone() -> None:
         ({"books": 0}, "books: expected a whole number from 1 to 18446744073709551615; received 0"),
         ({"commands": -1}, "commands: expected a whole number from 1 to 18446744073709551615; received -1"),
         ({"scenario": "quiet"}, "quiet"),
+        ({"scenario": 5}, "scenario: expected the name of one; received 5"),
+        ({"threads": -1}, "threads: expected a whole number from 1 to 1024; received -1"),
         ({"books": 1 << 24, "commands": 1 << 30}, "which this machine's memory holds"),
     ],
 )
