@@ -12,6 +12,7 @@ checked.
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 from collections.abc import Sequence
 from typing import Any, TypeGuard
 
@@ -167,12 +168,16 @@ def _by_rows(array: npt.NDArray[Any]) -> Words:
 def _on_device(source: Any) -> Any:
     """An array of a GPU, where it lies."""
     interface = source.__cuda_array_interface__
-    shape, strides = tuple(interface["shape"]), interface.get("strides")
-    is_words = interface["typestr"] in ("<u8", "<i8")
+    try:
+        shape, strides, kind = tuple(interface["shape"]), interface.get("strides"), interface["typestr"]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InputError(
+            f"commands: expected {_SHAPE}; received a GPU's array without shape or type: {interface!r}"
+        ) from error
+    is_words = kind in ("<u8", "<i8")
     rows_bytes = 8 * COMMAND_WORDS
     if not is_words or len(shape) != 2 or shape[1] != COMMAND_WORDS or strides not in (None, (rows_bytes, 8)):
-        received = f"{interface['typestr']}{list(shape)}, strides {strides}"
-        raise InputError(f"commands: expected {_SHAPE}; received {received}")
+        raise InputError(f"commands: expected {_SHAPE}; received {kind}{list(shape)}, strides {strides}")
     from proofbook.gpu.kernels.compile import is_simulated
 
     if is_simulated():
@@ -182,6 +187,9 @@ def _on_device(source: Any) -> Any:
         array = np.frombuffer(memory, np.uint64).reshape(shape)
         _keep(memory, source)
         return array
+    if importlib.util.find_spec("numba_cuda") is None:
+        expected = "an array in the host's memory, or numba-cuda, which reads a GPU's"
+        raise InputError(f"commands: expected {expected}; received an array of a GPU, and numba-cuda is not installed")
     from numba import cuda
 
     try:
@@ -191,7 +199,7 @@ def _on_device(source: Any) -> Any:
         raise InputError(
             f"commands: expected an array in the memory of this machine's GPU; received {received}"
         ) from error
-    return held if interface["typestr"] == "<u8" else held.view(np.uint64)
+    return held if kind == "<u8" else held.view(np.uint64)
 
 
 def _keep(memory: Any, owner: Any) -> None:

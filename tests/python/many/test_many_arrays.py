@@ -233,6 +233,20 @@ def test_arrays_of_a_gpu_are_taken_where_they_lie(monkeypatch: pytest.MonkeyPatc
         arrays.words(Exchanged(rows, device=2))
 
 
+def test_arrays_of_a_gpu_that_cannot_be_read_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Far:
+        def __init__(self, interface: Any) -> None:
+            self.__cuda_array_interface__ = interface
+
+    for interface in ({}, {"shape": 5, "typestr": "<u8"}, {"shape": (2, 9)}):
+        with pytest.raises(InputError, match="received a GPU's array without shape or type"):
+            arrays.words(Far(interface))
+    whole = {"shape": (2, 9), "typestr": "<u8", "data": (0, False), "strides": None, "version": 3}
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(InputError, match="received an array of a GPU, and numba-cuda is not installed"):
+        arrays.words(Far(whole))
+
+
 def test_events_go_out_without_a_copy() -> None:
     market = RawMarket(CONFIG)
     encoded = np.frombuffer(market.apply(some_rows(1).tobytes()), np.uint64).reshape(1, -1, 7).copy()

@@ -84,9 +84,11 @@ def prepare_cache() -> bool:
 
 def is_simulated() -> bool:
     """Whether numba-cuda runs kernels in its simulator: slow, for tests, without a GPU."""
+    if os.environ.get("NUMBA_ENABLE_CUDASIM", "0") != "1":
+        return False
     from numba import cuda
 
-    return hasattr(cuda, "simulator") and os.environ.get("NUMBA_ENABLE_CUDASIM", "0") == "1"
+    return hasattr(cuda, "simulator")
 
 
 def compiled(entry: Callable[..., Any], target: Target, **constants: Any) -> Any:
