@@ -22,7 +22,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from proofbook import console
+from proofbook import InputError, ProofbookError, console
 from proofbook.gpu import Books, commands
 from proofbook.gpu.background import Background, BackgroundFlow
 
@@ -115,6 +115,9 @@ def exponent(rows: list[dict[str, float]]) -> float:
     """The slope of impact over size, both as logarithms, by least squares."""
     size, impact = (np.array([row[name] for row in rows]) for name in ("size", "impact"))
     above = impact > 0
+    if above.sum() < 2:
+        expected = "two sizes at least with two markets each that had as much to sell"
+        raise InputError(f"expected {expected}; received {above.sum()}: --books and --groups say how many there are")
     return float(np.polyfit(np.log(size[above]), np.log(impact[above]), 1)[0])
 
 
@@ -158,8 +161,14 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         options.books, options.groups = 400, 8
-    rows = measure(options.books, options.groups, options.seed, options.device)
-    slope = exponent(rows)
+    for name, least in (("books", 1), ("groups", 2), ("seed", 0)):
+        if (given := getattr(options, name)) < least:
+            parser.error(f"--{name}: expected {least} or more; received {given}")
+    try:
+        rows = measure(options.books, options.groups, options.seed, options.device)
+        slope = exponent(rows)
+    except ProofbookError as error:
+        parser.error(str(error))
     options.out.mkdir(parents=True, exist_ok=True)
     draw(options.out / "impact.png", rows, slope)
     (options.out / "impact.json").write_text(json.dumps({"exponent": slope, "sizes": rows}, indent=1) + "\n")

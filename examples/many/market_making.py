@@ -21,7 +21,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from proofbook import console
+from proofbook import ProofbookError, console
 from proofbook.gpu.environment import MarketVectorEnv
 
 SPREADS = (0, 1, 2, 3, 4, 6, 8, 10)
@@ -126,7 +126,13 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         options.markets, options.steps = len(SPREADS) * len(SIZES) * len(SKEWS) * 2, 20
-    points, found = sweep(options.markets, options.steps, options.seed, options.device)
+    for name, least in (("markets", len(SPREADS) * len(SIZES) * len(SKEWS)), ("steps", 1), ("seed", 0)):
+        if (given := getattr(options, name)) < least:
+            parser.error(f"--{name}: expected {least} or more; received {given}")
+    try:
+        points, found = sweep(options.markets, options.steps, options.seed, options.device)
+    except ProofbookError as error:
+        parser.error(str(error))
     rows = summary(points, found)
     options.out.mkdir(parents=True, exist_ok=True)
     draw(options.out / "market_making.png", rows, options.steps)

@@ -24,7 +24,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from proofbook import _core, console
+from proofbook import ProofbookError, _core, console
 from proofbook.gpu import Books, flow, running
 
 SAMPLES = 12
@@ -115,7 +115,10 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         files = options.files or samples(Path(folder), 2_000 if options.quick else 100_000)
-        table, is_equal = replay(files, options.symbol, options.stretches, options.orders, options.device)
+        try:
+            table, is_equal = replay(files, options.symbol, options.stretches, options.orders, options.device)
+        except ProofbookError as error:
+            parser.error(str(error))
     options.out.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, options.out / "books.parquet")
     draw(options.out / "books.png", table)

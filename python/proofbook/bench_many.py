@@ -295,6 +295,8 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--rounds", type=int, help="how often each is timed")
     parser.add_argument("--quick", action="store_true", help="few points, in about a minute and a half")
     options = parser.parse_args(words)
+    if options.rounds is not None and options.rounds < 1:
+        parser.error(f"--rounds: expected 1 or more; received {options.rounds}")
     jax_folder, left_out = build_peer(options.jax) if options.jax else (None, "it was not asked for")
     plan = QUICK if options.quick else Plan()
     if options.rounds:

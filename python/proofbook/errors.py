@@ -26,9 +26,21 @@ A command that the market refuses is not an exception: it is a ``Rejected`` even
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ProofbookError(Exception):
     """Base of every exception that proofbook raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it goes to another process: as it is, since its message is not what it is made of."""
+        return _as_it_was, (type(self), self.args, self.__dict__)
+
+
+def _as_it_was(kind: type[ProofbookError], arguments: tuple[Any, ...], attributes: dict[str, Any]) -> ProofbookError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(attributes)
+    return error
 
 
 class InputError(ProofbookError, ValueError):

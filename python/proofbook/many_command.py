@@ -50,6 +50,7 @@ def register(app: typer.Typer) -> None:
 
 
 def many(
+    context: typer.Context,
     files: Annotated[
         list[Path] | None,
         typer.Argument(help="Market data, a book for each symbol; without any, generated flow."),
@@ -77,11 +78,13 @@ def many(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
 ) -> None:
     """Run order flow through many books at once, and compare each one's state and events with the engine's."""
+    if files:
+        _refuse_generated(context)
     gpu = _package()
     start = time.perf_counter_ns()
     batch, source = _flow(files or [], books, commands, scenario, seed, symbol or [], stretches, threads)
     flow_s = (time.perf_counter_ns() - start) / 1e9
-    capacity = max(EVENTS_OF_A_COMMAND_MAX * batch.longest, 1) if events is Events.ALL else 0
+    capacity = _event_capacity(batch) if events is Events.ALL else 0
     with gpu.Books(
         batch.books,
         orders=orders,
@@ -99,6 +102,24 @@ def many(
     if report["digests_equal"] is False:
         console.err.print(f"failed: {_difference(report)}", markup=False, soft_wrap=True)
         raise typer.Exit(EXIT_CHECK_FAILED)
+
+
+def _refuse_generated(context: typer.Context) -> None:
+    """Refuse what says how flow is generated, where it is read from files."""
+    sources = {name: context.get_parameter_source(name) for name in ("books", "commands", "scenario", "seed")}
+    given = [f"--{name}" for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    if given:
+        raise InputError(f"{', '.join(given)}: expected without files, since flow is generated then; received files")
+
+
+def _event_capacity(batch: Batch) -> int:
+    """Room for all events of each book."""
+    from proofbook.gpu.books import EVENT_CAPACITY_MAX
+
+    most = EVENT_CAPACITY_MAX // EVENTS_OF_A_COMMAND_MAX
+    if batch.longest > most:
+        raise InputError(f"--events all: expected at most {most:,} commands of a book; received {batch.longest:,}")
+    return max(EVENTS_OF_A_COMMAND_MAX * batch.longest, 1)
 
 
 def _package() -> Any:

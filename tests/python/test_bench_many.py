@@ -272,3 +272,10 @@ def test_other_books_are_not_timed() -> None:
         runner.measure(Point("books", "2", 2, 200, levels=2))
     with pytest.raises(BrokenInvariantError, match=r"digests: expected shape \(2,\); received \(3,\)"):
         require_equal("digests", np.zeros(2), np.zeros(3))
+
+
+@pytest.mark.parametrize("rounds", ["0", "-1"])
+def test_rounds_that_are_none_are_refused(rounds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        bench_many.main(["--rounds", rounds])
+    assert f"--rounds: expected 1 or more; received {rounds}" in capsys.readouterr().err

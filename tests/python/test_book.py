@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -221,6 +222,8 @@ def test_rejects_raise_only_on_request() -> None:
     with pytest.raises(RejectedError, match="unknown_order") as raised:
         events.raise_for_reject()
     assert raised.value.reason == "unknown_order"
+    other = pickle.loads(pickle.dumps(raised.value))  # as it comes from another process
+    assert (str(other), other.reason) == (str(raised.value), "unknown_order")
     fine = book.submit("buy", 1, 1)
     assert fine.raise_for_reject() is fine
     assert fine.reject_reason is None

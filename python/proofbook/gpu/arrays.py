@@ -12,6 +12,7 @@ checked.
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 from collections.abc import Sequence
 from typing import Any, TypeGuard
 
@@ -95,7 +96,10 @@ def _checked(found: Batch, books: int | None) -> Batch:
 
 
 def _offsets(values: npt.ArrayLike) -> Offsets:
-    offsets = np.asarray(values)
+    try:
+        offsets = np.asarray(values)
+    except ValueError as error:
+        raise InputError(f"offsets: expected one dimension of integers; received what is no array: {error}") from None
     if offsets.dtype.kind not in "iu":
         raise InputError(f"offsets: expected integers; received {offsets.dtype}")
     return np.array(offsets, dtype=np.int64)
@@ -117,6 +121,8 @@ def words(source: Any) -> Any:
 
 
 def _host_array(source: Any) -> npt.NDArray[Any]:
+    if isinstance(source, np.ma.MaskedArray):
+        raise InputError(f"commands: expected {_SHAPE}; received a masked array")
     if isinstance(source, np.ndarray):
         return source
     if isinstance(source, bytes | bytearray | memoryview):
@@ -126,17 +132,25 @@ def _host_array(source: Any) -> npt.NDArray[Any]:
             raise InputError(f"commands: expected {COMMAND.itemsize} bytes for each; received {received}")
         return np.frombuffer(whole, COMMAND)
     if hasattr(source, "__dlpack__"):
-        device = source.__dlpack_device__()[0]
-        if device not in (_DLPACK_CPU, _DLPACK_CUDA_HOST):
-            expected = "DLPack in the CPU's memory, or an array with __cuda_array_interface__"
-            raise InputError(f"commands: expected {expected}; received device {int(device)}")
-        return np.from_dlpack(source)
+        return _of_dlpack(source)
     if hasattr(source, "__array_interface__") or hasattr(source, "__array__"):
         try:
             return np.asarray(source)
         except (TypeError, ValueError) as error:
             raise InputError(f"commands: expected {_SHAPE}; received what is no array: {error}") from None
     raise InputError(f"commands: expected {_SHAPE}, a table, or bytes; received {type(source).__name__}")
+
+
+def _of_dlpack(source: Any) -> npt.NDArray[Any]:
+    expected = "DLPack in the CPU's memory, or an array with __cuda_array_interface__"
+    try:
+        device = source.__dlpack_device__()[0]
+        if device in (_DLPACK_CPU, _DLPACK_CUDA_HOST):
+            return np.from_dlpack(source)
+    except (AttributeError, BufferError, RuntimeError, TypeError, ValueError) as error:
+        received = f"one that cannot be read: {type(error).__name__}: {error}"
+        raise InputError(f"commands: expected {expected}; received {received}") from error
+    raise InputError(f"commands: expected {expected}; received device {int(device)}")
 
 
 def _by_rows(array: npt.NDArray[Any]) -> Words:
@@ -154,12 +168,16 @@ def _by_rows(array: npt.NDArray[Any]) -> Words:
 def _on_device(source: Any) -> Any:
     """An array of a GPU, where it lies."""
     interface = source.__cuda_array_interface__
-    shape, strides = tuple(interface["shape"]), interface.get("strides")
-    is_words = interface["typestr"] in ("<u8", "<i8")
+    try:
+        shape, strides, kind = tuple(interface["shape"]), interface.get("strides"), interface["typestr"]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InputError(
+            f"commands: expected {_SHAPE}; received a GPU's array without shape or type: {interface!r}"
+        ) from error
+    is_words = kind in ("<u8", "<i8")
     rows_bytes = 8 * COMMAND_WORDS
     if not is_words or len(shape) != 2 or shape[1] != COMMAND_WORDS or strides not in (None, (rows_bytes, 8)):
-        received = f"{interface['typestr']}{list(shape)}, strides {strides}"
-        raise InputError(f"commands: expected {_SHAPE}; received {received}")
+        raise InputError(f"commands: expected {_SHAPE}; received {kind}{list(shape)}, strides {strides}")
     from proofbook.gpu.kernels.compile import is_simulated
 
     if is_simulated():
@@ -169,6 +187,9 @@ def _on_device(source: Any) -> Any:
         array = np.frombuffer(memory, np.uint64).reshape(shape)
         _keep(memory, source)
         return array
+    if importlib.util.find_spec("numba_cuda") is None:
+        expected = "an array in the host's memory, or numba-cuda, which reads a GPU's"
+        raise InputError(f"commands: expected {expected}; received an array of a GPU, and numba-cuda is not installed")
     from numba import cuda
 
     try:
@@ -178,7 +199,7 @@ def _on_device(source: Any) -> Any:
         raise InputError(
             f"commands: expected an array in the memory of this machine's GPU; received {received}"
         ) from error
-    return held if interface["typestr"] == "<u8" else held.view(np.uint64)
+    return held if kind == "<u8" else held.view(np.uint64)
 
 
 def _keep(memory: Any, owner: Any) -> None:
@@ -193,6 +214,8 @@ def events(encoded: npt.NDArray[np.uint64]) -> npt.NDArray[Any]:
     Raises:
         InputError: an array that is none of events, or whose events do not lie word by word.
     """
+    if not isinstance(encoded, np.ndarray):
+        raise InputError(f"events: expected uint64[..., {EVENT_WORDS}]; received {type(encoded).__name__}")
     is_fit = encoded.dtype == np.uint64 and encoded.shape[-1:] == (EVENT_WORDS,) and encoded.strides[-1] == 8
     if not is_fit:
         raise InputError(f"events: expected uint64[..., {EVENT_WORDS}]; received {encoded.dtype}{list(encoded.shape)}")

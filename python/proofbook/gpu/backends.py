@@ -42,7 +42,7 @@ class StepPlan:
     Attributes:
         commands: ``uint64[rows, 9]``, in host memory or, for a GPU, in its own.
         offsets: ``int64[books + 1]``: where each book's rows are.
-        first: which book of the pool the first of these is.
+        first: where the first of these books is among those that the device has room for.
         counters: ``uint64[books, 11]`` in host memory, where the counters are written.
         events: ``uint64[books, capacity, 7]`` in host memory, where events are written, in the mode that keeps all.
         keep: which events are kept.
@@ -237,6 +237,8 @@ def choose(
     require_device(device)
     if device == "auto":
         device = "cpu" if missing("gpu") else "gpu"
+        # They are how many a CPU has, if it is one.
+        threads = threads if device == "cpu" else None
     reason = missing(device)
     if reason is not None:
         raise DeviceError(reason)

@@ -14,7 +14,7 @@ a hash of the market's stream and ``n`` (Steele, Lea and Flood, OOPSLA 2014).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from proofbook.gpu.cpu import CpuBackend
 from proofbook.gpu.kernels.compile import compiled
 from proofbook.gpu.kernels.drawing import GOLDEN, ONE, draw, mixed
 from proofbook.gpu.kernels.layout import Words
+from proofbook.gpu.market import require_whole
 
 DRAWS = 1024
 """Distances and quantities are drawn from so many quantiles of their distribution."""
@@ -61,22 +62,21 @@ class Background:
 
     def __post_init__(self) -> None:
         """Refuse what makes no market."""
+        for name, low, high in (("price", -(1 << 40), 1 << 40), ("traders", 2, TRADERS_MAX)):
+            object.__setattr__(self, name, require_whole(name, getattr(self, name), low, high))
+        if self.profile not in ("geometric", "even"):
+            raise InputError(f"profile: expected geometric or even; received {self.profile!r}")
         ranges = {
-            "price": (-(1 << 40), 1 << 40),
-            "traders": (2, TRADERS_MAX),
             "market_share": (0.0, 1.0),
             "move_share": (0.0, 1.0),
             "distance": (0.0, 1e6),
             "quantity": (1.0, 1e6),
         }
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if each.name == "profile":
-                if value not in ("geometric", "even"):
-                    raise InputError(f"profile: expected geometric or even; received {value!r}")
-            elif not ranges[each.name][0] <= value <= ranges[each.name][1]:
-                low, high = ranges[each.name]
-                raise InputError(f"{each.name}: expected {low} to {high}; received {value}")
+        for name, (least, most) in ranges.items():
+            value = getattr(self, name)
+            is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+            if not is_number or not least <= value <= most:
+                raise InputError(f"{name}: expected {least} to {most}; received {value!r}")
 
     def distances(self) -> npt.NDArray[np.int64]:
         """The quantiles of an order's distance, in ticks."""

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from proofbook.errors import InputError
+from proofbook.gpu.commands import BOOKS_MAX
 from proofbook.gpu.market import require_whole
 
 WEIGHT = 0.3
@@ -36,8 +37,9 @@ def whole_shares(total: int, rates: Sequence[float]) -> list[int]:
     >>> whole_shares(10, [1.0, 1.0, 1.0]), whole_shares(1000, [3.0, 1.0])
     ([4, 3, 3], [750, 250])
     """
-    whole = sum(rates)
-    if not rates or min(rates) < 0 or whole <= 0:
+    are_numbers = all(isinstance(rate, int | float | np.integer | np.floating) for rate in rates)
+    whole = sum(rates) if are_numbers else 0
+    if not are_numbers or not rates or min(rates) < 0 or not 0 < whole < np.inf:
         raise InputError(f"rates: expected numbers from zero up, one of them above it; received {list(rates)}")
     exact = [total * rate / whole for rate in rates]
     shares = [int(share) for share in exact]
@@ -86,11 +88,14 @@ class Distributor:
         weight: float = WEIGHT,
         tolerance: float = TOLERANCE,
     ) -> None:
-        self.books = require_whole("books", books, devices, 1 << 40)
-        if not 0 < weight <= 1:
+        require_whole("devices", devices, 1, BOOKS_MAX)
+        self.books = require_whole("books", books, devices, BOOKS_MAX)
+        if not isinstance(weight, int | float) or not 0 < weight <= 1:
             raise InputError(f"weight: expected a number above 0 and at most 1; received {weight!r}")
-        if tolerance < 0:
+        if not isinstance(tolerance, int | float) or not tolerance >= 0:
             raise InputError(f"tolerance: expected zero or more; received {tolerance!r}")
+        if rates is not None and (not isinstance(rates, Sequence) or isinstance(rates, str)):
+            raise InputError(f"rates: expected {devices} numbers; received {rates!r}")
         if rates is not None and len(rates) != devices:
             raise InputError(f"rates: expected {devices}, one for each device; received {len(rates)}")
         self.moves_max = max(1, books // 16) if moves_max is None else require_whole("moves_max", moves_max, 1, books)
@@ -142,7 +147,7 @@ class Distributor:
             return []
         wanted = np.cumsum(rates)[:-1] / sum(rates) * sums[-1]
         after = np.searchsorted(sums, wanted)
-        return self._moved(list(np.where(wanted - sums[after - 1] < sums[after] - wanted, after - 1, after)))
+        return self._moved(np.where(wanted - sums[after - 1] < sums[after] - wanted, after - 1, after).tolist())
 
     def _pieces(self, rates: Sequence[float]) -> list[tuple[int, int, float]]:
         return list(zip(self.cuts[:-1], self.cuts[1:], rates, strict=True))

@@ -7,6 +7,7 @@ does not fit is a counted reject.
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections.abc import Sequence
@@ -58,7 +59,8 @@ class Books(Queries):
         threads: workers of a CPU.
         streams: how many parts of a batch may be on their way at a time.
         memory_limit_bytes: the most memory of the device that may be taken.
-        distributor: how books are divided among several devices, where the usual way does not suit.
+        distributor: how books are divided among several devices, where the usual way does not suit; the pool has a copy
+            of its own.
 
     Raises:
         DeviceError: the device is not there, or has no room for the books.
@@ -109,7 +111,9 @@ class Books(Queries):
         self.backends = [self._backend(each, threads, streams, memory_limit_bytes) for each in given]
         division = self._division(distributor)
         self.backend = self.backends[0]
-        self.metrics = Metrics(self.device, [each.memory for each in self.backends], occupancy=self.backend.occupancy)
+        # A device that is named twice has its memory once.
+        memory = [each.memory for each in dict.fromkeys(self.backends)]
+        self.metrics = Metrics(self.device, memory, occupancy=self.backend.occupancy)
         self._lock = threading.RLock()
         self._hot: dict[int, HotBook] = {}
         self._sites = Sites(self.books, self.capacity, self.config, self.backends, division)
@@ -142,7 +146,8 @@ class Books(Queries):
                 f"distributor: expected one for {self.books} books and {count} devices; "
                 f"received one for {distributor.books} and {len(distributor.rates)}"
             )
-        return distributor
+        # Its cuts say where the books of this pool are: nobody else may move them.
+        return copy.deepcopy(distributor)
 
     @classmethod
     def from_states(cls, states: Any, **named: Any) -> Self:
@@ -207,7 +212,9 @@ class Books(Queries):
 
     def _mask(self, mask: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         array = np.asarray(mask)
-        if array.dtype == np.bool_ and array.shape == (self.books,):
+        if array.dtype == np.bool_:
+            if array.shape != (self.books,):
+                raise InputError(f"mask: expected {self.books} booleans; received the shape {list(array.shape)}")
             return array
         chosen = np.zeros(self.books, dtype=np.bool_)
         chosen[self.numbers(array)] = True
@@ -286,7 +293,8 @@ class Books(Queries):
 
     def sequence(self, book: int) -> int:
         """How many commands one book has taken."""
-        return int(self._counters[book, COUNTERS.index("sequence")])
+        number = self.numbers([book])[0]
+        return int(self._counters[number, COUNTERS.index("sequence")])
 
     def event_digests(self) -> Words:
         """A digest of all events of each book so far: ``uint64[books]``.

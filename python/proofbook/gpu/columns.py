@@ -5,7 +5,7 @@ Invariant: every array has as many rows as the table, with zero where nothing is
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,6 +21,8 @@ NOT_GIVEN = 255
 
 _DIGITS_MAX = 38
 _TEXT_DECIMALS = 18
+_EXACT = Context(prec=256)
+"""Arithmetic in which no decimal of Arrow is rounded."""
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
@@ -108,7 +110,12 @@ class Columns:
         column = self._column(name)
         if column is None or not pa.types.is_timestamp(column.type):
             return self.integers(name, pa.uint64())
-        whole = pc.cast(column, pa.timestamp("ns", column.type.tz)).cast(pa.int64())
+        try:
+            whole = pc.cast(column, pa.timestamp("ns", column.type.tz)).cast(pa.int64())
+        except pa.ArrowInvalid as error:
+            raise InputError(
+                f"column {name!r}: expected times of which 64 bits hold the nanoseconds; {error}"
+            ) from None
         return self._values(name, whole, pa.uint64())
 
     def scaled(self, name: str, unit: str, kind: pa.DataType) -> npt.NDArray[Any]:
@@ -143,14 +150,17 @@ def unit_of(name: str, text: str) -> Decimal:
     """What one tick or lot is worth.
 
     Raises:
-        InputError: the text is no decimal above 0.
+        InputError: the text is no decimal above 0 that ``proofbook.Book`` takes as a unit.
     """
     try:
         unit = Decimal(text)
     except InvalidOperation:
         unit = Decimal(0)
-    if not (unit.is_finite() and unit > 0):
-        raise InputError(f"{name}: expected a decimal above 0; received {text!r}")
+    is_between = unit.is_finite() and 0 < unit < 1 << 63
+    unit = unit.normalize(_EXACT) if is_between else unit
+    decimals = max(0, -int(unit.as_tuple().exponent)) if is_between else 0
+    if not is_between or decimals > _TEXT_DECIMALS or unit.scaleb(decimals, _EXACT) >= 1 << 63:
+        raise InputError(f"{name}: expected a decimal above 0, with at most 18 decimals; received {text!r}")
     return unit
 
 
@@ -168,9 +178,13 @@ def _in_units(name: str, column: pa.Array, unit: Decimal) -> pa.Array:
     try:
         whole = pc.cast(column, pa.decimal128(_DIGITS_MAX, decimals))
     except pa.ArrowInvalid:
-        # Some value is finer than the unit's decimals, which the cast does not place.
-        between = [value is not None and value % unit != 0 for value in column.to_pylist()]
-        raise _off(name, np.array(between), f"a multiple of {unit}", column, TickError) from None
+        # Some value is finer than the unit's decimals, or has more digits than the cast places.
+        values = [value or Decimal(0) for value in column.to_pylist()]
+        between = np.array([_EXACT.remainder(value, unit) != 0 for value in values])
+        if between.any():
+            raise _off(name, between, f"a multiple of {unit:f}", column, TickError) from None
+        wide = np.array([abs(_EXACT.divide_int(value, unit)) >= 1 << 63 for value in values])
+        raise _off(name, wide, "within 64 bits of units", column, InputError) from None
     words = np.frombuffer(whole.buffers()[1], np.int64)[2 * whole.offset :][: 2 * len(whole)].reshape(-1, 2)
     low, high = words[:, 0], words[:, 1]
     is_wide = given & (high != low >> 63)
@@ -178,7 +192,7 @@ def _in_units(name: str, column: pa.Array, unit: Decimal) -> pa.Array:
         raise _off(name, is_wide, "within 64 bits of units", column, InputError)
     is_between = given & (low % mantissa != 0)
     if is_between.any():
-        raise _off(name, is_between, f"a multiple of {unit}", column, TickError)
+        raise _off(name, is_between, f"a multiple of {unit:f}", column, TickError)
     return pa.array(low // mantissa, pa.int64(), mask=~given)
 
 

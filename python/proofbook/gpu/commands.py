@@ -92,6 +92,7 @@ BOOKS_MAX = 1 << 24
 """The most books of a pool."""
 
 _SIGNED_MAX = (1 << 63) - 1
+_UNSIGNED_MAX = (1 << 64) - 1
 
 
 def _first(mask: npt.NDArray[np.bool_]) -> int:
@@ -99,11 +100,27 @@ def _first(mask: npt.NDArray[np.bool_]) -> int:
 
 
 def _integers(name: str, values: Column) -> npt.NDArray[Any]:
+    if isinstance(values, np.ma.MaskedArray):
+        raise InputError(f"{name}: expected an integer in every row; received a masked array")
     array = np.asarray(values)
-    if array.dtype.kind not in "iu" or array.ndim > 1:
+    # NumPy makes floats of an empty list, and of a list with whole numbers on both sides of 2^63.
+    if array.dtype.kind in "fO" and isinstance(values, Sequence) and all(map(_is_whole, values)):
+        array = np.array([int(value) for value in values], object)
+    elif array.dtype.kind not in "iu" or array.ndim > 1:
         received = f"{array.dtype} with {array.ndim} dimensions"
         raise InputError(f"{name}: expected an integer, or one dimension of them; received {received}")
     return array
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _within(name: str, array: npt.NDArray[Any], low: int, low_text: str, high: int, high_text: str) -> None:
+    for is_outside, expected in ((array < low, low_text), (array > high, high_text)):
+        if is_outside.any():
+            row = _first(np.atleast_1d(is_outside))
+            raise InputError(f"row {row}: {name} must be {expected}; received {np.atleast_1d(array)[row]}")
 
 
 def unsigned(name: str, values: Column) -> Words:
@@ -113,9 +130,8 @@ def unsigned(name: str, values: Column) -> Words:
         InputError: they are no integers, or one is negative.
     """
     array = _integers(name, values)
-    if array.dtype.kind == "i" and (array < 0).any():
-        row = _first(np.atleast_1d(array) < 0)
-        raise InputError(f"row {row}: {name} must be 0 or more; received {np.atleast_1d(array)[row]}")
+    if array.dtype.kind != "u":
+        _within(name, array, 0, "0 or more", _UNSIGNED_MAX, "below 2^64")
     return array.astype(np.uint64, copy=False)
 
 
@@ -126,9 +142,8 @@ def signed(name: str, values: Column) -> npt.NDArray[np.int64]:
         InputError: they are no integers, or one is larger.
     """
     array = _integers(name, values)
-    if array.dtype == np.uint64 and (array > _SIGNED_MAX).any():
-        row = _first(np.atleast_1d(array) > _SIGNED_MAX)
-        raise InputError(f"row {row}: {name} must be below 2^63; received {np.atleast_1d(array)[row]}")
+    if array.dtype.kind != "i":
+        _within(name, array, -_SIGNED_MAX - 1, "-2^63 or more", _SIGNED_MAX, "below 2^63")
     return array.astype(np.int64, copy=False)
 
 
@@ -139,6 +154,10 @@ def codes(name: str, values: Column, words: Codes) -> npt.NDArray[np.uint8]:
         InputError: one is none of them.
     """
     array = np.asarray(values)
+    if array.ndim > 1:
+        raise InputError(f"{name}: expected a word, or one dimension of them; received {array.ndim} dimensions")
+    if not array.size:
+        return np.zeros(array.shape, np.uint8)
     if array.dtype.kind in "UO":
         found = np.full(array.shape, 255, np.uint8)
         for word, code in words.items():
@@ -230,8 +249,9 @@ def limit(
 
 def _booleans(name: str, values: bool | npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     array = np.asarray(values)
-    if array.dtype != np.bool_:
-        raise InputError(f"{name}: expected booleans; received {array.dtype}")
+    if array.dtype != np.bool_ or array.ndim > 1:
+        received = f"{array.dtype} with {array.ndim} dimensions"
+        raise InputError(f"{name}: expected a boolean, or one dimension of them; received {received}")
     return array
 
 
@@ -348,7 +368,13 @@ class Batch:
         return int(np.diff(self.offsets).max(initial=0))
 
     def rows(self, book: int) -> Any:
-        """The commands of a book, without a copy."""
+        """The commands of a book, without a copy.
+
+        Raises:
+            InputError: there is no book of that number.
+        """
+        if not _is_whole(book) or not 0 <= book < self.books:
+            raise InputError(f"book: expected a whole number from 0 to {self.books - 1}; received {book!r}")
         return self.commands[int(self.offsets[book]) : int(self.offsets[book + 1])]
 
     def of_books(self, first: int, last: int) -> Batch:
@@ -380,7 +406,7 @@ def grouped(book: Column, commands: Words, *, books: int) -> Batch:
     Raises:
         InputError: a book that is not there, or not one for each row.
     """
-    if not 0 <= books <= BOOKS_MAX:
+    if not _is_whole(books) or not 0 <= books <= BOOKS_MAX:
         raise InputError(f"books: expected 0 to {BOOKS_MAX}; received {books}")
     numbers = signed("book", book)
     if numbers.ndim == 0:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -35,7 +34,7 @@ from proofbook.gpu.memory import (
     physical_memory_bytes,
 )
 from proofbook.gpu.metrics import Timing
-from proofbook.gpu.streams import Crew, Part, Stopwatch, ThreadedPipeline, cut
+from proofbook.gpu.streams import Crew, Part, Stopwatch, ThreadedPipeline, Threads, cut
 
 THREADS_MAX = 1024
 STREAMS_MAX = 16
@@ -98,8 +97,8 @@ class CpuBackend(Backend):
         self.description = f"{self.threads} threads of a CPU"
         self.occupancy: dict[str, float] = {"workers": self.threads}
         self._is_closed = False
-        self._workers = ThreadPoolExecutor(self.threads, "proofbook-worker") if self.threads > 1 else None
-        self._copiers = ThreadPoolExecutor(2, "proofbook-copier") if self.streams and self.streams > 1 else None
+        self._workers = Threads(self.threads, "proofbook-worker") if self.threads > 1 else None
+        self._copiers = Threads(2, "proofbook-copier") if self.streams and self.streams > 1 else None
         self._check = compiled(checks.first_flaw, "cpu")
         self._clear = compiled(match_cpu.clear_books, "cpu")
         self._count = compiled(count_books, "cpu")

@@ -49,12 +49,13 @@ from proofbook.errors import InputError
 from proofbook.gpu import commands
 from proofbook.gpu.backends import Backend, DeviceName
 from proofbook.gpu.background import Background, BackgroundFlow, in_ranges
-from proofbook.gpu.books import Books
+from proofbook.gpu.books import EVENT_CAPACITY_MAX, Books
 from proofbook.gpu.commands import BOOKS_MAX
 from proofbook.gpu.kernels.compile import compiled
 from proofbook.gpu.kernels.layout import COMMAND_WORDS, Words
 from proofbook.gpu.kernels.settlement import AGENT_BIT, AGENT_SHIFT, AGENTS_MAX, settle
 from proofbook.gpu.market import require_whole
+from proofbook.gpu.queries import DEPTH_MAX
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -63,6 +64,9 @@ Mask = npt.NDArray[np.bool_]
 ENVIRONMENT = "proofbook/Market-v0"
 STEP_NS = 1_000_000
 """The time that passes in a market in a step."""
+
+TERM_MAX = (1 << 20) - 1
+"""The most that a term may say, of ticks, lots, steps or commands."""
 
 ROWS_OF_AN_AGENT = 5
 """Two cancels, two quotes, a market order."""
@@ -101,8 +105,9 @@ class Terms:
     def __post_init__(self) -> None:
         """Refuse what is out of range."""
         least = {"offset_max": 0, "size_max": 0, "market_max": 0, "warm_up": 0}
+        most = {"depth": DEPTH_MAX}
         for name in ("offset_max", "size_max", "market_max", "position_max", "depth", "steps", "flow", "warm_up"):
-            value = require_whole(name, getattr(self, name), least.get(name, 1), (1 << 20) - 1)
+            value = require_whole(name, getattr(self, name), least.get(name, 1), most.get(name, TERM_MAX))
             object.__setattr__(self, name, value)
         for name, number in (("position_penalty", self.position_penalty), ("loss_max", self.loss_max)):
             is_number = isinstance(number, int | float | np.integer | np.floating)
@@ -149,6 +154,7 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
         threads: workers of a CPU.
         autoreset_mode: what happens after an episode's end: the next step begins a new one, or the same step does, or
             nothing.
+        render_mode: ``None``: nothing is drawn.
 
     Raises:
         InputError: a number out of range, or agents that do not fill the markets.
@@ -165,8 +171,11 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
         device: DeviceName | Backend = "auto",
         threads: int | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: None = None,
         **named: Any,
     ) -> None:
+        if render_mode is not None:
+            raise InputError(f"render_mode: expected None, since nothing is drawn; received {render_mode!r}")
         agents = require_whole("agents", agents, 1, AGENTS_MAX)
         num_envs = require_whole("num_envs", num_envs, 1, BOOKS_MAX * AGENTS_MAX)
         if num_envs % agents:
@@ -183,7 +192,11 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
             if not isinstance(given, kind):
                 raise InputError(f"{name}: expected {kind.__name__}; received {given!r}")
         self.num_envs, self.agents, self.markets = num_envs, agents, num_envs // agents
-        self._mode = AutoresetMode(autoreset_mode)
+        try:
+            self._mode = AutoresetMode(autoreset_mode)
+        except ValueError:
+            expected = ", ".join(mode.value for mode in AutoresetMode)
+            raise InputError(f"autoreset_mode: expected one of {expected}; received {autoreset_mode!r}") from None
         self.metadata = {"autoreset_mode": self._mode, "render_modes": []}
         self._make_spaces()
         self._make_books(device, threads)
@@ -214,6 +227,12 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
         rows = self.terms.flow + ROWS_OF_AN_AGENT * self.agents
         # Each order that leaves and each command's own events: no step has more.
         room = orders + 4 * rows
+        if room > EVENT_CAPACITY_MAX:
+            given = f"flow {self.terms.flow}, {self.background.traders} traders, {self.agents} agents"
+            raise InputError(
+                f"flow, traders and agents: expected at most {EVENT_CAPACITY_MAX} events of a step; received up to "
+                f"{room} ({given})"
+            )
         self.books = Books(
             self.markets,
             orders=orders,
@@ -236,6 +255,8 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
             InputError: a mask of another shape, or that parts the agents of a market.
         """
         super().reset(seed=seed)
+        if not isinstance(options, dict | None):
+            raise InputError(f"options: expected a dict with reset_mask; received {options!r}")
         mask = self._reset_mask((options or {}).get("reset_mask"))
         if seed is not None or self._seed is None:
             self._seed = int(seed) if seed is not None else int(self.np_random.integers(1 << 63))
@@ -402,7 +423,8 @@ class MarketVectorEnv(VectorEnv[Floats, Integers, npt.NDArray[Any]]):
         has_bid, has_ask = self._bids[1][:, 0] > 0, self._asks[1][:, 0] > 0
         bid = np.where(has_bid, self._bids[0][:, 0], np.where(has_ask, self._asks[0][:, 0], self._last))
         ask = np.where(has_ask, self._asks[0][:, 0], bid)
-        self._moved_twice = np.where(mask, bid + ask - self._middle_twice, 0)
+        # Those that did not go on keep theirs: what is shown of them does not depend on who begins anew beside them.
+        self._moved_twice = np.where(mask, bid + ask - self._middle_twice, self._moved_twice)
         self._middle_twice = bid + ask
 
     def _rewards(self, goes_on: Mask) -> Floats:

@@ -17,9 +17,9 @@ from typing import TypeAlias
 import numpy as np
 
 from proofbook import _core
-from proofbook.errors import InputError
+from proofbook.errors import InputError, ReplayError
 from proofbook.gpu import commands as words
-from proofbook.gpu.commands import COMMAND, Batch
+from proofbook.gpu.commands import BOOKS_MAX, COMMAND, Batch
 from proofbook.gpu.kernels.layout import Words
 from proofbook.gpu.market import Market, require_whole
 from proofbook.gpu.memory import physical_memory_bytes
@@ -29,6 +29,9 @@ Progress: TypeAlias = Callable[[int, int], object]
 """Is told how much is done, and of how much; what it raises ends the work."""
 
 ORDERS_ENGINE_MAX = 1 << 24
+
+THREADS_MAX = 1024
+"""The most threads that make flow, or that the engine runs on."""
 
 ORDER = np.dtype(
     [
@@ -105,6 +108,10 @@ def generated(
     """
     for name, value, least in (("books", books, 1), ("commands", commands, 1), ("seed", seed, 0)):
         require_whole(name, value, least, (1 << 64) - 1)
+    if not isinstance(scenario, str):
+        raise InputError(f"scenario: expected the name of one; received {scenario!r}")
+    if threads is not None:
+        require_whole("threads", threads, 1, THREADS_MAX)
     rows_max = physical_memory_bytes() // COMMAND.itemsize
     if books * commands > rows_max:
         expected = f"at most {rows_max:,}, which this machine's memory holds"
@@ -113,7 +120,7 @@ def generated(
 
 
 def replayed(
-    files: Sequence[Path | str],
+    files: Sequence[Path | str] | Path | str,
     *,
     symbols: Sequence[str] = (),
     book_file: Path | None = None,
@@ -123,7 +130,7 @@ def replayed(
     """Real flow, a book for each symbol of each file, or for each stretch of it.
 
     Args:
-        files: market data, or files of commands; the format is found by content.
+        files: market data, or files of commands, or one of them; the format is found by content.
         symbols: which instruments; of none given, all that have orders.
         book_file: LOBSTER's order book file, where its name is unusual.
         stretches: into how many parts of equal length each symbol's flow is cut. A part begins with limit orders: those
@@ -132,15 +139,16 @@ def replayed(
 
     Raises:
         ReplayError: a file that cannot be read, or that lacks a symbol.
-        InputError: no file, or fewer than one stretch.
+        InputError: no file, or a number of stretches that is none.
     """
+    if isinstance(files, Path | str):
+        files = [files]
     if not files:
         raise InputError("expected a file of market data; received none")
-    if stretches < 1:
-        raise InputError(f"stretches: expected 1 or more; received {stretches}")
+    require_whole("stretches", stretches, 1, BOOKS_MAX)
     parts: list[Words] = []
     sources: list[Source] = []
-    sizes = [Path(file).stat().st_size for file in files]
+    sizes = [_size_of(Path(file)) for file in files]
     for number, file in enumerate(files):
         tell = _told(progress, sum(sizes[:number]), sizes[number], sum(sizes))
         found, rows, offsets = _core.many_replay(
@@ -155,6 +163,13 @@ def replayed(
                 parts.append(part)
                 sources.append(Source(Path(file), symbol, stretch, price_unit, quantity_unit))
     return Replayed(words.concatenated(parts), tuple(sources))
+
+
+def _size_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError as error:
+        raise ReplayError(f"{file}: expected a file that can be read; received {error.strerror}") from None
 
 
 def _told(progress: Progress | None, before: int, size: int, total: int) -> Callable[[int, int, int], None]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from proofbook.errors import BrokenInvariantError
+from proofbook.gpu.arrays import batch
 from proofbook.gpu.books import Books
 from proofbook.gpu.market import require_whole
 
@@ -51,7 +52,7 @@ class Overlap:
 
 def measure_overlap(
     commands: Any,
-    offsets: npt.ArrayLike,
+    offsets: npt.ArrayLike | None = None,
     *,
     device: Any = "cpu",
     streams: int = 2,
@@ -75,7 +76,7 @@ def measure_overlap(
     """
     require_whole("streams", streams, 2, 16)
     require_whole("repeats", repeats, 1, REPEATS_MAX)
-    count = len(np.asarray(offsets)) - 1
+    count = batch(commands, offsets).books
     with (
         Books(count, device=device, streams=1, **named) as plain,
         Books(count, device=device, streams=streams, **named) as overlapped,

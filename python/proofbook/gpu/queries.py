@@ -75,7 +75,7 @@ class Queries:
     def _bulk(self, piece: Piece) -> tuple[Bulk, Any]:
         """What runs kernels over a piece's books, and the piece of the pool that they are."""
         backend, placed = piece.site.backend, piece.site.placed
-        return Bulk(self.capacity, self.config, backend.runner()), placed.pool.array[piece.first : piece.last]
+        return Bulk(self.capacity, self.config, backend.runner()), placed.pool.array[piece.rows]
 
     def _each(self, ask: Callable[[Bulk, Any], Result]) -> list[Result]:
         """Asks every device about its books."""
@@ -149,10 +149,12 @@ class Queries:
         from proofbook._core import state_digests
 
         digests = np.empty((self.books, 32), dtype=np.uint8)
-        for first in range(0, self.books, DIGEST_BOOKS):
-            chosen = np.arange(first, min(first + DIGEST_BOOKS, self.books))
-            found = self._states(chosen)
-            digests[first : first + len(chosen)] = state_digests(found.buffer, found.offsets)
+        # No step of another thread may come between two parts.
+        with self._lock:
+            for first in range(0, self.books, DIGEST_BOOKS):
+                chosen = np.arange(first, min(first + DIGEST_BOOKS, self.books))
+                found = self._states(chosen)
+                digests[first : first + len(chosen)] = state_digests(found.buffer, found.offsets)
         return digests
 
     def digest(self, book: int) -> bytes:
@@ -224,7 +226,7 @@ class Queries:
                 bulk.load_states(pool, _some(states, own), chosen[own] - piece.first)  # type: ignore[arg-type]
                 if before is not None:
                     done.append((piece.first, before))
-        except InputError:
+        except BaseException:
             for first, rows in done:
                 self._sites.write_rows(first, rows)
             raise
@@ -258,8 +260,7 @@ class Queries:
         array = np.atleast_1d(np.asarray(books))
         if array.ndim != 1 or (array.dtype.kind not in "iu" and len(array)):
             raise InputError(
-                f"books: expected whole numbers, or {self.books} booleans; "
-                f"received {array.dtype} with the shape {list(array.shape)}"
+                f"books: expected whole numbers; received {array.dtype} with the shape {list(array.shape)}"
             )
         outside = np.flatnonzero((array < 0) | (array >= self.books))
         if len(outside):
@@ -292,7 +293,8 @@ def states_of(given: States | Sequence[Any] | tuple[Any, Any]) -> States:
     """
     if isinstance(given, States):
         return States.from_buffer(given.buffer, given.offsets)
-    if isinstance(given, tuple) and len(given) == 2 and not hasattr(given[1], "snapshot"):
+    is_pair = isinstance(given, tuple) and len(given) == 2
+    if is_pair and not any(hasattr(given[1], name) for name in ("snapshot", "decode")):
         return States.from_buffer(*given)
     if isinstance(given, bytes | str) or not isinstance(given, Sequence):
         raise InputError(

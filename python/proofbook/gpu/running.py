@@ -14,9 +14,11 @@ import numpy as np
 
 from proofbook import _core
 from proofbook.errors import InputError
+from proofbook.gpu import arrays
 from proofbook.gpu.books import Books
 from proofbook.gpu.commands import Batch
-from proofbook.gpu.flow import Progress
+from proofbook.gpu.flow import THREADS_MAX, Progress
+from proofbook.gpu.market import require_whole
 from proofbook.types import Engine
 
 PART_ROWS_MIN = 1 << 20
@@ -115,8 +117,11 @@ def compare(books: Books, batch: Batch, *, threads: int | None = None, engine: E
         engine: the structure that holds the engine's orders.
 
     Raises:
-        InputError: books that took other commands.
+        InputError: books that took other commands, or are of another number.
     """
+    if threads is not None:
+        require_whole("threads", threads, 1, THREADS_MAX)
+    batch = arrays.batch(batch, books=books.books)
     taken, given = books.sequences(), np.diff(batch.offsets)
     if (taken != given.astype(np.uint64)).any():
         book = int(np.argmax(taken != given.astype(np.uint64)))

@@ -13,6 +13,7 @@ Invariants:
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -84,6 +85,35 @@ def _first_reaching(offsets: Offsets, target: float) -> int:
     return low
 
 
+class Threads:
+    """So many threads.
+
+    A process that was forked has none of its parent's, and would wait for them forever: it starts its own.
+    """
+
+    def __init__(self, count: int, name: str) -> None:
+        self._count, self._name = count, name
+        self._start()
+
+    def _start(self) -> None:
+        self._process = os.getpid()
+        self._threads = ThreadPoolExecutor(self._count, self._name)
+
+    def submit(self, task: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Hands in a task.
+
+        Raises:
+            RuntimeError: the threads were shut down.
+        """
+        if os.getpid() != self._process:
+            self._start()
+        return self._threads.submit(task, *arguments)
+
+    def shutdown(self) -> None:
+        """Ends the threads."""
+        self._threads.shutdown()
+
+
 class Crew:
     """Those who work on one thing.
 
@@ -110,7 +140,7 @@ class Crew:
                 self._active -= 1
                 self._changed.notify_all()
 
-    def run(self, threads: ThreadPoolExecutor, tasks: Sequence[tuple[Any, ...]]) -> None:
+    def run(self, threads: Threads, tasks: Sequence[tuple[Any, ...]]) -> None:
         """Does all tasks, each a function and its arguments, in threads. Whatever happens, none is at work afterwards.
 
         Raises:
@@ -166,7 +196,7 @@ class ThreadedPipeline(Generic[LaneType]):
         load: Callable[[LaneType, Part], None],
         work: Callable[[LaneType, Part], None],
         unload: Callable[[LaneType, Part], None],
-        threads: ThreadPoolExecutor | None,
+        threads: Threads | None,
     ) -> None:
         self._lanes = lanes
         self._stages = (load, work, unload)
@@ -185,7 +215,7 @@ class ThreadedPipeline(Generic[LaneType]):
             self._overlap(parts, self._threads)
         return time.perf_counter_ns() - begin
 
-    def _overlap(self, parts: Sequence[Part], threads: ThreadPoolExecutor) -> None:
+    def _overlap(self, parts: Sequence[Part], threads: Threads) -> None:
         loads: dict[int, Future[None]] = {}
         unloads: dict[int, Future[None]] = {}
         lanes, crew = len(self._lanes), Crew()

@@ -52,15 +52,14 @@ def _check_schema(schema: pa.Schema, units: dict[str, str | None]) -> None:
         raise InputError('a table of commands needs the column "action"')
     metadata = schema.metadata or {}
     for unit, key in _UNITS.items():
-        received, expected = metadata.get(key.encode()), units[unit]
-        if received is None:
+        expected = units[unit]
+        if key.encode() not in metadata:
             continue
+        received = metadata[key.encode()].decode(errors="replace")
         if expected is None:
-            units[unit] = received.decode()
-        elif unit_of(key, received.decode()) != unit_of(f"{unit}_unit", expected):
-            raise InputError(
-                f"the schema's {key} must be that of the books, {expected}; received {received.decode()!r}"
-            )
+            units[unit] = received
+        elif unit_of(key, received) != unit_of(f"{unit}_unit", expected):
+            raise InputError(f"the schema's {key} must be that of the books, {expected}; received {received!r}")
 
 
 def _prices_fit(kind: npt.NDArray[np.uint8], has_price: Mask, has_stop: Mask) -> Mask:
@@ -184,7 +183,10 @@ def commands_of(
         InputError: a column that is none, or a row that is no command; the first such row.
         TickError: a decimal between two ticks or lots.
     """
-    table = source if isinstance(source, pa.Table) else pa.table(source)
+    try:
+        table = source if isinstance(source, pa.Table) else pa.table(source)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise InputError(f"commands: expected a table of them; received {type(source).__name__}: {error}") from error
     units = {"price": price_unit, "quantity": quantity_unit}
     _check_schema(table.schema, units)
     columns = Columns(table, units)

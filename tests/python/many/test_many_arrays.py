@@ -5,6 +5,8 @@ from __future__ import annotations
 import doctest
 import importlib
 import random
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -70,6 +72,34 @@ def test_columns_are_broadcast_and_words_may_be_arrays() -> None:
     assert fields["quantity"].tolist() == [5, 5, 5]
 
 
+class Exported:
+    """Gives what it is told to through DLPack."""
+
+    def __init__(self, export: Callable[[], Any]) -> None:
+        self.export = export
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0
+
+    def __dlpack__(self, **_named: Any) -> Any:
+        return self.export()
+
+
+def refuse() -> None:
+    raise BufferError("not now")
+
+
+def test_whole_numbers_of_any_size_and_no_numbers_are_columns() -> None:
+    ids = [1, (1 << 64) - 1, 0, 1 << 63]
+    rows = commands.limit(ids, "buy", price=[-(1 << 63), (1 << 63) - 1, 0, 5], quantity=ids)
+    fields = rows.view(commands.COMMAND).ravel()
+    assert fields["order_id"].tolist() == fields["quantity"].tolist() == ids
+    assert fields["price"].tolist() == [-(1 << 63), (1 << 63) - 1, 0, 5]
+    nothing = commands.limit([], [], price=[], quantity=[], post_only=np.zeros(0, np.bool_))
+    assert nothing.shape == (0, 9)
+    assert commands.grouped([], nothing, books=3).offsets.tolist() == [0, 0, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -81,7 +111,21 @@ def test_columns_are_broadcast_and_words_may_be_arrays() -> None:
         (lambda: commands.limit(1, "buy", 1, 1, time_in_force="gtd"), r"time_in_force must be one of gtc, ioc, fok"),
         (lambda: commands.market(1, "buy", 1, time_in_force="gtc"), r"time_in_force must be one of ioc, fok"),
         (lambda: commands.limit([1, 2], ["buy"], 1, 1), r"side: expected 2 rows, as order_id has; received 1"),
-        (lambda: commands.limit(1, "buy", 1, 1, post_only=1), r"post_only: expected booleans; received int64"),
+        (lambda: commands.limit(1, "buy", 1, 1, post_only=1), r"post_only: expected a boolean.*received int64"),
+        (lambda: commands.limit([1, 2], "buy", 1, 1, post_only=np.zeros((2, 2), np.bool_)), r"bool with 2 dimensions"),
+        (lambda: commands.limit([1, 2], [["buy"] * 2] * 2, 1, 1), r"side: expected a word.*received 2 dimensions"),
+        (lambda: commands.limit([1, 1 << 64], "buy", 1, 1), r"row 1: order_id must be below 2\^64; received 1844"),
+        (lambda: commands.limit([-1, (1 << 64) - 1], "buy", 1, 1), r"row 0: order_id must be 0 or more; received -1"),
+        (lambda: commands.limit([1, 2.5], "buy", 1, 1), r"order_id: expected an integer.*received float64"),
+        (lambda: commands.grouped([0, 0], some_rows(2), books=3.0), r"books: expected 0 to 16777216; received 3.0"),  # type: ignore[arg-type]
+        (lambda: commands.limit(np.ma.array([1, 2], mask=[0, 1]), "buy", 1, 1), r"order_id:.*received a masked array"),
+        (lambda: arrays.words(np.ma.array(some_rows(2))), r"commands: expected uint64.*received a masked array"),
+        (lambda: arrays.events([[0] * 7]), r"events: expected uint64.*received list"),  # type: ignore[arg-type]
+        (lambda: arrays.batch(some_rows(2)).rows(-1), r"book: expected a whole number from 0 to 0; received -1"),
+        (lambda: arrays.batch(some_rows(2), [0, [1], 2]), r"offsets: expected one dimension of integers"),
+        (lambda: arrays.words(Exported(lambda: 5)), r"expected DLPack.*received one that cannot be read: ValueError"),
+        (lambda: arrays.words(Exported(refuse)), r"received one that cannot be read: BufferError: not now"),
+        (lambda: arrays.batch(pa.array([1, 2])), r"expected a table of them; received Int64Array"),
         (lambda: commands.limit(1, 0.5, 1, 1), r"side: expected words or their codes; received float64"),
         (lambda: commands.grouped([0, 3], some_rows(2), books=3), r"row 1: book must be 0 to 2; received 3"),
         (
@@ -187,6 +231,20 @@ def test_arrays_of_a_gpu_are_taken_where_they_lie(monkeypatch: pytest.MonkeyPatc
         arrays.words(Interface("__cuda_array_interface__", rows[::2]))
     with pytest.raises(InputError, match=r"received device 2"):
         arrays.words(Exchanged(rows, device=2))
+
+
+def test_arrays_of_a_gpu_that_cannot_be_read_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Far:
+        def __init__(self, interface: Any) -> None:
+            self.__cuda_array_interface__ = interface
+
+    for interface in ({}, {"shape": 5, "typestr": "<u8"}, {"shape": (2, 9)}):
+        with pytest.raises(InputError, match="received a GPU's array without shape or type"):
+            arrays.words(Far(interface))
+    whole = {"shape": (2, 9), "typestr": "<u8", "data": (0, False), "strides": None, "version": 3}
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(InputError, match="received an array of a GPU, and numba-cuda is not installed"):
+        arrays.words(Far(whole))
 
 
 def test_events_go_out_without_a_copy() -> None:
@@ -322,6 +380,28 @@ def test_decimals_are_exact_where_their_unit_is_known() -> None:
 
 
 @pytest.mark.parametrize(
+    ("prices", "kind", "unit", "message"),
+    [
+        ([1, 10**37], pa.decimal128(38, 0), "0.01", r"row 1: price must be within 64 bits of units; received 10000"),
+        ([None, 10**60], pa.decimal256(70, 0), "3", r"row 1: price must be (a multiple of 3|within 64 bits)"),
+        (["1", "2.5"], pa.decimal256(40, 1), "1", r"row 1: price must be a multiple of 1; received 2\.5"),
+        ([1], pa.decimal128(38, 0), "1e-40", r"with at most 18 decimals; received '1e-40'"),
+        ([0], pa.decimal128(38, 0), "1e30", r"with at most 18 decimals; received '1e30'"),
+        ([0], pa.decimal128(38, 0), "1e999999999", r"a decimal above 0.*received '1e999999999'"),
+        ([1], pa.decimal128(38, 0), b"\xff", r"price_unit: expected a decimal above 0"),
+    ],
+)
+def test_decimals_beyond_what_ticks_hold_are_named(prices: list[Any], kind: Any, unit: Any, message: str) -> None:
+    values = pa.array([None if price is None else Decimal(price) for price in prices], kind)
+    rows = len(values)
+    table = pa.table(
+        {"action": ["sweep"] * rows, "price": values, "order_id": [1] * rows}, metadata={"proofbook.price_unit": unit}
+    )
+    with pytest.raises(InputError, match=message):
+        tables.commands_of(table)
+
+
+@pytest.mark.parametrize(
     ("columns", "message"),
     [
         ({"action": ["sweep"], "colour": [1]}, "a table of commands has the columns book, action"),
@@ -331,6 +411,10 @@ def test_decimals_are_exact_where_their_unit_is_known() -> None:
         ({"action": [1.5]}, "column 'action' must hold words or their codes; received double"),
         ({"action": ["sweep"], "time": [1.5]}, "column 'time' must hold integers; received double"),
         ({"action": ["sweep"], "time": [-1]}, "column 'time'"),
+        (
+            {"action": ["sweep"], "time": pa.array([1 << 62], pa.timestamp("s"))},
+            "column 'time': expected times of which",
+        ),
         ({"action": ["sweep"], "post_only": [1]}, "column 'post_only' must hold booleans; received int64"),
         ({"action": ["sweep"], "price": [1.5]}, r"column 'price' must hold integers.*never floats"),
         ({"action": ["sweep"] * 2, "book": [0, None]}, "row 1: a command needs book; received none"),

@@ -25,8 +25,8 @@ def test_shares_are_whole_and_next_to_exact(seed: int) -> None:
         assert abs(share - total * rate / sum(rates)) < 1, f"seed {seed}"
 
 
-@pytest.mark.parametrize("rates", [[], [0.0], [1.0, -1.0]])
-def test_rates_that_divide_nothing_are_refused(rates: list[float]) -> None:
+@pytest.mark.parametrize("rates", [[], [0.0], [1.0, -1.0], [1.0, float("nan")], [1.0, float("inf")], ["1", 1.0]])
+def test_rates_that_divide_nothing_are_refused(rates: list[Any]) -> None:
     with pytest.raises(InputError, match="rates: expected numbers from zero up, one of them above it; received"):
         whole_shares(10, rates)
 
@@ -110,6 +110,14 @@ def test_a_rate_is_weighted_and_an_empty_measurement_says_nothing() -> None:
         ({"books": 1, "devices": 2}, "books: expected a whole number from 2"),
         ({"books": 5, "devices": 2, "weight": 0.0}, "weight: expected a number above 0 and at most 1; received 0.0"),
         ({"books": 5, "devices": 2, "tolerance": -1.0}, "tolerance: expected zero or more; received -1.0"),
+        (
+            {"books": 5, "devices": 2, "weight": "0.5"},
+            "weight: expected a number above 0 and at most 1; received '0.5'",
+        ),
+        ({"books": 5, "devices": 2, "tolerance": float("nan")}, "tolerance: expected zero or more; received nan"),
+        ({"books": 5, "devices": 0}, "devices: expected a whole number from 1"),
+        ({"books": 5, "devices": 2.0}, "devices: expected a whole number from 1"),
+        ({"books": 5, "devices": 2, "rates": 5}, "rates: expected 2 numbers; received 5"),
         ({"books": 5, "devices": 2, "rates": [1.0]}, "rates: expected 2, one for each device; received 1"),
         ({"books": 5, "devices": 2, "moves_max": 0}, "moves_max: expected a whole number from 1 to 5; received 0"),
     ],

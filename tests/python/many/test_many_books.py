@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import pickle
 import time
 from itertools import pairwise
 from typing import Any
@@ -16,9 +17,10 @@ pytest.importorskip("numba", reason="the packages of the extra `many` are not in
 import proofbook
 from proofbook import DeviceError, EventsLostError, InputError, gpu
 from proofbook._core import many_flow, many_run
-from proofbook.gpu import commands
+from proofbook.gpu import commands, running
 from proofbook.gpu.backends import Backend
 from proofbook.gpu.balance import Distributor
+from proofbook.gpu.commands import Batch
 from proofbook.gpu.cpu import CpuBackend
 from proofbook.gpu.overlap import measure_overlap
 from proofbook.testing import RawMarket
@@ -90,6 +92,8 @@ def test_events_without_room_are_an_error_that_has_the_step() -> None:
     assert isinstance(step, gpu.Step)
     assert np.array_equal(step.events_lost, step.emitted - 5)
     assert (step.event_counts == 5).all()
+    other = pickle.loads(pickle.dumps(caught.value))  # as it comes from another process
+    assert (str(other), other.step.total("events_lost")) == (str(caught.value), step.total("events_lost"))
     with made(4, events="all", event_capacity=5, lost="count") as books:
         assert books.apply(rows, offsets).total("events_lost") == step.total("events_lost")
         check_against_engine(books, rows, offsets)
@@ -140,6 +144,94 @@ def test_books_on_two_devices_end_as_on_one_and_move_to_the_faster(streams: int 
         books.load((states, places))
         check_digests = many_run(books.config.tobytes(), rows, offsets).digests
         assert np.array_equal(books.digests(), check_digests)
+    for backend in backends:
+        backend.close()
+
+
+def test_pools_that_were_given_one_distributor_move_their_books_apart() -> None:
+    rows, offsets = many_flow("mixed", seed=SEED, books=BOOKS, commands=COMMANDS)
+    halves = [[rows[at + first : at + first + COMMANDS // 2] for at in offsets[:-1]] for first in (0, COMMANDS // 2)]
+    backends: list[Backend] = [Paced(100, threads=1), Paced(300, threads=1)]
+    distributor = Distributor(BOOKS, 2, moves_max=BOOKS, weight=0.5)
+    with made(device=backends, distributor=distributor) as one, made(device=backends, distributor=distributor) as other:
+        for books in (one, other):
+            for half in halves:
+                assert books.apply(half).timing.moved_books > 0 or half is halves[1]
+            check_against_engine(books, rows, offsets)
+        assert json.loads(json.dumps(one.division)), "plain numbers"
+        assert distributor.shares == [BOOKS // 2] * 2
+    for backend in backends:
+        backend.close()
+
+
+def sweeps(books: gpu.Books, time_ns: int) -> gpu.Step:
+    """A step of one command for each book, which takes each device as long as it says."""
+    return books.apply(np.repeat(commands.sweep(time_ns), len(books), axis=0), np.arange(len(books) + 1))
+
+
+def test_a_device_has_room_for_its_share_and_gets_more_between_steps() -> None:
+    rows, offsets = many_flow("mixed", seed=SEED, books=BOOKS, commands=COMMANDS)
+    backends = [Paced(100, threads=1), Paced(1900, threads=1)]
+    whole = BOOKS * gpu.Books(1, orders=ORDERS, device="cpu").capacity.bytes
+
+    def held() -> list[int]:
+        return [backend.memory.device.statistics().held_bytes for backend in backends]
+
+    with made(device=list(backends)) as books:
+        assert max(held()) < 0.75 * whole
+        books.apply(rows, offsets)
+        for step in range(40):
+            sweeps(books, (1 << 62) + step)
+        assert [share for _, share, _ in books.division] == [57, 3]
+        assert held()[1] < 0.2 * whole, "the slower one keeps no room for what it gave away"
+        assert sum(held()) < 1.5 * whole
+        allocations = [sum(backend.memory.allocations for backend in backends)]
+        for step in range(6):
+            timing = sweeps(books, (1 << 62) + 100 + step).timing
+            assert timing.moved_books == 0
+            allocations.append(sum(backend.memory.allocations for backend in backends))
+        assert allocations[2:] == [allocations[2]] * 5
+        expected = many_run(books.config.tobytes(), rows, offsets, events="digest")
+        assert np.array_equal(books.event_digests(), expected.event_digests)  # type: ignore[arg-type]
+        books.reset()
+        books.apply(rows, offsets)
+        check_against_engine(books, rows, offsets)
+    for backend in backends:
+        backend.close()
+
+
+def test_a_device_without_memory_for_more_books_keeps_those_that_it_has() -> None:
+    rows, offsets = many_flow("mixed", seed=SEED, books=BOOKS, commands=COMMANDS)
+    one = gpu.Books(1, orders=ORDERS, device="cpu").capacity.bytes
+    backends = [Paced(100, threads=1, memory_limit_bytes=48 * one), Paced(900, threads=1)]
+    with made(device=list(backends)) as books:
+        books.apply(rows, offsets)
+        for step in range(10):
+            sweeps(books, (1 << 62) + step)
+        assert BOOKS // 2 <= books.division[0][1] <= 48
+        assert backends[0].memory.device.statistics().refusals > 0
+        books.reset()
+        books.apply(rows, offsets)
+        check_against_engine(books, rows, offsets)
+    for backend in backends:
+        backend.close()
+
+
+def test_an_interrupt_while_books_move_leaves_them_where_they_were() -> None:
+    rows, offsets = many_flow("mixed", seed=SEED, books=BOOKS, commands=COMMANDS)
+    backends = [Paced(100, threads=1), Paced(900, threads=1)]
+    with made(device=list(backends)) as books:
+        inner = backends[0].write_rows
+
+        def interrupted(*_arguments: Any) -> None:
+            backends[0].write_rows = inner  # type: ignore[method-assign]
+            raise KeyboardInterrupt
+
+        backends[0].write_rows = interrupted  # type: ignore[method-assign]
+        with pytest.raises(KeyboardInterrupt):
+            books.apply(rows, offsets)
+        assert [share for _, share, _ in books.division] == [BOOKS // 2] * 2
+        check_against_engine(books, rows, offsets)
     for backend in backends:
         backend.close()
 
@@ -199,8 +291,35 @@ def test_the_time_that_streams_save_is_that_against_the_same_work_in_sequence() 
     assert overlap.saved_ns == overlap.sequence_ns - overlap.overlapped_ns
     assert overlap.saved_share < 1
     assert min(overlap.sequence_ns, overlap.overlapped_ns, overlap.kernel_ns, overlap.copy_in_ns) > 0
+    assert measure_overlap(Batch(rows, offsets), repeats=1, orders=ORDERS, threads=1).sequence_ns > 0
+    with pytest.raises(InputError, match=r"offsets: expected int64\[books \+ 1\]; received int64\[\]"):
+        measure_overlap(rows, 5)
     with pytest.raises(InputError, match="streams: expected a whole number from 2 to 16; received 1"):
         measure_overlap(rows, offsets, streams=1)
+
+
+def test_books_are_compared_with_the_batch_that_they_took() -> None:
+    rows, offsets = many_flow("normal", seed=SEED, books=4, commands=COMMANDS)
+    signed = Batch(rows.view(np.int64), offsets)
+    with made(4) as books:
+        running.run(books, signed)
+        assert running.compare(books, signed).is_equal
+        with pytest.raises(InputError, match="expected commands of 4 books; received those of 3"):
+            running.compare(books, Batch(rows[: offsets[3]], offsets[:4]))
+        with pytest.raises(InputError, match="threads: expected a whole number from 1 to 1024; received -1"):
+            running.compare(books, signed, threads=-1)
+        changed = rows.copy()
+        changed[5, 6] += np.uint64(1)
+        found = running.compare(books, Batch(changed, offsets))
+        assert (found.is_equal, found.first) == (False, 0)
+
+
+def test_memory_of_a_device_that_is_named_twice_counts_once() -> None:
+    backend = gpu.choose("cpu", threads=1)
+    with gpu.Books(6, orders=8, device=[backend, backend]) as books:
+        held = books.metrics.as_dict()["memory"]["device"]["in_use_bytes"]
+        assert held == backend.memory.device.statistics().in_use_bytes > 0
+    backend.close()
 
 
 def test_metrics_as_prometheus_text() -> None:

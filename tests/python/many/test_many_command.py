@@ -135,11 +135,14 @@ def test_the_table_says_what_was_run() -> None:
     ("arguments", "message"),
     [
         (("--scenario", "quiet"), "quiet"),
-        (("missing.csv",), "missing.csv"),
         (("--orders", str(1 << 30)), "orders"),
         (("--device", "gpu"), "the device 'gpu'"),
         (("--seed", str(1 << 64)), "seed: expected a whole number"),
         (("--symbol", "ABC"), "--symbol and --stretches: expected with files"),
+        (
+            ("--books", "1", "--commands", "262145", "--events", "all"),
+            "--events all: expected at most 262,144 commands",
+        ),
     ],
 )
 def test_what_cannot_be_run_is_one_sentence(arguments: tuple[str, ...], message: str) -> None:
@@ -153,6 +156,23 @@ def test_what_cannot_be_run_is_one_sentence(arguments: tuple[str, ...], message:
     (sentence,) = done.stderr.strip().splitlines()
     assert sentence.startswith("error: ")
     assert message in sentence
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--books", "5", "--seed", "9"), "--books, --seed: expected without files, since flow is generated then"),
+        (("--commands", "1000"), "--commands: expected without files"),
+        (("--scenario", "mixed"), "--scenario: expected without files"),
+        (("--stretches", str(1 << 30)), "stretches: expected a whole number from 1 to 16777216; received 1073741824"),
+        ((), "missing.csv: expected a file that can be read; received No such file or directory"),
+    ],
+)
+def test_what_has_no_meaning_with_files_is_one_sentence(arguments: tuple[str, ...], message: str) -> None:
+    done = call("many", "missing.csv", *arguments)
+    assert done.returncode == 2
+    (sentence,) = done.stderr.strip().splitlines()
+    assert sentence.startswith(f"error: {message}")
 
 
 def test_the_simulator_runs_the_same_books() -> None:

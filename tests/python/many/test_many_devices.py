@@ -142,6 +142,54 @@ def test_names_of_devices_and_their_numbers_are_checked() -> None:
         gpu.choose("cuda")
 
 
+def test_threads_are_those_of_a_cpu_where_nobody_names_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    import types
+
+    made = types.SimpleNamespace(CudaBackend=lambda device, **named: (device, named))
+    monkeypatch.setitem(sys.modules, "proofbook.gpu.cuda", made)
+    monkeypatch.setattr(backends, "missing", lambda _device: None)
+    assert gpu.choose("auto", threads=2) == ("gpu", {"streams": 2, "memory_limit_bytes": None})
+    with pytest.raises(InputError, match="threads: expected none for the device 'gpu', which has its own; received 2"):
+        gpu.choose("gpu", threads=2)
+
+
+NOWHERE = """
+import warnings
+import numba, numpy as np
+try:
+    from numba.core.caching import CacheImpl
+except ImportError:
+    from numba.core.caching import _CacheImpl as CacheImpl
+CacheImpl._locator_classes = []  # as where no folder can be written
+from proofbook.gpu import checks
+from proofbook.gpu.kernels.compile import compiled
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    found = compiled(checks.first_flaw, "cpu")(np.zeros((1, 9), np.uint64), 0, 1)
+print(found, len(caught), caught[0].message)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "received"),
+    [
+        ("", "/nowhere"),
+        (
+            "import os, pathlib\n"
+            "for name in ('NUMBA_CACHE_DIR', 'XDG_CACHE_HOME'):\n    os.environ.pop(name, None)\n"
+            "def nobody(): raise RuntimeError('Could not determine home directory.')\n"
+            "pathlib.Path.home = nobody\n",
+            "none, since there is no home",
+        ),
+    ],
+)
+def test_without_a_place_for_machine_code_it_is_made_anew(before: str, received: str) -> None:
+    done = python(before + NOWHERE, NUMBA_CACHE_DIR="/nowhere")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("1 1 machine code is made anew by each process: expected a folder")
+    assert done.stdout.rstrip().endswith(f"received {received}")
+
+
 def test_examples_in_docstrings() -> None:
     examples = 0
     for path in sorted(Path(gpu.__file__).parent.glob("*.py")):

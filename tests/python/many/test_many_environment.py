@@ -247,12 +247,42 @@ def test_without_autoreset_the_markets_that_a_mask_names_begin_anew() -> None:
                 env.reset(options={"reset_mask": wrong})
 
 
+def test_a_market_that_begins_anew_changes_nothing_beside_it() -> None:
+    # Episodes end at different steps, and with more markets some end in steps in which none of the first three does.
+    named: dict[str, Any] = {"steps": 40, "loss_max": 30, "market_max": 20, "autoreset_mode": AutoresetMode.SAME_STEP}
+    with markets(40, **named) as many, markets(3, **named) as few:
+        for one, other in zip(run(many, 40, 8), run(few, 40, 8), strict=True):
+            for each, same in zip(one, other, strict=True):
+                assert np.array_equal(each[:3], same)
+    with markets(4, steps=40, autoreset_mode=AutoresetMode.DISABLED) as env:
+        before = run(env, 7, 1)[-1][0]
+        after, _ = env.reset(options={"reset_mask": np.array([True, False, False, False])})
+        assert np.array_equal(after[1:], before[1:])
+        assert before[1:, -2].any(), "their middles had moved"
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: MarketVectorEnv(5, agents=2), "num_envs: expected a multiple of 2 agents; received 5"),
-        (lambda: MarketVectorEnv(1, depth=0), "depth: expected a whole number from 1 to 1048575; received 0"),
-        (lambda: MarketVectorEnv(1, background={"traders": 1}), "traders: expected 2 to 16384; received 1"),
+        (lambda: MarketVectorEnv(1, depth=0), "depth: expected a whole number from 1 to 65536; received 0"),
+        (lambda: MarketVectorEnv(1, depth=70_000), "depth: expected a whole number from 1 to 65536; received 70000"),
+        (
+            lambda: MarketVectorEnv(1, flow=300_000, device=CPU),
+            r"expected at most 1048576 events of a step; received up to 1200086 \(flow 300000, 64 traders, 1 agents\)",
+        ),
+        (lambda: MarketVectorEnv(1, background={"traders": 1}), "traders: expected a whole number from 2 to 16384"),
+        (lambda: Background(traders=2.5), "traders: expected a whole number from 2 to 16384; received 2.5"),  # type: ignore[arg-type]
+        (lambda: Background(price=10.5), "price: expected a whole number from .*; received 10.5"),  # type: ignore[arg-type]
+        (lambda: Background(market_share="all"), "market_share: expected 0.0 to 1.0; received 'all'"),  # type: ignore[arg-type]
+        (
+            lambda: MarketVectorEnv(1, autoreset_mode="later"),
+            "autoreset_mode: expected one of NextStep, SameStep, Disabled; received 'later'",
+        ),
+        (
+            lambda: gymnasium.make(ENVIRONMENT, render_mode="human", device="cpu"),
+            "render_mode: expected None, since nothing is drawn; received 'human'",
+        ),
         (lambda: MarketVectorEnv(1, background={"profile": "flat"}), "profile: expected geometric or even"),
         (
             lambda: MarketVectorEnv(1, background={"market_share": 1.5}),

@@ -47,6 +47,8 @@ def test_a_books_flow_depends_on_the_seed_and_its_number_alone() -> None:
         ({"books": 0}, "books: expected a whole number from 1 to 18446744073709551615; received 0"),
         ({"commands": -1}, "commands: expected a whole number from 1 to 18446744073709551615; received -1"),
         ({"scenario": "quiet"}, "quiet"),
+        ({"scenario": 5}, "scenario: expected the name of one; received 5"),
+        ({"threads": -1}, "threads: expected a whole number from 1 to 1024; received -1"),
         ({"books": 1 << 24, "commands": 1 << 30}, "which this machine's memory holds"),
     ],
 )
@@ -58,8 +60,11 @@ def test_what_is_no_flow_is_refused(named: dict[str, Any], message: str) -> None
 def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a file of market data; received none"):
         flow.replayed([])
-    with pytest.raises(InputError, match="stretches: expected 1 or more; received 0"):
-        flow.replayed([tmp_path], stretches=0)
+    for stretches in (0, 2.5, 1 << 30):
+        with pytest.raises(InputError, match="stretches: expected a whole number from 1 to 16777216; received"):
+            flow.replayed([tmp_path], stretches=stretches)  # type: ignore[arg-type]
+    with pytest.raises(ReplayError, match=r"none\.csv: expected a file that can be read; received No such file"):
+        flow.replayed(tmp_path / "none.csv")
     empty = tmp_path / "empty.csv"
     empty.touch()
     with pytest.raises(ReplayError):

@@ -65,6 +65,27 @@ def test_every_command_of_the_guide_runs(folder: Path) -> None:
     assert "every book equals the engine's" in whole
 
 
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("market_making.py --markets 10", "--markets: expected 200 or more; received 10"),
+        ("market_making.py --markets 200 --seed -1", "--seed: expected 0 or more; received -1"),
+        ("market_making.py --markets 200 --steps 1048576", "steps: expected a whole number from 1 to 1048575"),
+        ("impact.py --books 40 --groups 1", "--groups: expected 2 or more; received 1"),
+        ("impact.py --books 3 --groups 16 --device cpu", "expected two sizes at least with two markets each"),
+        ("replay_symbols.py none.itch", "none.itch: expected a file that can be read"),
+        ("replay_symbols.py --quick --stretches 0", "stretches: expected a whole number from 1"),
+    ],
+)
+def test_what_an_example_cannot_do_is_one_sentence(script: str, message: str, folder: Path) -> None:
+    name, *arguments = script.split()
+    command = [sys.executable, str(folder / "examples" / "many" / name), *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=BLOCK_S_MAX)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert f"error: {message}" in done.stderr
+
+
 def test_a_sweep_is_reproducible_and_depends_on_its_parameters(folder: Path) -> None:
     script = "python examples/many/market_making.py --quick --device cpu --seed {} --out {}"
     for seed, out in ((3, "one"), (3, "two"), (4, "three")):

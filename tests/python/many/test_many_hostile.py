@@ -4,10 +4,11 @@ around, values of a wrong kind. No kernel looks at bounds, so what gets through 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from proofbook import DeviceError, InputError, gpu
 from proofbook.gpu import commands
 from proofbook.gpu.arrays import batch
 from proofbook.gpu.commands import Batch
-from proofbook.gpu.streams import Crew
+from proofbook.gpu.streams import Crew, Threads
 
 FAR = (1 << 63) - 8
 NOTHING = np.zeros((0, 9), np.uint64)
@@ -68,6 +69,66 @@ def test_offsets_are_copied_before_they_are_used() -> None:
     taken = batch(quotes(), bounds)
     bounds[1] = 10**9
     assert taken.offsets.tolist() == [0, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("states", "message"),
+    [
+        (("text", [0, 4]), "states: expected bytes without gaps; received str"),
+        ((b"", [0, 1 << 70]), "offsets of states: expected whole numbers; received object"),
+        ((b"", [0.5, 0.7]), "offsets of states: expected whole numbers; received float64"),
+        ((b"", [0, [1]]), "offsets of states: expected whole numbers; received no array"),
+    ],
+)
+def test_what_holds_no_states_is_named(states: Any, message: str) -> None:
+    with made() as books, pytest.raises(InputError, match=message):
+        books.load(states)
+
+
+def test_two_states_are_two_states_in_a_tuple_too() -> None:
+    with made() as books, made() as others:
+        others.apply(quotes(), [0, 2, 4])
+        one, other = (others.export(number).snapshot() for number in range(2))
+        books.load((one, other))
+        assert np.array_equal(books.digests(), others.digests())
+        books.load((bytearray(other), bytearray(one)))
+        assert np.array_equal(books.digests(), others.digests()[::-1])
+
+
+def test_books_are_named_by_number_and_masks_are_whole() -> None:
+    with made(3) as books:
+        with pytest.raises(InputError, match=r"books: expected whole numbers; received bool with the shape \[3\]"):
+            books.states(np.array([True, False, True]))
+        with pytest.raises(InputError, match=r"mask: expected 3 booleans; received the shape \[2\]"):
+            books.reset(np.array([True, False]))
+        for number in (-1, 3):
+            with pytest.raises(InputError, match=f"books: expected numbers from 0 to 2; received {number}"):
+                books.sequence(number)
+        assert books.histogram("traded_quantity", [0, (1 << 64) - 1]).tolist() == [0, 3, 0]
+        assert books.histogram("trades", 1).tolist() == [3, 0]
+
+
+def test_digests_are_those_of_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    from proofbook import _core
+    from proofbook.gpu import queries
+
+    inner, steps = _core.state_digests, []
+    with made(3) as books:
+
+        def interfering(*arguments: Any) -> Any:
+            step = threading.Thread(target=books.apply, args=(np.repeat(commands.sweep(1), 3, axis=0), np.arange(4)))
+            step.start()
+            step.join(0.2)
+            steps.append(step)
+            return inner(*arguments)
+
+        monkeypatch.setattr(queries, "DIGEST_BOOKS", 1)
+        monkeypatch.setattr(_core, "state_digests", interfering)
+        found = books.digests()
+        for step in steps:
+            step.join()
+        assert books.sequences().tolist() == [3, 3, 3], "other threads' steps came afterwards"
+        assert (found == found[0]).all()
 
 
 @pytest.mark.parametrize("state", ["text", 10**12, None])
@@ -152,13 +213,48 @@ def test_an_error_waits_for_all_that_had_begun() -> None:
     def bad() -> None:
         raise ValueError("bad")
 
-    with ThreadPoolExecutor(2) as threads:
-        with pytest.raises(ValueError, match="bad"):
-            Crew().run(threads, [(slow,), (bad,)])
-        # One that had begun has ended; one that had not never begins.
-        before = list(ended)
-        time.sleep(0.3)
-        assert ended == before
+    threads = Threads(2, "test")
+    with pytest.raises(ValueError, match="bad"):
+        Crew().run(threads, [(slow,), (bad,)])
+    # One that had begun has ended; one that had not never begins.
+    before = list(ended)
+    time.sleep(0.3)
+    assert ended == before
+    threads.shutdown()
+
+
+FORKED = """
+import os, signal
+import numpy as np
+from proofbook import gpu
+from proofbook.gpu import flow
+batch = flow.generated("mixed", books=600, commands=4, threads=1)
+pools = [
+    gpu.Books(600, orders=16, **named)
+    for named in (
+        {"device": "cpu", "threads": 2},
+        {"device": "cpu", "threads": 1, "streams": 2},
+        {"device": ["cpu", "cpu"], "threads": 1},
+    )
+]
+def digests():
+    return [books.apply(batch) and books.digests().tobytes() for books in pools]
+digests()  # all threads have started
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    mine = digests()
+    os._exit(7 if len(set(mine)) == 1 else 8)
+theirs = digests()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), len(set(theirs)))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_process_that_was_forked_goes_on_with_the_books() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["7", "1"], done.stdout
 
 
 INTERRUPTED = """

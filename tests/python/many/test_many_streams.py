@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 pytest.importorskip("numba", reason="the packages of the extra `many` are not installed")
 
-from proofbook.gpu.streams import Part, ThreadedPipeline, cut
+from proofbook.gpu.streams import Part, ThreadedPipeline, Threads, cut
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -59,9 +58,10 @@ def test_stages_overlap_and_a_lane_is_filled_only_after_it_was_emptied() -> None
         lane.clear()
         done.append(part.first)
 
-    with ThreadPoolExecutor(2) as threads:
-        pipeline = ThreadedPipeline(lanes, load, work, unload, threads)
-        passed_ns = pipeline.run(PARTS)
+    threads = Threads(2, "test")
+    pipeline = ThreadedPipeline(lanes, load, work, unload, threads)
+    passed_ns = pipeline.run(PARTS)
+    threads.shutdown()
     assert done == list(range(6))
     assert min(pipeline.load.ns, pipeline.work.ns, pipeline.unload.ns) > 0
     assert passed_ns >= pipeline.work.ns
@@ -81,8 +81,10 @@ def test_an_error_in_any_stage_ends_the_run_after_what_had_begun(stage: int) -> 
 
     stages: list[Callable[[None, Part], None]] = [fine, fine, fine]
     stages[stage] = failing
-    with ThreadPoolExecutor(2) as threads, pytest.raises(RuntimeError, match="stage failed"):
+    threads = Threads(2, "test")
+    with pytest.raises(RuntimeError, match="stage failed"):
         ThreadedPipeline([None, None], stages[0], stages[1], stages[2], threads).run(PARTS)
+    threads.shutdown()
     assert running.acquire(blocking=False)
 
 

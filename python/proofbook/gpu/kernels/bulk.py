@@ -133,8 +133,19 @@ class States:
     @classmethod
     def from_buffer(cls, buffer: Any, offsets: Any) -> States:
         """States that stand in one buffer of bytes, the n-th from ``offsets[n]`` to ``offsets[n + 1]``."""
-        data = np.frombuffer(buffer, dtype=np.uint8)
-        bounds = np.array(offsets, dtype=np.int64)
+        try:
+            data = np.frombuffer(buffer, dtype=np.uint8) if memoryview(buffer).nbytes else np.empty(0, np.uint8)
+        except (TypeError, ValueError, BufferError) as error:
+            raise InputError(
+                f"states: expected bytes without gaps; received {type(buffer).__name__}: {error}"
+            ) from None
+        try:
+            given = np.asarray(offsets)
+        except ValueError as error:
+            raise InputError(f"offsets of states: expected whole numbers; received no array: {error}") from None
+        if given.dtype.kind not in "iu" and given.size:
+            raise InputError(f"offsets of states: expected whole numbers; received {given.dtype}")
+        bounds = given.astype(np.int64)
         if (
             bounds.ndim != 1
             or not len(bounds)
@@ -222,7 +233,9 @@ class Bulk:
         if statistic not in STATISTICS:
             raise InputError(f"statistic: expected one of {', '.join(STATISTICS)}; received {statistic!r}")
         bias = 1 << 63 if statistic in SIGNED else 0
-        edges = np.asarray(edges).tolist() if len(edges) else []
+        # As objects: NumPy makes floats of whole numbers on both sides of 2^63.
+        each = np.atleast_1d(np.asarray(edges, dtype=object)).tolist()
+        edges = [int(edge) if isinstance(edge, np.integer) else edge for edge in each]
         if not all(isinstance(edge, int) for edge in edges):
             raise InputError(f"edges: expected whole numbers; received {edges!r}")
         if edges != sorted(set(edges)) or not edges or not 0 <= edges[0] + bias <= edges[-1] + bias < 1 << 64:

@@ -64,21 +64,31 @@ def _describe(value: Any) -> str:
     return repr(value)
 
 
-def prepare_cache() -> None:
-    """Lets numba keep machine code in the user's cache, not beside the source, unless the user chose a place."""
+def prepare_cache() -> bool:
+    """Lets numba keep machine code in the user's cache, not beside the source, unless the user chose a place.
+
+    Returns:
+        Whether there is such a place; a user of a container may have no home.
+    """
     if "NUMBA_CACHE_DIR" not in os.environ:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        try:
+            base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        except RuntimeError:
+            return False
         os.environ["NUMBA_CACHE_DIR"] = str(base / "proofbook" / "numba")
     import numba
 
     numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
+    return True
 
 
 def is_simulated() -> bool:
     """Whether numba-cuda runs kernels in its simulator: slow, for tests, without a GPU."""
+    if os.environ.get("NUMBA_ENABLE_CUDASIM", "0") != "1":
+        return False
     from numba import cuda
 
-    return hasattr(cuda, "simulator") and os.environ.get("NUMBA_ENABLE_CUDASIM", "0") == "1"
+    return hasattr(cuda, "simulator")
 
 
 def compiled(entry: Callable[..., Any], target: Target, **constants: Any) -> Any:
@@ -95,17 +105,31 @@ def compiled(entry: Callable[..., Any], target: Target, **constants: Any) -> Any
 @functools.cache
 def _compiled(entry: Callable[..., Any], target: Target, constants: Constants) -> Any:
     if target == "cpu":
-        prepare_cache()
+        is_kept = prepare_cache()
         import numba
 
         function = _copy(entry, target, constants)
-        return numba.njit(cache=True, nogil=True, error_model="numpy", **UNCOUNTED)(function)
+        options = {"nogil": True, "error_model": "numpy", **UNCOUNTED}
+        if is_kept:
+            try:
+                return numba.njit(cache=True, **options)(function)
+            except RuntimeError:  # no place that numba knows can be written
+                pass
+        _warn_of_no_cache()
+        return numba.njit(**options)(function)
     from numba import cuda
 
     if is_simulated():
         # The simulator computes with NumPy's scalars, which tell of each overflow; here words are meant to wrap around.
         warnings.filterwarnings("ignore", "overflow encountered in scalar", RuntimeWarning)
     return cuda.jit(_copy(entry, target, constants))
+
+
+@functools.cache
+def _warn_of_no_cache() -> None:
+    place = os.environ.get("NUMBA_CACHE_DIR", "none, since there is no home")
+    expected = "expected a folder for it that can be written, which NUMBA_CACHE_DIR may name"
+    warnings.warn(f"machine code is made anew by each process: {expected}; received {place}", stacklevel=2)
 
 
 @functools.cache
