@@ -279,12 +279,14 @@ def place_many(reader: Reader, orders: int) -> None:
 
 def closed_as_too_slow(client: Client) -> int:
     """How many connections the exchange has closed since they took too little."""
-    found = re.search(r'^proofbook_websocket_closed_total\{reason="too slow"\} (\d+)', client.http.get("/metrics").text, re.M)
+    found = re.search(
+        r'^proofbook_websocket_closed_total\{reason="too slow"\} (\d+)', client.http.get("/metrics").text, re.M
+    )
     return 0 if found is None else int(found[1])
 
 
 def end_of(stopped: Reader) -> tuple[int, Close | None]:
-    """What one that was closed finds once it reads: how many messages, and the one that closes, if it was waited for."""
+    """What one that was closed finds once it reads: how many messages, and the one that closes, if that was sent."""
     taken = 0
     with pytest.raises(ConnectionClosed) as closed:
         for _ in stopped.messages():
