@@ -33,7 +33,9 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     run.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m proofbook.bench measure reference "$@"\n')
     run.chmod(0o755)
     plan = bench.Plan(seed=3, new_orders=NEW_ORDERS, runs=1, rate_per_s=100_000, peers=(peer,))
-    return bench.full(plan)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bench, "PASS_LIMIT_S", 300)
+        return bench.full(plan)
 
 
 def test_quick_checks_and_times_both_books(quick: dict[str, Any]) -> None:
