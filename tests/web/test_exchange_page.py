@@ -309,7 +309,8 @@ def test_a_missing_message_is_noticed(trader: OpenTrader, exchange: Process) -> 
     client.order("buy", "0.200", "45000.00")
     reader.level("Bid 45000.00, quantity 0.300").wait_for()
     shown = reader.page.locator(".connection").get_attribute("title") or ""
-    assert "fetched anew 1 times" in shown
+    # Once, or more often where an answer took so long that it was asked for again.
+    assert re.search(r"fetched anew [1-9]\d* times", shown), shown
     client.ask("DELETE", "/api/v1/orders?market=BTC-USD")
 
 
