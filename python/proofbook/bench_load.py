@@ -16,7 +16,7 @@ from proofbook.errors import BrokenInvariantError, InputError
 
 Progress = Callable[[str], None]
 
-START_S_MAX = 60
+START_S_MAX = 300
 RUN_SECONDS_MAX = 300
 REQUESTS_MAX = 100_000_000
 """The numbers of a run's requests begin so far behind those of the run before."""

@@ -18,9 +18,10 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 import websockets
 
-from .fix_session import BrokenError, Message
+from .fix_session import PATIENCE_S, BrokenError, Message
 from .process import Exchange
 from .trader import Trader
 
@@ -49,7 +50,7 @@ class Reader:
             BrokenError: a gap without a snapshot, or a checksum that does not hold.
         """
         url = exchange.url.replace("http", "ws") + STREAM
-        async with websockets.connect(url, max_size=1 << 24, open_timeout=60) as connection:
+        async with websockets.connect(url, max_size=1 << 24, open_timeout=PATIENCE_S, ping_interval=None) as connection:
             for channel in ("book", "trades"):
                 await connection.send(json.dumps({"op": "subscribe", "channel": channel, "market": self.market}))
             while not stop.is_set():
@@ -90,6 +91,13 @@ class Reader:
         return zlib.crc32(text.encode())
 
 
+async def newest_sequence(exchange: Exchange, market: str = "BTC-USD") -> int:
+    """That of the market's book by now."""
+    async with httpx.AsyncClient(base_url=exchange.url, timeout=PATIENCE_S) as client:
+        sequence: int = (await client.get(f"/api/v1/markets/{market}/book")).json()["sequence"]
+        return sequence
+
+
 async def slow_reader(exchange: Exchange, market: str = "BTC-USD") -> socket.socket:
     """A connection to the stream that has subscribed and whose socket nobody reads."""
     loop = asyncio.get_running_loop()
@@ -105,7 +113,7 @@ async def slow_reader(exchange: Exchange, market: str = "BTC-USD") -> socket.soc
     await loop.sock_sendall(connection, head.encode())
     answer = b""
     while b"\r\n\r\n" not in answer:
-        part = await asyncio.wait_for(loop.sock_recv(connection, 1024), 60)
+        part = await asyncio.wait_for(loop.sock_recv(connection, 1024), PATIENCE_S)
         if not part:
             raise ConnectionError("the stream was refused")
         answer += part

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 
 import simplefix  # type: ignore[import-untyped]
 
-PATIENCE_S = 60
-HEARTBEAT_S = 30
+PATIENCE_S = 600
+HEARTBEAT_S = 120
 APPLICATION = frozenset({"D", "F", "G", "q", "H"})
 
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from .fix_session import PATIENCE_S, BrokenError, Session
 from .process import Exchange
@@ -59,15 +61,37 @@ async def connect(exchange: Exchange, everyone: list[Trader]) -> list[asyncio.Ta
     return list(await asyncio.gather(*(trader.session.connect(host, port) for trader in everyone)))
 
 
-async def trade(everyone: list[Trader], tasks: list[asyncio.Task[None]], seconds: float) -> None:
-    """Have all of them ask as much as they may, for so long."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+async def trade(
+    everyone: list[Trader], tasks: list[asyncio.Task[None]], seconds: float, goal: Callable[[], bool] = lambda: True
+) -> None:
+    """Have all of them ask as much as they may, for so long; on a slow machine for longer, until a goal is reached.
+
+    Raises:
+        BrokenError: it is not reached, in time.
+    """
+    began = time.monotonic()
+    while time.monotonic() < began + seconds or not goal():
+        if time.monotonic() > began + seconds + PATIENCE_S:
+            raise BrokenError("too little was answered")
         for trader in everyone:
             while trader.ask():
                 pass
         check(tasks)
         await asyncio.sleep(0.001)
+
+
+async def until(holds: Callable[[], bool], tasks: list[asyncio.Task[None]], lack: Callable[[], str]) -> None:
+    """Wait until something holds.
+
+    Raises:
+        BrokenError: it does not, in time; it says what is lacking.
+    """
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        check(tasks)
+        if time.monotonic() > end:
+            raise BrokenError(lack())
+        await asyncio.sleep(0.01)
 
 
 async def settle(everyone: list[Trader], tasks: list[asyncio.Task[None]]) -> None:
@@ -76,13 +100,11 @@ async def settle(everyone: list[Trader], tasks: list[asyncio.Task[None]]) -> Non
     Raises:
         BrokenError: one is not, in time.
     """
-    until = time.monotonic() + PATIENCE_S
-    while any(trader.pending for trader in everyone):
-        check(tasks)
-        if time.monotonic() > until:
-            lost = {trader.session.name: list(trader.pending)[:5] for trader in everyone if trader.pending}
-            raise BrokenError(f"requests that were never answered: {lost}")
-        await asyncio.sleep(0.01)
+
+    def lost() -> dict[str, list[str]]:
+        return {trader.session.name: list(trader.pending)[:5] for trader in everyone if trader.pending}
+
+    await until(lambda: not lost(), tasks, lambda: f"requests that were never answered: {lost()}")
 
 
 async def run(exchange: Exchange, everyone: list[Trader], web: list[WebTrader], kills: int, seed: str) -> Result:
@@ -92,19 +114,27 @@ async def run(exchange: Exchange, everyone: list[Trader], web: list[WebTrader], 
         BrokenError: the exchange lost or doubled something; the message has the seed.
     """
     chance, started = random.Random(seed), time.monotonic()
+
+    def counts() -> list[int]:
+        return [sum(len(each.answered) for each in everyone), *(each.orders for each in web)]
+
+    def beyond(before: list[int]) -> bool:
+        return all(now > one for now, one in zip(counts(), before, strict=True))
+
     exchange.start()
     stop = asyncio.Event()
     browsing = [asyncio.create_task(trader.run(exchange, stop)) for trader in web]
     try:
         for _ in range(kills):
             tasks = await connect(exchange, everyone)
-            await trade(everyone, tasks, chance.uniform(*ROUND_S))
+            # Each round has something to lose: somebody was answered in it.
+            await trade(everyone, [*tasks, *browsing], chance.uniform(*ROUND_S), partial(beyond, counts()))
             exchange.kill()
             await asyncio.wait(tasks)
             check([*tasks, *browsing])
             await asyncio.to_thread(exchange.start)
         tasks = await connect(exchange, everyone)
-        await trade(everyone, tasks, ROUND_S[1])
+        await trade(everyone, [*tasks, *browsing], ROUND_S[1], partial(beyond, counts()))
         stop.set()
         await asyncio.gather(*browsing)
         await settle(everyone, tasks)

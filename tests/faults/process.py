@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-START_S_MAX = 120
+PATIENCE_S = 600
 MARKET = """
 [[assets]]
 symbol = "BTC"
@@ -50,12 +50,13 @@ authentication = {{ kind = "none" }}
 """
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_ports() -> tuple[int, int]:
+    """Two ports that nobody listens on now."""
+    with socket.socket() as probe, socket.socket() as other:
+        # Both are held at once: otherwise the second may be the first.
+        for each in (probe, other):
+            each.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1], other.getsockname()[1]
 
 
 @dataclass
@@ -67,8 +68,7 @@ class Exchange:
     sync: str = "group"
     wrapper: Sequence[str] = ()
     tail: str = ""
-    web_port: int = field(default_factory=free_port)
-    fix_port: int = field(default_factory=free_port)
+    ports: tuple[int, int] = field(default_factory=free_ports)
     process: subprocess.Popen[str] | None = None
 
     def __post_init__(self) -> None:
@@ -79,6 +79,16 @@ class Exchange:
         sessions = (SESSION.format(number=number, name=name) for number, name in enumerate(self.clients, 1))
         text = head + MARKET + ACCOUNT * len(self.clients) + "".join(sessions) + self.tail
         (self.folder / "exchange.toml").write_text(text, encoding="utf-8")
+
+    @property
+    def web_port(self) -> int:
+        """The port of the web."""
+        return self.ports[0]
+
+    @property
+    def fix_port(self) -> int:
+        """The port for FIX."""
+        return self.ports[1]
 
     @property
     def url(self) -> str:
@@ -104,7 +114,7 @@ class Exchange:
         self._wait_for_fix()
 
     def _wait_for_fix(self) -> None:
-        until = time.monotonic() + START_S_MAX
+        until = time.monotonic() + PATIENCE_S
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.fix_port), timeout=1).close()
@@ -130,7 +140,7 @@ class Exchange:
     def _end(self, number: signal.Signals) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        status = self.process.wait(60)
+        status = self.process.wait(PATIENCE_S)
         assert self.process.stdout is not None
         self.process.stdout.close()
         self.process = None

@@ -20,7 +20,7 @@ from proofbook.client import (
     UnavailableError,
 )
 
-from .fix_session import BrokenError
+from .fix_session import PATIENCE_S, BrokenError
 from .process import Exchange
 
 PAUSE_S = 0.05
@@ -44,7 +44,7 @@ class WebTrader:
     async def run(self, exchange: Exchange, stop: asyncio.Event) -> None:
         """Trade until told to stop; the last order is answered before it ends."""
         chance = random.Random(self.seed)
-        async with AsyncClient(exchange.url, Key.generate(), timeout_s=10) as client:
+        async with AsyncClient(exchange.url, Key.generate(), timeout_s=PATIENCE_S) as client:
             self.account = (await self._answered(client.open_demo_account)).account
             while not stop.is_set():
                 self.orders += 1

@@ -32,7 +32,7 @@ CRATES = ("types", "book", "memory", "simd", "books", "matching")
 LEFT_OUT = r"^\[(?:target\.'cfg\(loom\)'\.dependencies|(?:target\.[^\]\n]*\.)?dev-dependencies)\].*?(?=^\[|\Z)"
 # Shape of the flows, how many, and how many commands each.
 PLAN: tuple[tuple[Shape, int, int], ...] = (("ordinary", 200, 250), ("opening", 1000, 20), ("worn", 20, 100))
-REPLAY_SECONDS_MAX = 120
+REPLAY_SECONDS_MAX = 600
 
 DRIVER_MANIFEST = """[package]
 name = "mutant-driver"

@@ -13,7 +13,7 @@ from typing import Any
 
 from proofbook._core import ExchangeServer
 
-PATIENCE_S = 30.0
+PATIENCE_S = 300.0
 ACCOUNTS = 4
 MARKETS = {"BTC-USD": (2, 3, "BTC", "USD"), "ETH-BTC": (4, 2, "ETH", "BTC")}
 """Decimals of price and quantity, base and quote."""

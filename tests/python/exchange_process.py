@@ -22,8 +22,8 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from websockets.sync.client import ClientConnection, connect
 
-START_S_MAX = 30
-STOP_S_MAX = 20
+PATIENCE_S = 300
+"""For whatever is waited for: a machine may stand still, and its disk may take seconds for each sync."""
 
 CONFIGURATION = """
 web = "127.0.0.1:0"
@@ -58,6 +58,8 @@ deposits = { BTC = "10", USD = "100000" }
 
 [limits]
 """
+WINDOW_MS = 60_000
+"""How far a signed request's time may be off: as much as may be allowed, since requests may be late here."""
 
 _names = itertools.count()
 _last_ms = 0
@@ -93,7 +95,7 @@ class Process:
             for before, after in (changes or {}).items():
                 assert before in text
                 text = text.replace(before, after)
-            path.write_text(text + limits)
+            path.write_text(f"{text}signature_window_ms = {WINDOW_MS}\n{limits}")
         self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, "-m", "proofbook", "serve", str(folder), "--json", *arguments],
@@ -103,7 +105,7 @@ class Process:
         )
         lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=lambda: lines.put(self.process.stdout.readline()), daemon=True).start()  # type: ignore[union-attr]
-        line = lines.get(timeout=START_S_MAX)
+        line = lines.get(timeout=PATIENCE_S)
         assert line, self.errors()
         self.told: dict[str, Any] = json.loads(line)
         self.url: str = self.told["address"].rstrip("/")
@@ -114,7 +116,7 @@ class Process:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         if self.process.poll() is None:
             os.kill(self.process.pid, how)
-        code = self.process.wait(STOP_S_MAX)
+        code = self.process.wait(PATIENCE_S)
         if self.process.stdout is not None:
             self.process.stdout.close()
         return code
@@ -153,7 +155,7 @@ class Client:
         self.public_key = private.public_key().public_bytes_raw().hex()
         self.key = ""
         self.account = 0
-        self.http = httpx.Client(base_url=url, timeout=20, verify=context or True)
+        self.http = httpx.Client(base_url=url, timeout=PATIENCE_S, verify=context or True)
 
     def headers(self, method: str, path: str, body: bytes, time_ms: int | None = None) -> dict[str, str]:
         timestamp = str(time_ms or next_time_ms())
@@ -166,10 +168,16 @@ class Client:
 
     def ask(self, method: str, path: str, fields: Any = None, *, is_signed: bool = True) -> Any:
         body = b"" if fields is None else json.dumps(fields).encode()
-        response = self.send(method, path, body, self.headers(method, path, body) if is_signed else None)
-        if not response.is_success:
-            raise ApiError(response)
-        return response.json()
+        end_s = time.monotonic() + PATIENCE_S
+        while True:
+            response = self.send(method, path, body, self.headers(method, path, body) if is_signed else None)
+            if response.is_success:
+                return response.json()
+            error = ApiError(response)
+            # Nothing was done: the history is written to a slow disk, say.
+            if error.code != "busy" or time.monotonic() > end_s:
+                raise error
+            time.sleep(0.1)
 
     def get(self, path: str, *, is_signed: bool = True) -> Any:
         return self.ask("GET", path, is_signed=is_signed)
@@ -197,7 +205,9 @@ class Reader:
     def __init__(self, client: Client, **options: Any) -> None:
         self.client = client
         self._stack = contextlib.ExitStack()
-        opening = connect(client.url.replace("http", "ws") + "/api/v1/stream", proxy=None, **options)
+        # Whoever stands still is not taken for one that is gone.
+        patient: dict[str, Any] = {"open_timeout": PATIENCE_S, "ping_interval": None, "proxy": None}
+        opening = connect(client.url.replace("http", "ws") + "/api/v1/stream", **patient, **options)
         self.socket: ClientConnection = self._stack.enter_context(opening)
 
     def say(self, op: str, **fields: Any) -> None:
@@ -208,13 +218,13 @@ class Reader:
         fields = {name.removeprefix("PB-").lower(): value for name, value in headers.items()}
         return self.call("login", **fields)
 
-    def next(self, timeout_s: float = 10) -> dict[str, Any]:
-        message: dict[str, Any] = json.loads(self.socket.recv(timeout=timeout_s))
+    def next(self) -> dict[str, Any]:
+        message: dict[str, Any] = json.loads(self.socket.recv(timeout=PATIENCE_S))
         return message
 
-    def messages(self, timeout_s: float = 10) -> Iterator[dict[str, Any]]:
+    def messages(self) -> Iterator[dict[str, Any]]:
         while True:
-            yield self.next(timeout_s)
+            yield self.next()
 
     def until(self, **fields: Any) -> dict[str, Any]:
         """The next message with these fields; those before it are passed over."""

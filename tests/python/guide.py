@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "GUIDE.md"
 FENCE = re.compile(r"^```(?P<kind>[a-z ]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-START_S_MAX = 120
+PATIENCE_S = 600
 BLOCK_S_MAX = 1800
 
 
@@ -71,10 +72,22 @@ def folder_of_the_guide(folder: Path) -> Iterator[dict[str, str]]:
         assert process.stdout is not None
         try:
             facts = json.loads(process.stdout.readline())
+            _wait_for_quotes(facts["address"])
             yield {**environment, "PROOFBOOK_URL": facts["address"]}
         finally:
             process.send_signal(signal.SIGINT)
-            assert process.wait(START_S_MAX) == 0
+            assert process.wait(PATIENCE_S) == 0
+
+
+def _wait_for_quotes(address: str) -> None:
+    """Wait as long as a reader of the guide takes to get to the first order: until someone sells."""
+    from proofbook.client import Client
+
+    end_s = time.monotonic() + PATIENCE_S
+    with Client(address) as client:
+        while not client.get_book("BTC-USD", 1).asks:
+            assert time.monotonic() < end_s, "the maker quotes"
+            time.sleep(0.1)
 
 
 def run(block: Block, folder: Path, environment: dict[str, str]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin")
-PATIENCE_S = 60
+PATIENCE_S = 300
 
 
 def program(name: str) -> str | None:

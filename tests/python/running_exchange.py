@@ -17,7 +17,7 @@ from unittest import mock
 
 from proofbook import cli
 
-PATIENCE_S = 60
+PATIENCE_S = 300
 
 
 @dataclass(frozen=True)

@@ -52,12 +52,14 @@ def levels_of(levels: list[tuple[str, str, int]]) -> list[Level]:
     return [Level(Decimal(price), Decimal(quantity), orders) for price, quantity, orders in levels]
 
 
-def delta(before: Moment, after: Moment) -> BookMessage:
-    """What changed, however many steps lie between."""
+def delta(*moments: Moment) -> BookMessage:
+    """What changed from one moment to the next, as it is in the last; also what changed and is as it was before."""
+    before, after = moments[0], moments[-1]
     sides = []
-    for old, new in ((before.bids, after.bids), (before.asks, after.asks)):
-        changed = [(price, *new.get(price, ("0.000", 0))) for price in {*old, *new} if old.get(price) != new.get(price)]
-        sides.append(tuple(levels_of(changed)))
+    for name in ("bids", "asks"):
+        books: list[dict[str, tuple[str, int]]] = [getattr(moment, name) for moment in moments]
+        touched = {price for old, new in pairwise(books) for price in {*old, *new} if old.get(price) != new.get(price)}
+        sides.append(tuple(levels_of([(price, *books[-1].get(price, ("0.000", 0))) for price in touched])))
     return BookMessage(
         MARKET,
         after.sequence,
@@ -114,10 +116,7 @@ def test_whatever_the_network_does_a_book_in_step_is_the_exchanges(moments: list
     by_sequence = {moment.sequence: moment for moment in moments}
     whole = [delta(before, after) for before, after in pairwise(moments)]
     steps = st.tuples(st.integers(0, len(moments) - 2), st.integers(1, 4))
-    merged = [
-        delta(moments[first], moments[min(first + count, len(moments) - 1)])
-        for first, count in data.draw(st.lists(steps, max_size=4))
-    ]
+    merged = [delta(*moments[first : first + count + 1]) for first, count in data.draw(st.lists(steps, max_size=4))]
     snapshots = [moment.snapshot() for moment in data.draw(st.lists(st.sampled_from(moments), max_size=3))]
     kept = data.draw(st.lists(st.sampled_from(whole), max_size=2 * len(whole)), label="lost, doubled, reordered")
     book = new_book()
@@ -133,6 +132,15 @@ def test_whatever_the_network_does_a_book_in_step_is_the_exchanges(moments: list
     book.apply(moments[-1].snapshot())
     assert book.is_synced
     assert shown(book) == truth(moments[-1])
+
+
+def test_a_snapshot_amid_what_was_put_together_is_followed() -> None:
+    level = {"20.05": ("20.000", 1)}
+    moments = [Moment(6, {}, level), Moment(7, {}, {}), Moment(8, {}, level)]
+    book = new_book()
+    assert book.apply(delta(*moments)) is Applied.GAP
+    assert book.apply(moments[1].snapshot()) is Applied.YES
+    assert shown(book) == truth(moments[2])
 
 
 @given(histories(), st.data())

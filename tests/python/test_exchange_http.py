@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import shutil
 import socket
@@ -18,7 +19,7 @@ import pytest
 pytest.importorskip("litestar")
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from exchange_process import ApiError, Client, Process
+from exchange_process import PATIENCE_S, WINDOW_MS, ApiError, Client, Process
 
 import proofbook
 from proofbook.exchange.failures import CODES
@@ -283,10 +284,9 @@ def test_altered_and_replayed_requests_are_refused(exchange: Process) -> None:
     assert code(**named("PB-KEY", other.key)) == "wrong_signature"
     assert code(**named("PB-KEY", "0" * 16)) == "unknown_key"
     assert code(**named("PB-KEY", "'; DROP TABLE keys; --")) == "unknown_key"
-    old = client.headers("POST", path, body, time_ms=time.time_ns() // 1_000_000 - 6000)
-    assert client.send("POST", path, body, old).json()["error"]["code"] == "wrong_timestamp"
-    early = client.headers("POST", path, body, time_ms=time.time_ns() // 1_000_000 + 8000)
-    assert client.send("POST", path, body, early).json()["error"]["code"] == "wrong_timestamp"
+    for away_ms in (-WINDOW_MS - 1000, WINDOW_MS + 3_600_000):
+        away = client.headers("POST", path, body, time_ms=time.time_ns() // 1_000_000 + away_ms)
+        assert client.send("POST", path, body, away).json()["error"]["code"] == "wrong_timestamp"
 
     fresh = client.headers("POST", path, body)
     assert client.send("POST", path, body, fresh).is_success
@@ -363,8 +363,10 @@ def test_public_routes(exchange: Process) -> None:
     client = exchange.client()
     assert client.get("/health", is_signed=False) == {"status": "ok"}
     assert client.get("/ready", is_signed=False) == {"status": "ready"}
-    now = client.get("/api/v1/time", is_signed=False)
-    assert abs(now["time_ms"] - time.time() * 1000) < 2000
+    before_ms = time.time_ns() // 1_000_000
+    told_ms = client.get("/api/v1/time", is_signed=False)["time_ms"]
+    # The clock may be set meanwhile, by a little.
+    assert before_ms - 1000 <= told_ms <= time.time_ns() // 1_000_000 + 1000
     status = client.get("/api/v1/status", is_signed=False)
     assert status["acknowledged"] == status["sequence"] > 0 and status["limits"]["body_bytes_max"] == 16_384
     assert {asset["symbol"]: asset["decimals"] for asset in client.get("/api/v1/assets", is_signed=False)}["BTC"] == 8
@@ -392,11 +394,12 @@ def test_trades_candles_and_tickers(exchange: Process) -> None:
         ("60.00", "2.000", "buy"),
     ]
     assert trades[0]["id"] < trades[1]["id"] < trades[2]["id"]
-    [candle] = alice.get("/api/v1/markets/BTC-USD/candles?interval=1d&limit=1", is_signed=False)
-    assert candle["close"] == "60.00" and Decimal(candle["high"]) >= 75
-    assert candle["start_ns"] % (86_400 * 10**9) == 0
+    # There are two of them where the day ends meanwhile.
+    days = alice.get("/api/v1/markets/BTC-USD/candles?interval=1d&limit=2", is_signed=False)
+    assert days[-1]["close"] == "60.00" and max(Decimal(day["high"]) for day in days) >= 75
+    assert all(day["start_ns"] % (86_400 * 10**9) == 0 for day in days)
     minutes = alice.get("/api/v1/markets/BTC-USD/candles?limit=1000", is_signed=False)
-    assert sum(minute["trades"] for minute in minutes) == candle["trades"]
+    assert sum(minute["trades"] for minute in minutes) == sum(day["trades"] for day in days)
     ticker = alice.get("/api/v1/markets/BTC-USD/ticker", is_signed=False)
     assert (ticker["last"], ticker["bid"], ticker["bid_quantity"]) == ("60.00", "55.00", "0.250")
     assert (ticker["ask"], ticker["low"]) == ("80.00", ticker["low"])
@@ -440,7 +443,7 @@ def test_proofs_and_receipts(tmp_path: Path) -> None:
 
         for number in range(3):
             client.order("sell", "0.100", f"{100 + number}.00")
-        deadline_s = time.monotonic() + 10
+        deadline_s = time.monotonic() + PATIENCE_S
         while client.get("/api/v1/proofs", is_signed=False)[0]["sequence"] < 3:
             assert time.monotonic() < deadline_s, "the market's journal follows"
             time.sleep(0.05)
@@ -462,7 +465,7 @@ def pipelined(process: Process, requests: list[tuple[str, dict[str, str]]]) -> l
         lines = [f"GET {path} HTTP/1.1", "host: x", *(f"{name}: {value}" for name, value in headers.items())]
         text += "\r\n".join(lines) + "\r\n\r\n"
     received = b""
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as connection:
         connection.sendall(text.encode())
         while received.count(b"HTTP/1.1 ") < len(requests) or received[-1:] not in b"]}":
             received += connection.recv(65_536)
@@ -470,8 +473,9 @@ def pipelined(process: Process, requests: list[tuple[str, dict[str, str]]]) -> l
 
 
 def test_limits_of_requests_and_of_accounts(tmp_path: Path) -> None:
+    # So slow that a machine which stands still for some seconds does not bring all of it back.
     limits = (
-        "requests_per_s_per_key = 5\nrequests_per_s_per_address = 30\nburst_s = 1\nconnections_per_address_max = 10\n"
+        "requests_per_s_per_key = 1\nrequests_per_s_per_address = 6\nburst_s = 5\nconnections_per_address_max = 10\n"
     )
     process = Process(tmp_path / "exchange", limits=limits, changes={"accounts_max = 30": "accounts_max = 2"})
     try:
@@ -493,14 +497,18 @@ def test_limits_of_requests_and_of_accounts(tmp_path: Path) -> None:
         crowd = [socket.create_connection((host, int(port))) for _ in range(12)]
         # Those of the clients count too.
         assert b"429" in crowd[-1].recv(1000)
-        crowd[0].sendall(b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 10_000)
+        with contextlib.suppress(ConnectionError):
+            # It may be refused before all of it was sent.
+            crowd[0].sendall(b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 10_000)
         assert b" 431 " in crowd[0].recv(1000)
         crowd[1].sendall(b"no such thing as this\r\n\r\n")
         answer = crowd[1].recv(1000)
         assert answer.startswith(b"HTTP/1.1 400 ") and b'"code":"invalid_request"' in answer
         for connection in crowd:
             connection.close()
-        time.sleep(1)
-        assert client.get("/api/v1/balances")
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not client.send("GET", path, headers=client.headers("GET", path, b"")).is_success:
+            assert time.monotonic() < deadline_s, "more may be asked for after a while"
+            time.sleep(1)
     finally:
         assert process.stop() == 0

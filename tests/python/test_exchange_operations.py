@@ -33,7 +33,7 @@ OPS = ROOT / "ops"
 OTHERS = {"up"}
 """Metrics that Prometheus itself has."""
 NAME = re.compile(r"\b((?:proofbook|process)_[a-z_]+)\b")
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 
 pytestmark = pytest.mark.skipif(not OPS.is_dir(), reason="the dashboard is in the project's folder alone")
 

@@ -24,8 +24,8 @@ from uvicorn.server import ServerState
 import proofbook
 from proofbook import _core
 from proofbook.errors import InputError, JournalError
-from proofbook.exchange import configuration, failures, places, signing, web_page
-from proofbook.exchange.connections import bounded
+from proofbook.exchange import beside, configuration, failures, places, server, signing, web_page
+from proofbook.exchange.connections import REQUEST_S_MAX, bounded
 from proofbook.exchange.failures import ApiError
 from proofbook.exchange.keys import Keys, add_operator, make_private_key, public_key_of, read_private_key
 from proofbook.exchange.limits import Buckets
@@ -202,41 +202,121 @@ def test_requests_come_at_their_rate_and_in_bursts() -> None:
     assert len(buckets) == 2
 
 
+class EarlyLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock a test sets forward, instead of waiting."""
+
+    ahead_s = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead_s
+
+
 def test_a_request_that_never_arrives_is_dropped() -> None:
     kind = bounded(5)
-    kind.request_s_max = 0.2
 
     async def run() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, EarlyLoop)
+
         async def app(_: Any, receive: Any, send: Any) -> None:
             while (await receive()).get("more_body"):
                 pass
             await send({"type": "http.response.start", "status": 204, "headers": []})
             await send({"type": "http.response.body", "body": b""})
 
-        config = uvicorn.Config(app, http=kind, lifespan="off", log_config=None)
+        config = uvicorn.Config(app, http=kind, lifespan="off", log_config=None, timeout_keep_alive=3600)
         config.load()
         state = ServerState()
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: kind(config, state, {}), "127.0.0.1", 0)
-        address = server.sockets[0].getsockname()
+        listening = await loop.create_server(lambda: kind(config, state, {}), "127.0.0.1", 0)
+        address = listening.sockets[0].getsockname()
         for sent in (b"", b"GET / HTTP/1.1\r\nhost:", b"POST / HTTP/1.1\r\ncontent-length: 5\r\n\r\nab"):
             reader, writer = await asyncio.open_connection(*address)
             writer.write(sent)
+            while kind.addresses != {"127.0.0.1": 1}:
+                await asyncio.sleep(0.01)
+            loop.ahead_s += REQUEST_S_MAX + 1
             with contextlib.suppress(ConnectionResetError):
-                assert not (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 2")
+                assert not (await reader.read()).startswith(b"HTTP/1.1 2")
             writer.close()
         reader, writer = await asyncio.open_connection(*address)
         for _ in range(3):
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-            assert b" 204 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-            await asyncio.sleep(0.15)
-        assert kind.addresses == {"127.0.0.1": 1}
+            assert b" 204 " in await reader.readuntil(b"\r\n\r\n")
+            loop.ahead_s += REQUEST_S_MAX + 1
+            # What is due by then is done in the next turn of the loop.
+            await asyncio.sleep(0.01)
+        assert kind.addresses == {"127.0.0.1": 1}, "only the time of a request is bounded"
         writer.close()
         while kind.addresses:
             await asyncio.sleep(0.01)
-        server.close()
+        listening.close()
 
-    asyncio.run(asyncio.wait_for(run(), 20))
+    with asyncio.Runner(loop_factory=EarlyLoop) as runner:
+        runner.run(run())
+
+
+def test_a_connection_is_kept_for_longer_than_clients_keep_one(tmp_path: Path) -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, EarlyLoop)
+
+        async def app(_scope: Any, _receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+        config = server.uvicorn_config(app, configuration.read(tmp_path), tmp_path)
+        config.load()
+        kind: Any = config.http_protocol_class
+        listening = await loop.create_server(lambda: kind(config, ServerState(), {}), "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
+        for pause_s in (0, 30, 60):
+            loop.ahead_s += pause_s
+            await asyncio.sleep(0.01)
+            writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert b" 204 " in await reader.readuntil(b"\r\n\r\n")
+        loop.ahead_s += server.KEEP_ALIVE_S + 1
+        assert await reader.read() == b"", "not for ever"
+        writer.close()
+        listening.close()
+
+    with asyncio.Runner(loop_factory=EarlyLoop) as runner:
+        runner.run(run())
+
+
+# The past
+
+
+class SlowlyWritten:
+    """A history that is being written to a slow disk, and has read up to an entry."""
+
+    last = 4
+
+    def fills(self, *_: object) -> list[int]:
+        return [self.last]
+
+
+def test_a_question_waits_for_a_slow_disk_and_not_for_ever() -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, EarlyLoop)
+        history: Any = SlowlyWritten()
+        asked = beside.WebHistory(history, history, lambda: 5)
+        answer = asyncio.create_task(asked.fills(1, None, 10))
+        for _ in range(3):
+            await asyncio.sleep(0.02)
+            loop.ahead_s += 3
+        history.last = 5
+        assert await answer == [5]
+        history.last = 4
+        answer = asyncio.create_task(asked.fills(1, None, 10))
+        await asyncio.sleep(0.02)
+        loop.ahead_s += beside.CATCH_UP_S_MAX + 1
+        with pytest.raises(ApiError) as error:
+            await answer
+        assert code_of(error) == "busy" and error.value.headers == {"Retry-After": "1"}
+
+    with asyncio.Runner(loop_factory=EarlyLoop) as runner:
+        runner.run(run())
 
 
 # Configuration

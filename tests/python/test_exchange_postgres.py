@@ -17,7 +17,7 @@ pytest.importorskip("structlog", reason="the extra `exchange` is not installed")
 
 import psycopg
 import pyarrow as pa
-from exchange_flow import Flow, run_and_kill
+from exchange_flow import PATIENCE_S, Flow, run_and_kill
 from postgres_server import running_postgres
 
 from proofbook._core import HistoryReader
@@ -161,18 +161,30 @@ def test_a_writer_goes_on_when_the_database_was_gone(empty: str, folder: Path, m
     monkeypatch.setattr("proofbook.exchange.history.RETRY_S", 0.05)
     monkeypatch.setattr("proofbook.exchange.history.ENTRIES_PER_READ", 50)
     monkeypatch.setattr("proofbook.exchange.history.WAITING_ROWS_MAX", 1)
+    # So much may be written until the writer's connection is ended the next time: it cannot be done before.
+    allowed = threading.Semaphore(3)
+    write = PostgresHistory.write
+
+    def allowed_write(self: PostgresHistory, tables: Any) -> None:
+        assert allowed.acquire(timeout=PATIENCE_S)
+        write(self, tables)
+
+    monkeypatch.setattr(PostgresHistory, "write", allowed_write)
     writer = HistoryWriter(folder, lambda name: PostgresHistory(empty, name))
     thread = threading.Thread(target=writer.run)
     thread.start()
     try:
         end = HistoryReader(folder).acknowledged()
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + PATIENCE_S
         ended = 0
         while writer.position < end:
             assert time.monotonic() < limit
-            with psycopg.connect(empty) as connection:
-                if ended < 3:
-                    ended += len(connection.execute(END_THE_WRITER).fetchall())
+            if ended < 3:
+                with psycopg.connect(empty) as connection:
+                    found = len(connection.execute(END_THE_WRITER).fetchall())
+                ended += found
+                if found:
+                    allowed.release(3 if ended < 3 else end)
             time.sleep(0.02)
     finally:
         writer.stop()

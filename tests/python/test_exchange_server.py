@@ -14,7 +14,7 @@ import pytest
 from proofbook._core import ExchangeServer
 from proofbook.errors import BusyError, InputError, StoppedError
 
-PATIENCE_S = 30.0
+PATIENCE_S = 300.0
 
 
 def config(folder: Path, **changes: object) -> dict[str, Any]:

@@ -40,7 +40,7 @@ import quickfix.field.TransactTime;
  * rejects as malformed, fails the test at its end.
  */
 final class Client extends ApplicationAdapter implements AutoCloseable {
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final Duration PATIENCE = Duration.ofSeconds(300);
     private static final int WAITING_MAX = 10_000;
     /** How far TransactTime may be from this machine's clock. */
     private static final Duration CLOCK_DISTANCE_MAX = Duration.ofMinutes(2);
@@ -69,7 +69,7 @@ final class Client extends ApplicationAdapter implements AutoCloseable {
                         Map.entry("SocketConnectHost", "127.0.0.1"),
                         Map.entry("SocketConnectPort", Integer.toString(port)),
                         Map.entry("ReconnectInterval", "1"),
-                        Map.entry("HeartBtInt", "5"),
+                        Map.entry("HeartBtInt", "120"),
                         Map.entry("NonStopSession", "Y"),
                         Map.entry("FileStorePath", folder.toString()),
                         Map.entry("UseDataDictionary", "Y"),

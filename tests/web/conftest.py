@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 300
+"""For whatever is waited for: a browser may stand still on a machine that does much else."""
 BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
 EARLIER = ROOT / "crates/verifier/src/tests/earlier"
 
@@ -43,7 +45,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip(f"there is no browser: {', '.join(BROWSERS)} (Debian: apt-get install chromium-headless-shell)")
     with playwright.sync_playwright() as driver:
         # As root, which continuous integration may be, there is no sandbox.
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"], timeout=PATIENCE_S * 1000)
         yield browser
         browser.close()
 

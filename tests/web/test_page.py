@@ -14,7 +14,7 @@ import pytest
 
 import proofbook
 
-from .conftest import EARLIER, ROOT
+from .conftest import EARLIER, PATIENCE_S, ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -51,6 +51,7 @@ class Reader:
         self.address = address
         self.asked: list[str] = []
         self.faults: list[str] = []
+        page.set_default_timeout(PATIENCE_S * 1000)
         page.on("request", lambda request: self.asked.append(request.url))
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("console", lambda message: self.faults.append(message.text))

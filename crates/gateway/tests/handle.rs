@@ -25,7 +25,7 @@ use proofbook_types::{
     AccountId, MarketConfig, OrderId, Phase, Price, Quantity, Side, TimeInForce,
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 fn config(folder: &Path) -> GatewayConfig {
     let identity = Identity::new(Version::Fix44, b"ALICE", b"EXCHANGE").expect("names");

@@ -10,7 +10,7 @@ use proofbook_net::{
 };
 
 /// No test waits longer for a socket of this machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 struct Pair {
     here: UdpSocket,
@@ -89,9 +89,10 @@ fn described(address: &str) {
             .expect("the kernel says when it came");
         assert!(packet.validity().has(Validity::KERNEL_TIMESTAMP));
         // The clock of the system may be set meanwhile: a second of slack, and order among the packets.
+        let (slack_ns, received_at_ns) = (1_000_000_000, now_ns());
         assert!(
-            time.abs_diff(sent_at_ns) < 1_000_000_000,
-            "{time} and {sent_at_ns}"
+            (sent_at_ns - slack_ns..=received_at_ns + slack_ns).contains(&time),
+            "{time}, from {sent_at_ns} to {received_at_ns}"
         );
         assert!(time >= before, "{time} after {before}");
         before = time;

@@ -14,7 +14,7 @@ use proofbook_net::{
 };
 
 /// No test waits longer for a socket of this machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Two ends of a connection; the first does not block.
 fn connection() -> (TcpStream, TcpStream) {
@@ -418,6 +418,12 @@ fn partial_writes_go_on_at_each_place() {
 }
 
 #[cfg(target_os = "linux")]
+fn now_ns() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.expect("it is later than 1970").as_nanos() as u64
+}
+
+#[cfg(target_os = "linux")]
 #[test]
 fn a_stream_has_the_kernels_times() {
     let (server, mut client) = connection();
@@ -428,7 +434,7 @@ fn a_stream_has_the_kernels_times() {
         receiver.fill(&mut source).expect("the socket is fine"),
         Filled::Nothing
     );
-    let start = Instant::now();
+    let (start, start_ns) = (Instant::now(), now_ns());
     let (mut times, mut sent) = (Vec::new(), 0);
     // The kernel begins to take times a moment after it is asked.
     while times.len() < 3 {
@@ -449,11 +455,11 @@ fn a_stream_has_the_kernels_times() {
         assert!(start.elapsed() < PATIENCE, "no times came");
     }
     assert!(times.is_sorted(), "{times:?}");
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now_ns = now.expect("it is later than 1970").as_nanos() as u64;
+    // The clock may be set meanwhile, by a little.
+    let (slack_ns, end_ns) = (1_000_000_000, now_ns());
     assert!(
-        times[0] <= now_ns && now_ns - times[0] < 60_000_000_000,
-        "{times:?} at {now_ns}"
+        (start_ns - slack_ns..=end_ns + slack_ns).contains(&times[0]),
+        "{times:?}, from {start_ns} to {end_ns}"
     );
     drop(client);
     assert_eq!(fill_patiently(&mut receiver, &mut source), Filled::Ended);

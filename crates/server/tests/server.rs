@@ -33,7 +33,7 @@ impl Bob {
             received: Vec::new(),
             number,
         };
-        bob.send("A", "98=0 108=60");
+        bob.send("A", "98=0 108=120");
         bob.next("35=A");
         bob
     }

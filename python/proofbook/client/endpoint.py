@@ -39,7 +39,7 @@ PAUSE_S = 0.2
 """How long to wait before the second attempt; each further pause is twice as long, less a random part."""
 PAUSE_S_MAX = 10.0
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 """How long to wait for an answer, unless the caller says otherwise."""
 MESSAGE_BYTES_MAX = 1 << 24
 """No message of a stream is longer."""
@@ -125,7 +125,11 @@ class Endpoint:
 
     def stream_options(self) -> dict[str, Any]:
         """How a stream's connection is made. Messages are small: compressing them costs more than it saves."""
-        options: dict[str, Any] = {"max_size": MESSAGE_BYTES_MAX, "compression": None}
+        options: dict[str, Any] = {
+            "max_size": MESSAGE_BYTES_MAX,
+            "compression": None,
+            "open_timeout": TIMEOUT_S,
+        }
         # What is on this machine is reached without the proxy that may be set for everything else.
         return {**options, "proxy": None} if self.is_local else options
 

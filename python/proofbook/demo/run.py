@@ -31,8 +31,8 @@ OPERATOR_FILE = "operator.key"
 KEYS_FOLDER = "demo-keys"
 LOG_FILE = "exchange.log"
 """Where the exchange's own messages go, in its folder."""
-START_S_MAX = 60.0
-STOP_S_MAX = 20.0
+START_S_MAX = 300.0
+STOP_S_MAX = 60.0
 
 QUOTE = "USD"
 MAKER_QUOTE = "100000000"

@@ -33,8 +33,9 @@ QUESTIONS_MAX = 2
 """So many questions about the past are answered at a time."""
 WAITING_MAX = 64
 """So many more may wait."""
-CATCH_UP_S_MAX = 2.0
-"""How long a question waits for the history to have what was published before it."""
+CATCH_UP_S_MAX = 10.0
+"""How long a question waits for the history to have what was published before it. It has that in a moment, unless the
+disk takes seconds for what is just being written."""
 CATCH_UP_POLL_S = 0.01
 
 

@@ -39,6 +39,9 @@ LEAVE_S_MAX = 1.0
 SETTLE_S_MAX = 2.0
 """How long requests that were taken may wait for their answers once the stop began."""
 PING_S = 20.0
+KEEP_ALIVE_S = 75
+"""How long a connection is kept between two requests. Clients keep it for 5 s, as httpx does, or for a minute: whoever
+closes later never closes while a request is on its way."""
 BACKLOG = 1024
 
 log = logging.getLogger("proofbook.exchange")
@@ -220,6 +223,7 @@ def uvicorn_config(app: Any, configuration: Configuration, folder: Path) -> uvic
         proxy_headers=False,
         server_header=False,
         limit_concurrency=limits.connections_max,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_S_MAX,
         ssl_certfile=None if tls is None else folder / tls.certificate,
         ssl_keyfile=None if tls is None else folder / tls.key,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import pickle
+import threading
 import time
 from itertools import pairwise
 from typing import Any
@@ -23,9 +24,11 @@ from proofbook.gpu.balance import Distributor
 from proofbook.gpu.commands import Batch
 from proofbook.gpu.cpu import CpuBackend
 from proofbook.gpu.overlap import measure_overlap
+from proofbook.gpu.streams import Crew
 from proofbook.testing import RawMarket
 
 BOOKS, COMMANDS, SEED = 60, 120, 5
+PATIENCE_S = 300
 ORDERS = 256
 
 WAYS: dict[str, dict[str, Any]] = {
@@ -236,6 +239,16 @@ def test_an_interrupt_while_books_move_leaves_them_where_they_were() -> None:
         backend.close()
 
 
+def let_go(backend: Backend) -> None:
+    """Have each thread of a backend done something else since, so that none holds what it worked on before."""
+    assert isinstance(backend, CpuBackend)
+    for threads in (backend._workers, backend._copiers):
+        if threads is not None:
+            together = threading.Barrier(threads._max_workers)
+            for done in [threads.submit(together.wait, PATIENCE_S) for _ in range(together.parties)]:
+                done.result()
+
+
 def test_a_warm_step_allocates_nothing() -> None:
     rows, offsets = many_flow("normal", seed=SEED, books=BOOKS, commands=COMMANDS)
     for named in (
@@ -250,7 +263,7 @@ def test_a_warm_step_allocates_nothing() -> None:
                 step = books.apply(rows, offsets)
                 assert step.total("emitted") > 0
                 del step
-                time.sleep(0.02)  # a worker lets go of its arrays a moment after it has said that it is done
+                let_go(books.backend)
                 gc.collect()
                 allocations.append(books.backend.memory.allocations)
             assert allocations[2:] == [allocations[2]] * 4, named
@@ -426,13 +439,26 @@ def test_books_without_room_are_refused() -> None:
         made(1000, memory_limit_bytes=1_000_000)
 
 
-def test_an_error_of_a_worker_is_told_after_all_have_ended() -> None:
+def test_an_error_of_a_worker_is_told_after_all_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = CpuBackend(threads=2)
     ended: list[int] = []
+    dismissed: list[Crew] = []
+    dismiss = Crew.dismiss
+
+    def told(crew: Crew) -> None:
+        dismissed.append(crew)
+        dismiss(crew)
+
+    monkeypatch.setattr(Crew, "dismiss", told)
 
     def work(low: int, _: int) -> None:
         if low == 0:
             raise RuntimeError("worker failed")
+        # It works until nobody may begin any more, and for a while after that.
+        limit = time.monotonic() + PATIENCE_S
+        while not (dismissed and dismissed[0].is_dismissed):
+            assert time.monotonic() < limit
+            time.sleep(0.001)
         time.sleep(0.05)
         ended.append(low)
 

@@ -261,22 +261,35 @@ INTERRUPTED = """
 import signal, threading, time
 import numpy as np
 from proofbook import gpu
+from proofbook.gpu.streams import Crew
 books = gpu.Books(1000, orders=8, device=gpu.choose("cpu", threads=2))
 rows = np.zeros((1000, 9), np.uint64)
 rows[:, 0] = 6
-begun, go_on = threading.Event(), threading.Event()
-inner, count = books.backend._match_kernel, [0]
+begun, noticed = threading.Event(), threading.Event()
+inner, count, dismissed = books.backend._match_kernel, [0], []
+dismiss = Crew.dismiss
+def told(crew):
+    dismissed.append(crew)
+    dismiss(crew)
+Crew.dismiss = told
 def slow(*arguments):
     begun.set()
-    go_on.wait(5)
+    while not (dismissed and dismissed[0].is_dismissed):
+        time.sleep(0.01)
+    time.sleep(0.3)  # a caller that does not wait comes back before
     inner(0)(*arguments)
     count[0] += 1
 books.backend._match_kernel = lambda keep: slow
+def interrupted(*_):
+    if not noticed.is_set():
+        noticed.set()
+        raise KeyboardInterrupt
+signal.signal(signal.SIGINT, interrupted)
 def interrupt():
     begun.wait()
-    time.sleep(0.3)  # until the caller waits: a signal just before that would wake nobody
-    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-    threading.Timer(0.3, go_on.set).start()
+    # A signal just before the caller waits wakes nobody: then another one does.
+    while not noticed.wait(0.3):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 threading.Thread(target=interrupt).start()
 try:
     books.apply(rows, np.arange(1001))

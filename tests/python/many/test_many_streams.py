@@ -31,6 +31,7 @@ def test_parts_cover_every_book_once_with_its_rows(seed: int) -> None:
     assert max(part.rows + part.books for part in parts) <= work + longest + 1, f"seed {seed}"
 
 
+PATIENCE_S = 300
 PARTS = [Part(number, number + 1, number, number + 1) for number in range(6)]
 
 
@@ -49,12 +50,12 @@ def test_stages_overlap_and_a_lane_is_filled_only_after_it_was_emptied() -> None
         assert lane == [part.first]
         worked[part.first].set()
         if part.last < len(PARTS):
-            assert begun[part.last].wait(20), "the next part is loaded while this one is worked on"
+            assert begun[part.last].wait(PATIENCE_S), "the next part is loaded while this one is worked on"
 
     def unload(lane: list[int], part: Part) -> None:
         assert lane == [part.first]
         if part.last < len(PARTS):
-            assert worked[part.last].wait(20), "the next part is worked on while this one is taken"
+            assert worked[part.last].wait(PATIENCE_S), "the next part is worked on while this one is taken"
         lane.clear()
         done.append(part.first)
 

@@ -20,7 +20,7 @@ mod fix;
 mod web;
 
 /// Nobody is waited for longer than this: at the start, for the word to end, and after it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 const ROWS_MAX: usize = 8_000_000;
 
 /// What was noted of a message.

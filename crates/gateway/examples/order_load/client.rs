@@ -12,7 +12,7 @@ use proofbook_fix::{
 /// A server may not have seen the end of an earlier connection yet: so often a Logon is tried.
 const TRIES: u32 = 500;
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(120);
 const RECEIVED_BYTES_MAX: usize = 1 << 18;
 const MESSAGE_BYTES_MAX: usize = 512;
 

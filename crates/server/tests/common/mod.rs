@@ -10,7 +10,7 @@ pub use proofbook_testkit::files::Temporary;
 use serde_json::{json, Map, Value};
 
 /// How long a message is waited for.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Two assets, a market that is open, two accounts with money, and a FIX session of the second.
 pub fn config(folder: &Path) -> Value {

@@ -1,11 +1,11 @@
-//! A small acceptor over TCP for one session: a thread for each connection, a clock that can run faster or slower than time.
+//! A small acceptor over TCP for one session: a thread for each connection, and a clock that goes on only while a test waits.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proofbook_fix::{Kernel, SIMDMessageParser};
 use proofbook_session::{
@@ -14,28 +14,50 @@ use proofbook_session::{
 
 use super::echo::Echo;
 
-/// Time that passes `speed.0` ns in `speed.1` real ones.
-#[derive(Clone, Copy)]
+/// So much time passes in a tick, where it may pass.
+const TICK_NS: u64 = 40_000_000;
+
+/// Ticks that a test lets pass at a time.
+const TICKS_OF_WAIT: u64 = 5;
+
+/// Time that stands still until a test lets some of it pass, because it waits and nothing came. So nothing depends on when threads run.
+#[derive(Clone)]
 pub struct Clock {
-    start: Instant,
-    start_ns: u64,
-    speed: (u32, u32),
+    now_ns: Arc<AtomicU64>,
+    ticks_left: Arc<AtomicU64>,
 }
 
 impl Clock {
-    pub fn new(speed: (u32, u32)) -> Self {
+    pub fn new() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let start_ns = now.expect("it is after 1970").as_nanos() as u64;
+        let now_ns = now.expect("it is after 1970").as_nanos() as u64;
         Clock {
-            start: Instant::now(),
-            start_ns,
-            speed,
+            now_ns: Arc::new(AtomicU64::new(now_ns)),
+            ticks_left: Arc::new(AtomicU64::new(0)),
         }
     }
 
     pub fn now_ns(&self) -> u64 {
-        let passed = self.start.elapsed() * self.speed.0 / self.speed.1;
-        self.start_ns + passed.as_nanos() as u64
+        self.now_ns.load(Ordering::SeqCst)
+    }
+
+    /// Lets a few ticks pass. The acceptor takes them one by one, and gives back what is left once it has something to say.
+    pub fn wait(&self) {
+        self.ticks_left.store(TICKS_OF_WAIT, Ordering::SeqCst);
+    }
+
+    /// Lets nothing more pass.
+    fn stop(&self) {
+        self.ticks_left.store(0, Ordering::SeqCst);
+    }
+
+    /// One tick, where one is left.
+    fn tick(&self) {
+        let take = |left: u64| left.checked_sub(1);
+        let (one, other) = (Ordering::SeqCst, Ordering::SeqCst);
+        if self.ticks_left.fetch_update(one, other, take).is_ok() {
+            self.now_ns.fetch_add(TICK_NS, Ordering::SeqCst);
+        }
     }
 }
 
@@ -52,7 +74,7 @@ pub struct Acceptor {
     thread: Option<JoinHandle<()>>,
 }
 
-/// How often time is let pass.
+/// How often the acceptor looks whether time may pass.
 const TICK: Duration = Duration::from_millis(10);
 
 impl Acceptor {
@@ -100,8 +122,8 @@ impl Drop for Acceptor {
     }
 }
 
-/// Reads what there is within a tick; `false` at the end of the connection.
-fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
+/// Reads what there is, or lets a tick pass; `false` at the end of the connection.
+fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>, clock: &Clock) -> bool {
     let mut bytes = [0; 4_096];
     match stream.read(&mut bytes) {
         Ok(0) => false,
@@ -109,7 +131,11 @@ fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
             buffer.extend_from_slice(&bytes[..count]);
             true
         }
-        Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        Err(error) if error.kind() == ErrorKind::Interrupted => true,
+        Err(error) => {
+            clock.tick();
+            matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+        }
     }
 }
 
@@ -128,7 +154,8 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
             Peek::NeedMore => {}
         }
         let is_late = shared.clock.now_ns() - since_ns > 10_000_000_000;
-        if is_late || shared.is_stopped.load(Ordering::SeqCst) || !read(&mut stream, &mut buffer) {
+        let is_over = is_late || shared.is_stopped.load(Ordering::SeqCst);
+        if is_over || !read(&mut stream, &mut buffer, &shared.clock) {
             return;
         }
     };
@@ -156,11 +183,14 @@ fn converse(
     let mut output = SendBuffer::new(1 << 20);
     loop {
         let end = exchange(parser, buffer, &mut output, shared);
+        if end.is_some() || !output.pending().is_empty() {
+            shared.clock.stop();
+        }
         if stream.write_all(output.pending()).is_err() || end.is_some() {
             return;
         }
         output.sent(output.pending().len());
-        if shared.is_stopped.load(Ordering::SeqCst) || !read(stream, buffer) {
+        if shared.is_stopped.load(Ordering::SeqCst) || !read(stream, buffer, &shared.clock) {
             return;
         }
     }
