@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -410,6 +410,13 @@ def test_questions_of_accounts_and_markets(flow: tuple[Path, Flow], monkeypatch:
     assert [(row["entry"], row["index"]) for row in history.fills(2, since, 10)] == [
         fill for fill in fills if fill[0] > since
     ][:10]
+    paged: list[tuple[int, int]] = []
+    key: tuple[int, int | None] = (0, None)
+    while page := history.fills(2, key[0], limit=1, since_index=key[1]):
+        key = page[-1]["entry"], page[-1]["index"]
+        paged += [(row["entry"], row["index"]) for row in page]
+    assert paged == fills, "also where an entry has more than a page"
+    assert max(Counter(entry for entry, _ in fills).values()) > 1
     gone = history.orders(2, "ETH-BTC", limit=50)
     assert {row["report"]["order"]["status"] for row in gone} == {"filled", "cancelled"}
     assert {row["report"]["order"]["market"] for row in gone} == {"ETH-BTC"}

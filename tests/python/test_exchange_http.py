@@ -247,6 +247,7 @@ def test_errors_name_expected_and_received(exchange: Process) -> None:
         (lambda: client.order("bye", "1.000", "1.00"), "side: one of buy, sell", "'bye'"),
         (lambda: operator.operate("halt", markt="A"), "one of market", "markt"),
         (lambda: client.get("/api/v1/orders/history?market=XYZ"), "a symbol of GET markets", "'XYZ'"),
+        (lambda: client.get("/api/v1/fills?since_index=3"), "since_index: it with since_entry", "3 alone"),
     ):
         with pytest.raises(ApiError) as error:
             ask()

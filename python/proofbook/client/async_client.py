@@ -204,9 +204,14 @@ class AsyncClient:
         """What the account has."""
         return await self._run(calls.balances())
 
-    async def get_fills(self, since_entry: int | None = None, limit: int | None = None) -> list[Report]:
-        """Trades of the account, oldest first; those of later entries of the log where one is named."""
-        return await self._run(calls.fills(since_entry, limit))
+    async def get_fills(
+        self, since_entry: int | None = None, limit: int | None = None, since_index: int | None = None
+    ) -> list[Report]:
+        """Trades of the account, oldest first; those of later entries of the log where one is named.
+
+        With `since_index` also those of this entry after that index: so a page goes on behind the last one's key.
+        """
+        return await self._run(calls.fills(since_entry, limit, since_index))
 
     async def open_demo_account(self) -> DemoAccount:
         """Open a funded account for this client's key, where the exchange gives such accounts."""

@@ -159,9 +159,10 @@ def balances() -> Call[list[Balance]]:
     return _read("/balances", list[Balance], is_private=True)
 
 
-def fills(since_entry: int | None, limit: int | None) -> Call[list[Report]]:
+def fills(since_entry: int | None, limit: int | None, since_index: int | None = None) -> Call[list[Report]]:
     """Trades of the account."""
-    return _read(_query("/fills", {"since_entry": since_entry, "limit": limit}), list[Report], is_private=True)
+    fields = {"since_entry": since_entry, "since_index": since_index, "limit": limit}
+    return _read(_query("/fills", fields), list[Report], is_private=True)
 
 
 def demo(public_key: str) -> Call[DemoAccount]:

@@ -304,8 +304,11 @@ class OrdersFeed(Feed[OrderUpdate]):
         return [self._missed_fills()]
 
     def _missed_fills(self) -> Call[list[Report]]:
-        # The last entry once more: only a part of its reports may have been seen.
-        return calls.fills(self._seen[0] - 1, calls.FILLS_MAX)
+        entry, index = self._seen
+        if index < 0:
+            return calls.fills(entry - 1, calls.FILLS_MAX)
+        # Only a part of an entry's reports may have been seen, and it may have more than a page.
+        return calls.fills(entry, calls.FILLS_MAX, index)
 
     def fetched(self, answers: Sequence[Any]) -> Step[OrderUpdate]:
         """Give the fills that were missed; after the last of them, the live orders."""
@@ -317,7 +320,7 @@ class OrdersFeed(Feed[OrderUpdate]):
             self._has_fills = True
             return Step(fills, calls=[calls.open_orders(None)])
         if not fills:
-            raise AnswerError(f"expected fewer than {calls.FILLS_MAX} fills of entry {self._seen[0]}; received as many")
+            raise AnswerError(f"expected fills behind report {self._seen}; received {len(answer)} that are not")
         return Step(fills, calls=[self._missed_fills()])
 
     def told(self, content: bytes) -> Step[OrderUpdate]:

@@ -93,13 +93,15 @@ class WebHistory:
                 raise failure("busy", expected=expected, retry_after_s=1)
             await asyncio.sleep(CATCH_UP_POLL_S)
 
-    async def fills(self, account: int, since_entry: int | None, limit: int) -> list[Any]:
+    async def fills(self, account: int, since_entry: int | None, since_index: int | None, limit: int) -> list[Any]:
         """Trades of an account: `History.fills`."""
-        return await self._ask(self._history.fills, account, since_entry, limit)
+        return await self._ask(self._history.fills, account, since_entry, limit, since_index)
 
-    async def orders(self, account: int, market: str | None, since_entry: int | None, limit: int) -> list[Any]:
+    async def orders(
+        self, account: int, market: str | None, since_entry: int | None, since_index: int | None, limit: int
+    ) -> list[Any]:
         """Orders of an account that are gone: `History.orders`."""
-        return await self._ask(self._history.orders, account, market, since_entry, limit)
+        return await self._ask(self._history.orders, account, market, since_entry, limit, since_index)
 
 
 class Beside:

@@ -38,6 +38,8 @@ LATEST_ENTRIES = 1 << 15
 """The latest rows are looked for among so many entries first,"""
 LATEST_GROWTH = 8
 """and then among so many times more, until there are enough."""
+INDEX_MAX = (1 << 62) - 1
+"""No entry has so many reports."""
 AVERAGE_DECIMALS = 4
 """More decimals of an average price than its market has."""
 
@@ -222,21 +224,29 @@ class History:
 
         return self._ask(question, look)
 
-    def fills(self, account: int, since_entry: int | None = None, limit: int = 100) -> list[dict[str, Any]]:
+    def fills(
+        self, account: int, since_entry: int | None = None, limit: int = 100, since_index: int | None = None
+    ) -> list[dict[str, Any]]:
         """Trades of an account, the newest one last.
 
         Args:
             account: its number.
             since_entry: those after this entry, the oldest of them; without it, the latest.
             limit: how many at most.
+            since_index: with an entry, also those of itself after this index: an entry may have more than `limit`.
 
         Returns:
             As the server's messages: ``entry``, ``index``, ``time_ns``, ``report``.
         """
-        return self._reports("execution = 'trade'", account, None, since_entry, limit)
+        return self._reports("execution = 'trade'", account, None, since_entry, limit, since_index)
 
     def orders(
-        self, account: int, market: str | None = None, since_entry: int | None = None, limit: int = 100
+        self,
+        account: int,
+        market: str | None = None,
+        since_entry: int | None = None,
+        limit: int = 100,
+        since_index: int | None = None,
     ) -> list[dict[str, Any]]:
         """Orders of an account that are gone (filled, cancelled or expired): how each of them ended, the newest last.
 
@@ -245,21 +255,28 @@ class History:
             market: in this market alone.
             since_entry: those that ended after this entry, the oldest of them; without it, the latest.
             limit: how many at most.
+            since_index: as for `fills`.
 
         Returns:
             As the server's messages: ``entry``, ``index``, ``time_ns``, ``report``.
         """
         # An order ends with one report; a request that comes again later is answered by `status` or a reject.
         ended = f"status IN {GONE} AND execution IN ('trade', 'cancelled', 'expired')"
-        return self._reports(ended, account, market, since_entry, limit)
+        return self._reports(ended, account, market, since_entry, limit, since_index)
 
     def _reports(
-        self, condition: str, account: int, market: str | None, since_entry: int | None, limit: int
+        self,
+        condition: str,
+        account: int,
+        market: str | None,
+        since_entry: int | None,
+        limit: int,
+        since_index: int | None,
     ) -> list[dict[str, Any]]:
         rows = self._page(
             f"SELECT * REPLACE (epoch_ns(ts_event) AS ts_event) FROM orders WHERE {condition} AND account = $account "
-            "AND entry > $since AND ($market IS NULL OR market = $market)",
-            {"account": account, "market": market},
+            'AND entry >= $since AND (entry > $since OR "index" > $index) AND ($market IS NULL OR market = $market)',
+            {"account": account, "market": market, "index": INDEX_MAX if since_index is None else since_index},
             since_entry,
             limit,
         )

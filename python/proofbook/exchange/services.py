@@ -21,12 +21,14 @@ from proofbook.exchange.tickers import Tickers
 class History(Protocol):
     """What is kept of the past, for an account: rows as plain objects, newest last."""
 
-    async def fills(self, account: int, since_entry: int | None, limit: int) -> list[Any]:
-        """Trades of an account after an entry, or its last ones."""
+    async def fills(self, account: int, since_entry: int | None, since_index: int | None, limit: int) -> list[Any]:
+        """Trades of an account after an entry, or after one of its reports; or its last ones."""
         ...
 
-    async def orders(self, account: int, market: str | None, since_entry: int | None, limit: int) -> list[Any]:
-        """Orders of an account that are gone, changed after an entry, or the last ones."""
+    async def orders(
+        self, account: int, market: str | None, since_entry: int | None, since_index: int | None, limit: int
+    ) -> list[Any]:
+        """Orders of an account that are gone, ended after an entry, or after one of its reports; or the last ones."""
         ...
 
 

@@ -49,6 +49,11 @@ class MassCancelAnswer(msgspec.Struct):
 
 ClientIdParameter = Annotated[str | None, Parameter(min_length=1, max_length=40)]
 MarketParameter = Annotated[str | None, Parameter(max_length=16, description="Of this market only.")]
+SinceEntry = Annotated[int | None, Parameter(ge=0, le=(1 << 63) - 1, description="After this entry of the log.")]
+SinceIndex = Annotated[
+    int | None,
+    Parameter(ge=0, le=(1 << 62) - 1, description="With an entry: also those of this entry after this index."),
+]
 OrderNumber = Annotated[int, Parameter(ge=0, le=(1 << 63) - 1)]
 TAGS = ["trading"]
 READ = [require("read", "trade")]
@@ -207,31 +212,40 @@ def _history(services: Services) -> History:
     return services.history
 
 
+def _check_since(since_entry: int | None, since_index: int | None) -> None:
+    if since_index is not None and since_entry is None:
+        raise unreadable(f"since_index: expected it with since_entry; received {since_index} alone")
+
+
 @get("/fills", guards=READ, tags=TAGS, summary="Trades of the account")
 async def get_fills(
     request: Request[Any, Any, Any],
-    since_entry: Annotated[int | None, Parameter(ge=0, description="After this entry of the log.")] = None,
+    since_entry: SinceEntry = None,
+    since_index: SinceIndex = None,
     limit: Limit = None,
 ) -> list[Any]:
     """From the history; the newest one last. Without an entry, the last ones."""
     services = services_of(request)
+    _check_since(since_entry, since_index)
     rows = bounded(limit, ROWS, services.configuration.limits.rows_max)
-    return await _history(services).fills(caller_of(request).account, since_entry, rows)
+    return await _history(services).fills(caller_of(request).account, since_entry, since_index, rows)
 
 
 @get("/orders/history", guards=READ, tags=TAGS, summary="Orders of the account that are gone")
 async def get_order_history(
     request: Request[Any, Any, Any],
     market: MarketParameter = None,
-    since_entry: Annotated[int | None, Parameter(ge=0, description="After this entry of the log.")] = None,
+    since_entry: SinceEntry = None,
+    since_index: SinceIndex = None,
     limit: Limit = None,
 ) -> list[Any]:
     """From the history; the newest one last. Without an entry, the last ones."""
     services = services_of(request)
+    _check_since(since_entry, since_index)
     rows = bounded(limit, ROWS, services.configuration.limits.rows_max)
     if market is not None:
         await known_market(services, market)
-    return await _history(services).orders(caller_of(request).account, market, since_entry, rows)
+    return await _history(services).orders(caller_of(request).account, market, since_entry, since_index, rows)
 
 
 HANDLERS: list[HTTPRouteHandler] = [
