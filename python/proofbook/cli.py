@@ -228,8 +228,8 @@ def recover(
 ) -> None:
     """Rebuild the exact state of a journal, and cut off a torn tail that nobody was told of.
 
-    The folder of an exchange is only looked at: its log is replayed from the beginning as far as it was synced, and its
-    snapshots and market journals must say the same.
+    The folder of an exchange is only looked at: its log is replayed from the beginning, and its snapshots and market
+    journals must say the same.
     """
     if (journal / "log").is_dir():
         audit_exchange(journal, as_json=as_json)

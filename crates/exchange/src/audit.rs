@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use proofbook_books::Ladder;
 use proofbook_engine::{digest, inspect, EngineError, RecoveryReport};
-use proofbook_journal::{snapshots, JournalError, Snapshot, Storage};
+use proofbook_journal::{read_log, snapshots, JournalError, Scan, Snapshot, Storage};
 use proofbook_matching::MatchingEngine;
 use proofbook_types::{AccountId, Event};
 
 use crate::engine::replicate;
-use crate::{AssetId, Exchange, MarketId, Outcome, Symbol, MARKETS_MAX};
+use crate::follow::LAST_SEGMENT;
+use crate::{AssetId, Exchange, ExchangeTerms, MarketId, Outcome, Symbol, MARKETS_MAX};
 
 /// Entries that are taken at a time.
 const STEP: usize = 1 << 16;
@@ -126,7 +127,7 @@ impl Journals {
     }
 }
 
-/// Replays an exchange from the beginning of its log, up to what the log itself says is acknowledged, and holds it against its snapshots and the journals of its
+/// Replays an exchange from the beginning of its log to the end, as its next start finds it, and holds it against its snapshots and the journals of its
 /// markets. Nothing is changed; nobody should write meanwhile.
 ///
 /// # Errors
@@ -142,7 +143,8 @@ pub fn audit<S: Storage + Clone, J: Storage>(
         }
     }
     let mut replica = replicate::<Ladder, _>(log.clone(), 0)?;
-    let end = replica.watermark()?;
+    let log_end: Scan<ExchangeTerms> = read_log(&log, LAST_SEGMENT, &mut |_, _, _| {})?;
+    let end = log_end.end.sequence;
     let mut found = Vec::new();
     let mut numbers = snapshots(&log)?;
     numbers.sort_unstable();

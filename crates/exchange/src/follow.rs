@@ -14,7 +14,7 @@ use proofbook_types::{Command, MarketConfig};
 use crate::{MarketId, Outcome};
 
 /// A command that only a log's last segment can come to.
-const LAST_SEGMENT: u64 = u64::MAX - 1;
+pub(crate) const LAST_SEGMENT: u64 = u64::MAX - 1;
 
 /// Why a follower could not go on.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use proofbook_exchange::{
     audit, create, snapshot, Audit, ExchangeEngine, Follower, MarketId, Outcome,
 };
 use proofbook_journal::simulated::SimulatedClock;
-use proofbook_journal::{snapshots, Directory, Options, Snapshot};
+use proofbook_journal::{snapshots, Directory, Options, Snapshot, SyncPolicy};
 use proofbook_testkit::files::Temporary;
 
 const ENTRIES: usize = 600;
@@ -112,6 +112,29 @@ fn what_was_written_agrees() {
         .filter(|one| one.journal.is_some_and(|one| one.is_equal()));
     assert_eq!(journals.count() as u64, written.markets);
     assert!(written.markets > 0 && found.is_sound());
+}
+
+#[test]
+fn what_was_never_synced_is_held_against_too() {
+    let folder = Temporary::new();
+    let log = || Directory::create(folder.path().join("log")).expect("a folder");
+    let options = Options {
+        policy: SyncPolicy::None,
+        ..Options::default()
+    };
+    let mut engine: ExchangeEngine<Ladder, _, _> =
+        create(log(), SimulatedClock::default(), terms(), options).expect("it is new");
+    let mut flow = Flow::new(3);
+    for _ in 0..ENTRIES {
+        let _ = engine.submit(&flow.next()).expect("it is taken");
+    }
+    engine.commit().expect("it is written");
+    let expected = digest(engine.machine());
+    // As after a kill: nothing is closed, and the watermark says nothing.
+    drop(engine);
+    let found = audit(log(), |_| None::<Directory>).expect("it is readable");
+    assert_eq!(found.exchange.sequence(), ENTRIES as u64);
+    assert_eq!(found.digest, expected);
 }
 
 #[test]
