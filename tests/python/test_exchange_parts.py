@@ -344,6 +344,8 @@ def test_the_template_is_a_configuration(tmp_path: Path) -> None:
             "one of none, password, ed25519",
             "magic",
         ),
+        ("[limits]", "[limits]\nrows_max = 499", ">= 500", "499"),
+        ("[limits]", "[limits]\nbook_levels_max = 9", ">= 10", "9"),
         ("decimals = 6", "decimals = 60", "<= 18", "60"),
         ('quote = "USD"', 'quote = "EUR"', "one of BTC, ETH, USD", "'EUR'"),
         ("USD = ", "EUR = ", "one of BTC, ETH, USD", "'EUR'"),

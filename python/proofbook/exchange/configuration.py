@@ -106,9 +106,10 @@ class Limits(Part):
     connections_max: Positive = 4000
     connections_per_address_max: Positive = 1000
     signature_window_ms: Annotated[int, Meta(ge=100, le=60_000)] = 5000
-    book_levels_max: Annotated[int, Meta(ge=1, le=5000)] = 1000
-    rows_max: Annotated[int, Meta(ge=1, le=1000)] = 1000
-    """Trades, candles, orders or fills of one answer."""
+    book_levels_max: Annotated[int, Meta(ge=10, le=5000)] = 1000
+    """At least what `proofbook book` asks for."""
+    rows_max: Annotated[int, Meta(ge=500, le=1000)] = 1000
+    """Trades, candles, orders or fills of one answer: at least the page that clients read the past in."""
     streams_max: Positive = 1000
     streams_per_address_max: Positive = 500
     stream_subscriptions_max: Positive = 100
