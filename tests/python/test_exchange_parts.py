@@ -301,14 +301,14 @@ def test_a_question_waits_for_a_slow_disk_and_not_for_ever() -> None:
         assert isinstance(loop, EarlyLoop)
         history: Any = SlowlyWritten()
         asked = beside.WebHistory(history, history, lambda: 5)
-        answer = asyncio.create_task(asked.fills(1, None, 10))
+        answer = asyncio.create_task(asked.fills(1, None, None, 10))
         for _ in range(3):
             await asyncio.sleep(0.02)
             loop.ahead_s += 3
         history.last = 5
         assert await answer == [5]
         history.last = 4
-        answer = asyncio.create_task(asked.fills(1, None, 10))
+        answer = asyncio.create_task(asked.fills(1, None, None, 10))
         await asyncio.sleep(0.02)
         loop.ahead_s += beside.CATCH_UP_S_MAX + 1
         with pytest.raises(ApiError) as error:
