@@ -275,13 +275,13 @@ fn threads_see_whole_trees_in_their_order() {
     };
     let mut index = index(3, 1 << 12);
     let readers = index.readers();
-    let is_done = AtomicBool::new(false);
+    let (is_done, has_looked) = (AtomicBool::new(false), AtomicBool::new(false));
     let spread =
         |number: u64, round: u64| (number << 56) + ((number * number) << 20) + number + round % 3;
     std::thread::scope(|scope| {
         let running = [(); 3].map(|()| {
             let reader = readers.register().expect("a place for each");
-            let is_done = &is_done;
+            let (is_done, has_looked) = (&is_done, &has_looked);
             scope.spawn(move || {
                 let (mut last, mut looks) = (0, 0);
                 while !is_done.load(Ordering::Relaxed) {
@@ -298,11 +298,16 @@ fn threads_see_whole_trees_in_their_order() {
                         assert_eq!((entry.rank, entry.value), (spread(number, round), round));
                     }
                     looks += 1;
+                    has_looked.store(true, Ordering::Relaxed);
                 }
                 looks
             })
         });
         for round in 1..=rounds {
+            // Readers that did not run so far are waited for, amid the rounds.
+            while round == rounds / 2 && !has_looked.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
             for number in 0..RANKS {
                 index.remove(spread(number, round - 1));
                 index.set(spread(number, round), round);

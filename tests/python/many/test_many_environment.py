@@ -280,7 +280,7 @@ def test_a_market_that_begins_anew_changes_nothing_beside_it() -> None:
             "autoreset_mode: expected one of NextStep, SameStep, Disabled; received 'later'",
         ),
         (
-            lambda: gymnasium.make(ENVIRONMENT, render_mode="human", device="cpu"),
+            lambda: MarketEnv(render_mode="human", device="cpu"),
             "render_mode: expected None, since nothing is drawn; received 'human'",
         ),
         (lambda: MarketVectorEnv(1, background={"profile": "flat"}), "profile: expected geometric or even"),
