@@ -89,15 +89,18 @@ class Threads:
     """So many threads.
 
     A process that was forked has none of its parent's, and would wait for them forever: it starts its own.
+
+    Attributes:
+        count: how many.
     """
 
     def __init__(self, count: int, name: str) -> None:
-        self._count, self._name = count, name
+        self.count, self._name = count, name
         self._start()
 
     def _start(self) -> None:
         self._process = os.getpid()
-        self._threads = ThreadPoolExecutor(self._count, self._name)
+        self._threads = ThreadPoolExecutor(self.count, self._name)
 
     def submit(self, task: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Hands in a task.

@@ -244,7 +244,7 @@ def let_go(backend: Backend) -> None:
     assert isinstance(backend, CpuBackend)
     for threads in (backend._workers, backend._copiers):
         if threads is not None:
-            together = threading.Barrier(threads._max_workers)
+            together = threading.Barrier(threads.count)
             for done in [threads.submit(together.wait, PATIENCE_S) for _ in range(together.parties)]:
                 done.result()
 
