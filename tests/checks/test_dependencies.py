@@ -26,7 +26,7 @@ def problems(importer: str, imported: str, kind: str | None = None) -> list[str]
     [
         ("types", "book", None, "types may import nothing"),
         ("matching", "books", None, "matching may import book, types"),
-        ("books", "matching", None, "books may import book, memory, types"),
+        ("books", "matching", None, "books may import book, memory, simd, types"),
         ("book", "serde", None, "nothing from outside"),
         ("book", "cc", "build", "nothing from outside"),
         ("engine", "python", None, "python is an edge"),
