@@ -24,21 +24,8 @@ const SEGMENT_BYTES: u64 = 64 << 20;
 /// The journal of a market.
 struct MarketJournal {
     follower: Follower<Directory, SystemClock>,
-    /// Up to where it is handed to the system.
-    written: u64,
     /// Up to where it was handed over when it was made durable the last time.
     synced: u64,
-}
-
-impl MarketJournal {
-    fn write(&mut self) -> Result<(), FollowError> {
-        let sequence = self.follower.journal().sequence();
-        if sequence > self.written {
-            self.follower.commit()?;
-            self.written = sequence;
-        }
-        Ok(())
-    }
 }
 
 /// The journals of all markets.
@@ -92,12 +79,8 @@ impl Journals {
             };
             let clock = SystemClock::new();
             let follower = Follower::open(directory, clock, options, id, *matching.config())?;
-            let sequence = follower.journal().sequence();
-            self.markets.push(MarketJournal {
-                follower,
-                written: sequence,
-                synced: sequence,
-            });
+            let synced = follower.journal().sequence();
+            self.markets.push(MarketJournal { follower, synced });
         }
         Ok(())
     }
@@ -177,7 +160,7 @@ impl Journals {
             return;
         }
         for index in 0..self.markets.len() {
-            let written = self.markets[index].write();
+            let written = self.markets[index].follower.commit();
             self.note(written);
         }
     }
@@ -198,8 +181,10 @@ impl Journals {
         self.synced = Instant::now();
         let mut folders = Vec::new();
         for market in &mut self.markets {
-            if market.written > market.synced {
-                market.synced = market.written;
+            // Nothing more is asked of these journals than that the system has it.
+            let written = market.follower.journal().acknowledged();
+            if written > market.synced {
+                market.synced = written;
                 folders.push(market.follower.journal().storage().clone());
             }
         }
