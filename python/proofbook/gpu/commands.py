@@ -29,6 +29,7 @@ import numpy.typing as npt
 
 from proofbook.errors import InputError
 from proofbook.gpu.kernels.layout import COMMAND_WORDS, Words
+from proofbook.gpu.market import is_whole, require_whole
 
 Offsets: TypeAlias = npt.NDArray[np.int64]
 """Where the rows of each book begin, and where the last one's end."""
@@ -104,16 +105,12 @@ def _integers(name: str, values: Column) -> npt.NDArray[Any]:
         raise InputError(f"{name}: expected an integer in every row; received a masked array")
     array = np.asarray(values)
     # NumPy makes floats of an empty list, and of a list with whole numbers on both sides of 2^63.
-    if array.dtype.kind in "fO" and isinstance(values, Sequence) and all(map(_is_whole, values)):
+    if array.dtype.kind in "fO" and isinstance(values, Sequence) and all(map(is_whole, values)):
         array = np.array([int(value) for value in values], object)
     elif array.dtype.kind not in "iu" or array.ndim > 1:
         received = f"{array.dtype} with {array.ndim} dimensions"
         raise InputError(f"{name}: expected an integer, or one dimension of them; received {received}")
     return array
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _within(name: str, array: npt.NDArray[Any], low: int, low_text: str, high: int, high_text: str) -> None:
@@ -373,8 +370,7 @@ class Batch:
         Raises:
             InputError: there is no book of that number.
         """
-        if not _is_whole(book) or not 0 <= book < self.books:
-            raise InputError(f"book: expected a whole number from 0 to {self.books - 1}; received {book!r}")
+        book = require_whole("book", book, 0, self.books - 1)
         return self.commands[int(self.offsets[book]) : int(self.offsets[book + 1])]
 
     def of_books(self, first: int, last: int) -> Batch:
@@ -406,7 +402,7 @@ def grouped(book: Column, commands: Words, *, books: int) -> Batch:
     Raises:
         InputError: a book that is not there, or not one for each row.
     """
-    if not _is_whole(books) or not 0 <= books <= BOOKS_MAX:
+    if not is_whole(books) or not 0 <= books <= BOOKS_MAX:
         raise InputError(f"books: expected 0 to {BOOKS_MAX}; received {books}")
     numbers = signed("book", book)
     if numbers.ndim == 0:

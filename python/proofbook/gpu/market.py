@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self, TypeGuard
 
 import numpy as np
 
@@ -32,13 +32,18 @@ _RANGES = {
 }
 
 
+def is_whole(value: object) -> TypeGuard[int | np.integer[Any]]:
+    """Whether a value is a whole number, of Python or NumPy."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def require_whole(what: str, value: object, low: int, high: int) -> int:
     """The value as an ``int``, if it is a whole number within the bounds.
 
     Raises:
         InputError: it is not.
     """
-    if isinstance(value, int | np.integer) and not isinstance(value, bool) and low <= value <= high:
+    if is_whole(value) and low <= value <= high:
         return int(value)
     raise InputError(f"{what}: expected a whole number from {low} to {high}; received {value!r}")
 
